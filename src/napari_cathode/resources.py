@@ -1,0 +1,50 @@
+"""Where models, sample data and cached files lie, in a wheel, an sdist and an editable install alike."""
+
+import os
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+
+def models_folder() -> Path:
+    """Give the folder of the models that ship with the package."""
+    return Path(str(files("napari_cathode"))) / "models"
+
+
+def sample_data_folder() -> Path:
+    """Give the folder of the sample data that ship with the package."""
+    return Path(str(files("napari_cathode"))) / "sample_data"
+
+
+def cache_folder() -> Path:
+    """Give the folder for generated files that can be made again (not created here).
+
+    ``NAPARI_CATHODE_CACHE`` overrides the place that the operating system provides for caches.
+    """
+    override = os.environ.get("NAPARI_CATHODE_CACHE")
+    if override:
+        return Path(override)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    return base / "napari-cathode"
+
+
+def user_models_folder() -> Path:
+    """Give the folder of the models that the user trained or converted (not created here).
+
+    ``NAPARI_CATHODE_MODELS`` overrides it.
+    """
+    override = os.environ.get("NAPARI_CATHODE_MODELS")
+    if override:
+        return Path(override)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("APPDATA", Path.home() / "AppData" / "Roaming"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share"))
+    return base / "napari-cathode" / "models"
