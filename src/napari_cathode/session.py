@@ -1,0 +1,233 @@
+"""What the screen is about: particle sets, the current one, and the selected particles. No Qt, no napari.
+
+Views subscribe to the signals and write what the person wants into the session; they never call each other. Loops
+stop by equality: setting what is already there is silent. Assign from the main thread only.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from psygnal import Signal
+
+from .errors import InputError
+from .tomogram import Spacing, Tomogram
+
+
+@dataclass(frozen=True)
+class Colouring:
+    """How particles get their colours.
+
+    Attributes
+    ----------
+    column : str
+        Column of the feature table, or of the SHAP values when ``shap`` is true.
+    shap : bool
+        Whether the SHAP value of the column is meant.
+    colormap : str
+        Name of a colour map; "" means: one that suits the values (diverging where they have a zero).
+    limits : tuple of (float, float), optional
+        Values at the ends of the colour map; None means the 2nd and 98th percentile (symmetric about zero for
+        diverging ones).
+    """
+
+    column: str
+    shap: bool = False
+    colormap: str = ""
+    limits: tuple[float, float] | None = None
+
+
+@dataclass(eq=False)
+class ParticleSet:
+    """Labels of particles, with what is known of them.
+
+    Attributes
+    ----------
+    labels : ndarray of int, shape (z, y, x)
+        Particles by label id, 0 is background. A slice has z = 1.
+    name : str
+        As shown.
+    spacing_um : tuple of float, optional
+        Voxel spacing (z, y, x) in µm.
+    tomogram : Tomogram, optional
+        The grey values that belong to the labels.
+    table : DataFrame, optional
+        Features; its column ``label`` names the particle of each row.
+    explanation : object, optional
+        `napari_cathode.explain.Explanation`.
+    colouring : Colouring, optional
+        None shows every label in a colour of its own.
+    provenance : dict
+        How the labels were made.
+    revision : int
+        Grows with every change of ``labels``, whose content cannot be compared cheaply.
+    """
+
+    labels: Any
+    name: str = "particles"
+    spacing_um: Spacing | None = None
+    tomogram: Tomogram | None = None
+    table: pd.DataFrame | None = None
+    explanation: Any = None
+    colouring: Colouring | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+    revision: int = 0
+
+    def values(self, colouring: Colouring) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Give the label ids and the values that a colouring shows.
+
+        Returns
+        -------
+        ids : ndarray of int
+        values : ndarray of float
+            NaN where a particle has no value.
+
+        Raises
+        ------
+        InputError
+            When there is no such column.
+        """
+        if colouring.shap:
+            source = None if self.explanation is None else self.explanation.shap
+            missing = f"There is no SHAP value of {colouring.column}; fit the SHAP panel first."
+        else:
+            source = self.table
+            missing = f"There is no feature {colouring.column}; measure the particles first."
+        if source is None or colouring.column not in source.columns:
+            raise InputError(missing)
+        return source["label"].to_numpy(np.int64), source[colouring.column].to_numpy(np.float64)
+
+
+class Session:
+    """The state that all views of one viewer share.
+
+    Signals
+    -------
+    particle_sets_changed : ()
+        A particle set came or went.
+    current_changed : (ParticleSet or None)
+        Another particle set is current.
+    changed : (ParticleSet, str)
+        Something of a particle set changed: "labels", "table", "explanation" or "colouring".
+    selection_changed : (frozenset of int)
+        Other particles of the current set are selected.
+    """
+
+    particle_sets_changed = Signal()
+    current_changed = Signal(object)
+    changed = Signal(object, str)
+    selection_changed = Signal(object)
+
+    def __init__(self) -> None:
+        self._sets: list[ParticleSet] = []
+        self._current: ParticleSet | None = None
+        self._selection: frozenset[int] = frozenset()
+
+    @property
+    def particle_sets(self) -> tuple[ParticleSet, ...]:
+        """All particle sets, oldest first."""
+        return tuple(self._sets)
+
+    @property
+    def current(self) -> ParticleSet | None:
+        """The particle set that tables, plots and selection are about."""
+        return self._current
+
+    @current.setter
+    def current(self, particles: ParticleSet | None) -> None:
+        _on_main_thread()
+        if particles is self._current:
+            return
+        if particles is not None and particles not in self._sets:
+            raise ValueError("add the particle set to the session before it becomes current")
+        self.selection = ()
+        self._current = particles
+        self.current_changed.emit(particles)
+
+    @property
+    def selection(self) -> frozenset[int]:
+        """Label ids of the selected particles of the current set."""
+        return self._selection
+
+    @selection.setter
+    def selection(self, ids: Iterable[int]) -> None:
+        _on_main_thread()
+        new = frozenset(int(label) for label in ids) - {0}
+        if new == self._selection:
+            return
+        self._selection = new
+        self.selection_changed.emit(new)
+
+    def add(self, particles: ParticleSet) -> None:
+        """Add a particle set and make it the current one."""
+        _on_main_thread()
+        if particles not in self._sets:
+            self._sets.append(particles)
+            self.particle_sets_changed.emit()
+        self.current = particles
+
+    def remove(self, particles: ParticleSet) -> None:
+        """Forget a particle set; the one added before it becomes current."""
+        _on_main_thread()
+        if particles not in self._sets:
+            return
+        if particles is self._current:
+            rest = [other for other in self._sets if other is not particles]
+            self.current = rest[-1] if rest else None
+        self._sets.remove(particles)
+        self.particle_sets_changed.emit()
+
+    def set_labels(self, particles: ParticleSet, labels: Any) -> None:
+        """Give a particle set new labels; its table and explanation are of the old ones and go."""
+        _on_main_thread()
+        particles.labels = labels
+        particles.revision += 1
+        self.changed.emit(particles, "labels")
+        self.set_table(particles, None)
+
+    def set_table(self, particles: ParticleSet, table: pd.DataFrame | None) -> None:
+        """Give a particle set a feature table; an explanation of another table goes."""
+        _on_main_thread()
+        if table is particles.table:
+            return
+        particles.table = table
+        self.changed.emit(particles, "table")
+        self.set_explanation(particles, None)
+        colouring = particles.colouring
+        if colouring is not None and (table is None or colouring.column not in table.columns):
+            self.set_colouring(particles, None)
+
+    def set_explanation(self, particles: ParticleSet, explanation: Any) -> None:
+        """Give a particle set an explanation; colours that showed the former one go."""
+        _on_main_thread()
+        if explanation is particles.explanation:
+            return
+        particles.explanation = explanation
+        self.changed.emit(particles, "explanation")
+        colouring = particles.colouring
+        if colouring is not None and colouring.shap:
+            kept = explanation is not None and colouring.column in explanation.shap.columns
+            if kept:
+                self.changed.emit(particles, "colouring")
+            else:
+                self.set_colouring(particles, None)
+
+    def set_colouring(self, particles: ParticleSet, colouring: Colouring | None) -> None:
+        """Colour the particles by a value, or each in a colour of its own (None)."""
+        _on_main_thread()
+        if colouring == particles.colouring:
+            return
+        if colouring is not None:
+            particles.values(colouring)  # raises when there is nothing to show
+        particles.colouring = colouring
+        self.changed.emit(particles, "colouring")
+
+
+def _on_main_thread() -> None:
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError("the session is changed from the main thread only")
