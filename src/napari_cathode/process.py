@@ -100,7 +100,7 @@ def iter_in_process(function: Callable[..., Steps[T]], /, *args: Any, **kwargs: 
 
 
 def _start(folder: Path) -> subprocess.Popen[bytes]:
-    flags = subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
+    flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows only: no console window
     with (folder / "log").open("wb") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "napari_cathode.process", str(folder)],
