@@ -1,0 +1,39 @@
+# Two commands are all that a new user needs: `make demo` and `make test`.
+# Each makes .venv where it is missing, installs the project and what the system lacks, and then does its job.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/.with-all
+	@sh scripts/system-packages demo
+	$(BIN)/napari-cathode demo
+
+test: $(VENV)/.with-test
+	@sh scripts/system-packages test
+	xvfb-run -a -s "-screen 0 1366x768x24" $(BIN)/python -m pytest -q $(PYTEST_ARGS)
+
+# Style and types; the tests do not depend on them.
+lint: $(VENV)/.with-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) build dist napari-cathode-demo
+
+$(VENV)/.made:
+	@sh scripts/system-packages venv $(PYTHON)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	@touch $@
+
+$(VENV)/.with-all: $(VENV)/.made pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[all]"
+	@touch $@
+
+$(VENV)/.with-test: $(VENV)/.made pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[all,train,test]"
+	@touch $@ $(VENV)/.with-all
