@@ -1,0 +1,6 @@
+"""``python -m napari_cathode`` is the command line."""
+
+from .cli import main
+
+if __name__ == "__main__":
+    main()
