@@ -1,0 +1,155 @@
+"""From a feature table to the particles that a regression can use."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from napari_cathode.errors import InputError
+
+from .parameters import MINIMUM_PARTICLES, ExplainParameters
+from .predictors import choose_predictors
+
+
+class TooFewParticles(InputError):
+    """There are too few usable particles to explain anything; other results are not touched by this."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """The usable particles, ordered by label.
+
+    Attributes
+    ----------
+    labels : ndarray of int64, shape (n,)
+        Label ids.
+    values : DataFrame of float64, n rows
+        One column per predictor; NaN where a particle has no value.
+    measured : ndarray of float64, shape (n,)
+        The target.
+    dropped : dict of str to int
+        Why rows of the table are not used, and how many each.
+    left_out : dict of str to str
+        Columns that are no predictors, and why.
+    notes : tuple of str
+        Cautions about predictors.
+    """
+
+    labels: npt.NDArray[np.int64]
+    values: pd.DataFrame
+    measured: npt.NDArray[np.float64]
+    dropped: dict[str, int]
+    left_out: dict[str, str]
+    notes: tuple[str, ...]
+
+    def sha256(self) -> str:
+        """Give a fingerprint of everything that the regression sees."""
+        digest = hashlib.sha256("\0".join(map(str, self.values.columns)).encode())
+        for array in (self.labels, self.values.to_numpy(), self.measured):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
+def take_sample(table: pd.DataFrame, parameters: ExplainParameters) -> Sample:
+    """Pick the usable rows and the predictors from a feature table.
+
+    Rows are dropped for a missing target and for a border cut only. A missing predictor value is no reason: a
+    particle without cracks has, for instance, no roughness of its cracks.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row per particle, with a column ``label``.
+    parameters : ExplainParameters
+        Target and predictors.
+
+    Returns
+    -------
+    Sample
+        The usable particles.
+
+    Raises
+    ------
+    TooFewParticles
+        When fewer than `MINIMUM_PARTICLES` remain.
+    InputError
+        When the table or its target cannot be used.
+    """
+    target = parameters.target
+    _check_table(table, target)
+    value = table[target].to_numpy(dtype=np.float64, na_value=np.nan)
+    if np.isinf(value).any():
+        raise InputError(_infinite(target, int(np.isinf(value).sum())))
+    if len(value) and np.isnan(value).all():
+        raise InputError(f"The column {target} has no value for any particle, so there is nothing to explain.")
+
+    cut = _flags(table["touches_border"]) if "touches_border" in table else np.zeros(len(table), bool)
+    no_value = np.isnan(value) & ~cut
+    usable = ~cut & ~no_value
+    dropped = {"cut by the border": int(cut.sum()), f"without a value of {target}": int(no_value.sum())}
+    if usable.sum() < MINIMUM_PARTICLES:
+        reasons = " and ".join(f"{count} {reason}" for reason, count in dropped.items() if count)
+        raise TooFewParticles(
+            f"Only {usable.sum()} of {len(table)} particles can be used{f' ({reasons})' if reasons else ''}; to "
+            f"explain {target}, at least at least {MINIMUM_PARTICLES} are needed."
+        )
+
+    rows = table[usable].sort_values("label", kind="stable")
+    measured = rows[target].to_numpy(dtype=np.float64, na_value=np.nan)
+    if np.ptp(measured) == 0:
+        raise InputError(
+            f"The column {target} is {measured[0]:g} for every usable particle, so there is no variation to explain."
+        )
+    choice = choose_predictors(rows, parameters)
+    values = pd.DataFrame(
+        {name: rows[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in choice.predictors},
+    )
+    _check_finite(values)
+    return Sample(rows["label"].to_numpy(dtype=np.int64), values, measured, dropped, choice.left_out, choice.notes)
+
+
+def _check_table(table: pd.DataFrame, target: str) -> None:
+    doubled = table.columns[table.columns.duplicated()]
+    if len(doubled):
+        raise InputError(f"The table has two columns named {doubled[0]!r}; keep one.")
+    if "label" not in table:
+        raise InputError("The table has no column label, so its rows cannot be linked to particles.")
+    if target not in table:
+        names = ", ".join(map(str, table.columns[:30]))
+        raise InputError(f"The table has no column {target!r} to explain; its columns are {names}.")
+    if not pd.api.types.is_numeric_dtype(table[target]):
+        raise InputError(f"The column {target} holds text, not numbers, and cannot be explained.")
+    labels = table["label"]
+    if not pd.api.types.is_numeric_dtype(labels) or labels.isna().any() or (labels % 1 != 0).any():
+        raise InputError("The column label holds something else than whole numbers.")
+    repeated = labels[labels.duplicated()]
+    if len(repeated):
+        raise InputError(
+            f"The label {int(repeated.iloc[0])} stands in more than one row ({repeated.nunique()} labels do); each "
+            "particle needs one row."
+        )
+
+
+def _check_finite(values: pd.DataFrame) -> None:
+    # sklearn's trees hold values as float32, so anything beyond its range is infinite to them.
+    for name, column in values.items():
+        beyond = int((column.abs() > np.finfo(np.float32).max).sum())
+        if beyond:
+            raise InputError(_infinite(str(name), beyond))
+
+
+def _infinite(column: str, count: int) -> str:
+    where = "row" if count == 1 else "rows"
+    return f"The column {column} holds infinite values in {count} {where}; leave such cells empty, or leave it out."
+
+
+def _flags(column: pd.Series) -> npt.NDArray[np.bool_]:
+    """Read a yes/no column, which a CSV file may hold as booleans, numbers or words."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy(dtype=np.float64, na_value=0.0) != 0
+    words = column.astype(str).str.strip().str.lower()
+    return words.isin(["true", "yes", "1", "1.0"]).to_numpy()
