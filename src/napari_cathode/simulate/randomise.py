@@ -1,0 +1,76 @@
+"""Domain randomisation: electrodes and instruments of all kinds, so that a network learns particles, not one picture."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .parameters import SimulationParameters
+
+
+def randomise(rng: np.random.Generator, shape: tuple[int, int] = (256, 256)) -> SimulationParameters:
+    """Draw the parameters of a random slice.
+
+    Particles are 15 to 120 pixels across and always brighter than what is around them. Voxels are 0.1 µm.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of chance.
+    shape : tuple of int
+        (y, x), pixels.
+    """
+    u, voxel = rng.uniform, 0.1
+    diameter = float(np.exp(u(np.log(22), np.log(105))))
+    background = u(65, 115)
+    contrast = u(50, 115)
+    particle = min(background + contrast, 225)
+    large = diameter / 50
+    quality = u(0, 1)  # 0 noisy and blurred, 1 clean: they come together
+    return SimulationParameters(
+        size_z=1,
+        size_y=shape[0],
+        size_x=shape[1],
+        voxel_um=voxel,
+        diameter_um=diameter * voxel,
+        diameter_spread=u(0.08, 0.3),
+        small_fraction=u(0, 0.3),
+        small_ratio=u(0.35, 0.7),
+        packing=u(0.3, 0.62),
+        elongation=u(1.1, 1.5),
+        lumpiness=u(0.02, 0.11),
+        roughness_um=u(0.3, 1.6) * voxel * large**0.5,
+        crystal_fraction=float(rng.choice([0.0, 0.0, 0.0, 0.0, u(0, 0.3), u(0, 1)])),
+        plate_fraction=u(0, 0.2),
+        hollow_fraction=u(0.1, 1.0),
+        hollow_size=u(0.18, 0.5),
+        crack_fraction=u(0, 0.6),
+        crack_width_um=u(0.7, 2.4) * voxel * large**0.5,
+        pulverised_fraction=float(rng.choice([0.0, u(0, 0.15)])),
+        particle_grey=particle,
+        particle_grey_spread=u(1, 9),
+        particle_texture=u(3, 0.15 * contrast),
+        background_grey=background,
+        pore_grey=background - u(0.05, 0.4) * contrast,
+        background_texture=u(3, 0.2 * contrast),
+        background_grain=u(2.5, 6) * large**0.5,
+        debris=u(0, 1.2),
+        dim_blobs=u(0, 0.5),
+        dim_fraction=u(0, 0.1),
+        contact_gap=u(-2.0, 2.0),
+        min_label_diameter=max(10.0, 0.25 * diameter),
+        blur=(0.5 + 1.6 * (1 - quality) * u(0.4, 1)) * max(0.8, large**0.4),
+        fringe=u(0, 0.5),
+        fringe_width=u(1.5, 4),
+        halo=u(0, 0.4),
+        noise=(3 + 0.2 * contrast * (1 - quality) * u(0.3, 1)),
+        noise_grain=u(0.5, 1.4) * max(0.8, large**0.5),
+        noise_direction=float(np.exp(rng.choice([0.0, rng.normal(0, 0.5)]))),
+        streaks=float(rng.choice([0.0, rng.exponential(1.5)])),
+        rings=float(rng.choice([0.0, rng.exponential(1.2)])),
+        gradient=u(0, 15),
+        contrast_fade=u(0, 0.4),
+        outside=str(rng.choice(["none", "none", "none", "side", "circle"])),
+        outside_share=u(0.03, 0.25),
+        outside_grey=background + u(-0.3, 0.5) * contrast,
+        collector=float(rng.choice([0.0, 0.0, 0.0, u(0.1, 0.35)])),
+    )
