@@ -95,7 +95,7 @@ def take_sample(table: pd.DataFrame, parameters: ExplainParameters) -> Sample:
         reasons = " and ".join(f"{count} {reason}" for reason, count in dropped.items() if count)
         raise TooFewParticles(
             f"Only {usable.sum()} of {len(table)} particles can be used{f' ({reasons})' if reasons else ''}; to "
-            f"explain {target}, at least at least {MINIMUM_PARTICLES} are needed."
+            f"explain {target}, at least {MINIMUM_PARTICLES} are needed."
         )
 
     rows = table[usable].sort_values("label", kind="stable")

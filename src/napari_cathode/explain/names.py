@@ -1,0 +1,42 @@
+"""Names of columns as people read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_UNITS = {"um": "µm", "um2": "µm²", "um3": "µm³", "deg": "°", "px": "px", "nm": "nm"}
+
+
+def display_name(column: str) -> str:
+    """Give the name of a feature without its unit ("Volume"), the published one where the feature has one."""
+    feature = _known(column)
+    if feature is not None:
+        return str(feature.display)
+    stem, unit = _split(column)
+    words = (stem if unit else column).replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def unit_of(column: str) -> str:
+    """Give the unit of a feature ("µm³"), "" when it has none or nobody stated one."""
+    feature = _known(column)
+    if feature is not None:
+        return "" if feature.unit in ("–", "-") else str(feature.unit)
+    return _split(column)[1]
+
+
+def axis_title(column: str) -> str:
+    """Give a feature's name with its unit, as the title of an axis ("Volume (µm³)")."""
+    unit = unit_of(column)
+    return f"{display_name(column)} ({unit})" if unit else display_name(column)
+
+
+def _known(column: str) -> Any:
+    from napari_cathode import measure
+
+    return getattr(measure, "FEATURES", {}).get(column)
+
+
+def _split(column: str) -> tuple[str, str]:
+    stem, _, suffix = column.rpartition("_")
+    return (stem, _UNITS[suffix]) if stem and suffix in _UNITS else (column, "")
