@@ -1,0 +1,248 @@
+"""Watershed basins of a smooth 3D map, merged where the saddle between two of them is shallow.
+
+A voxel belongs to the peak that the steepest way up from it reaches. Two basins stay apart only if the lower of
+their peaks rises at least h above the highest saddle on any way between them: exactly the peaks that the h-maxima
+transform keeps (Soille, Morphological Image Analysis, 2nd ed., ch. 6.3.4; the measure is the *dynamics* of a peak,
+Grimaud 1992). The graph of basins is small, so that h can change without going over the voxels again, and the
+morphological reconstruction that an h-maxima transform of the whole volume needs falls away.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from napari_cathode.progress import Progress, Steps
+
+Map: TypeAlias = npt.NDArray[np.float32]
+Labels: TypeAlias = npt.NDArray[np.int32]
+
+_SLAB_VOXELS = 1 << 20
+
+
+def slabs(shape: tuple[int, ...], voxels: int = _SLAB_VOXELS) -> list[tuple[int, int]]:
+    """Cut a volume into slabs along z that are worked on in well under half a second each."""
+    thick = max(1, voxels // max(1, shape[1] * shape[2]))
+    return [(first, min(first + thick, shape[0])) for first in range(0, shape[0], thick)]
+
+
+def iter_basins(
+    height: Map, foreground: npt.NDArray[np.bool_], spacing_um: tuple[float, float, float], h: float
+) -> Steps[Labels]:
+    """Divide the foreground into the basins of its peaks.
+
+    Parameters
+    ----------
+    height : ndarray of float32, shape (z, y, x)
+        The map, high inside of particles.
+    foreground : ndarray of bool, shape (z, y, x)
+        What is divided; ways up and saddles lie inside of it (26 neighbours).
+    spacing_um : tuple of float
+        Voxel edge lengths (z, y, x), for the slope.
+    h : float
+        How far a peak must rise above the saddle to a higher one to have a basin of its own.
+
+    Returns
+    -------
+    ndarray of int32, shape (z, y, x)
+        Basins 1 … n, 0 outside of the foreground.
+    """
+    parts = slabs(height.shape)
+    total = 4 * len(parts)
+    what = "Dividing touching particles"
+    step = np.asarray(spacing_um, dtype=np.float64)
+    up = np.empty(height.size, dtype=np.int32 if height.size < 2**31 else np.int64)
+    labels: Labels = np.zeros(height.shape, dtype=np.int32)
+    flat_labels = labels.reshape(-1)
+    for done, (first, last) in enumerate(parts):
+        _climb(height, foreground, step, first, last, up)
+        yield Progress(done, total, what)
+    plane = height.shape[1] * height.shape[2]
+    count = 0
+    for done, (first, last) in enumerate(parts):
+        count = _follow(up, first * plane, last * plane, flat_labels, count)
+        yield Progress(len(parts) + done, total, what)
+    for first, last in parts:
+        _name(up, first * plane, last * plane, flat_labels)
+    peaks = np.zeros(count + 1, dtype=np.float32)
+    keys = np.full(1 << 12, -1, dtype=np.int64)
+    saddles = np.zeros(keys.size, dtype=np.float32)
+    used = 0
+    for done, (first, last) in enumerate(parts):
+        keys, saddles, used = _saddles(height, labels, first, last, peaks, keys, saddles, used)
+        yield Progress(2 * len(parts) + done, total, what)
+    filled = keys >= 0
+    keys, saddles = keys[filled], saddles[filled]
+    order = np.lexsort((keys, -saddles))
+    owner = _merge(keys[order], saddles[order], peaks, np.float32(h))
+    _, contiguous = np.unique(owner, return_inverse=True)
+    table = contiguous.astype(np.int32)
+    for done, (first, last) in enumerate(parts):
+        labels[first:last] = table[labels[first:last]]
+        yield Progress(3 * len(parts) + done, total, what)
+    return labels
+
+
+@njit(nogil=True, cache=True)
+def _climb(height, foreground, step, first, last, up):  # type: ignore[no-untyped-def]
+    """Point each foreground voxel at its steepest higher neighbour; peaks at themselves, background at -1.
+
+    On a plateau the way leads to the neighbour with the greatest index, so that there is no circle.
+    """
+    nz, ny, nx = height.shape
+    for z in range(first, last):
+        for y in range(ny):
+            for x in range(nx):
+                here = (z * ny + y) * nx + x
+                if not foreground[z, y, x]:
+                    up[here] = -1
+                    continue
+                own = height[z, y, x]
+                best = here
+                steepest = 0.0
+                for dz in range(-1, 2):
+                    if z + dz < 0 or z + dz >= nz:
+                        continue
+                    for dy in range(-1, 2):
+                        if y + dy < 0 or y + dy >= ny:
+                            continue
+                        for dx in range(-1, 2):
+                            if x + dx < 0 or x + dx >= nx or not foreground[z + dz, y + dy, x + dx]:
+                                continue
+                            rise = height[z + dz, y + dy, x + dx] - own
+                            if rise < 0.0:
+                                continue
+                            there = here + (dz * ny + dy) * nx + dx
+                            if rise == 0.0:
+                                if steepest == 0.0 and there > best:
+                                    best = there
+                                continue
+                            length = np.sqrt((dz * step[0]) ** 2 + (dy * step[1]) ** 2 + (dx * step[2]) ** 2)
+                            if rise / length > steepest:
+                                steepest = rise / length
+                                best = there
+                up[here] = best
+
+
+@njit(nogil=True, cache=True)
+def _follow(up, first, last, labels, count):  # type: ignore[no-untyped-def]
+    """Point each voxel straight at its peak and number the peaks that come by."""
+    for here in range(first, last):
+        if up[here] < 0:
+            continue
+        peak = here
+        while up[peak] != peak:
+            peak = up[peak]
+        walker = here
+        while up[walker] != peak:
+            following = up[walker]
+            up[walker] = peak
+            walker = following
+        if labels[peak] == 0:
+            count += 1
+            labels[peak] = count
+    return count
+
+
+@njit(nogil=True, cache=True)
+def _name(up, first, last, labels):  # type: ignore[no-untyped-def]
+    """Give each voxel the number of its peak."""
+    for here in range(first, last):
+        if up[here] >= 0:
+            labels[here] = labels[up[here]]
+
+
+@njit(nogil=True, cache=True)
+def _saddles(height, labels, first, last, peaks, keys, saddles, used):  # type: ignore[no-untyped-def]
+    """Note the height of each basin's peak, and of the highest saddle between each two basins (a hash table)."""
+    nz, ny, nx = height.shape
+    for z in range(first, last):
+        for y in range(ny):
+            for x in range(nx):
+                own = labels[z, y, x]
+                if own == 0:
+                    continue
+                value = height[z, y, x]
+                peaks[own] = max(peaks[own], value)
+                for dz in range(0, 2):
+                    if z + dz >= nz:
+                        continue
+                    for dy in range(-1 if dz else 0, 2):
+                        if y + dy < 0 or y + dy >= ny:
+                            continue
+                        for dx in range(-1 if dz or dy else 1, 2):
+                            if x + dx < 0 or x + dx >= nx:
+                                continue
+                            other = labels[z + dz, y + dy, x + dx]
+                            if other == 0 or other == own:
+                                continue
+                            key = (np.int64(min(own, other)) << 32) | max(own, other)
+                            saddle = min(value, height[z + dz, y + dy, x + dx])
+                            place = _place(keys, key)
+                            if keys[place] == key:
+                                saddles[place] = max(saddles[place], saddle)
+                                continue
+                            keys[place] = key
+                            saddles[place] = saddle
+                            used += 1
+                            if 2 * used > keys.size:
+                                keys, saddles = _grow(keys, saddles)
+    return keys, saddles, used
+
+
+@njit(nogil=True, cache=True)
+def _place(keys, key):  # type: ignore[no-untyped-def]
+    """Find the place of a key in the hash table (its size a power of two), or the free one where it would go."""
+    mask = keys.size - 1
+    # Knuth's multiplicative hash of both halves; only the low bits are kept.
+    place = ((key >> 32) * 2654435761 + (key & 0xFFFFFFFF) * 40503) & mask
+    while keys[place] != -1 and keys[place] != key:
+        place = (place + 1) & mask
+    return place
+
+
+@njit(nogil=True, cache=True)
+def _grow(keys, saddles):  # type: ignore[no-untyped-def]
+    """Move the hash table to one of twice the size."""
+    wide_keys = np.full(2 * keys.size, -1, dtype=np.int64)
+    wide_saddles = np.zeros(2 * keys.size, dtype=np.float32)
+    for old in range(keys.size):
+        if keys[old] != -1:
+            place = _place(wide_keys, keys[old])
+            wide_keys[place] = keys[old]
+            wide_saddles[place] = saddles[old]
+    return wide_keys, wide_saddles
+
+
+@njit(nogil=True, cache=True)
+def _merge(keys, saddles, peaks, h):  # type: ignore[no-untyped-def]
+    """Give each basin the one that it ends up in, going down from the highest saddle.
+
+    At a saddle where two basins meet, the one with the lower peak joins the other if it rises less than h above
+    it. Basins that stay apart here stay apart at every lower saddle, so that each pair needs to be seen only once.
+    """
+    owner = np.arange(peaks.size)
+    for edge in range(keys.size):
+        one = keys[edge] >> 32
+        other = keys[edge] & 0xFFFFFFFF
+        while owner[one] != one:
+            owner[one] = owner[owner[one]]
+            one = owner[one]
+        while owner[other] != other:
+            owner[other] = owner[owner[other]]
+            other = owner[other]
+        if one == other:
+            continue
+        if peaks[one] < peaks[other]:
+            one, other = other, one
+        if peaks[other] - saddles[edge] < h:
+            owner[other] = one
+    for basin in range(owner.size):
+        root = basin
+        while owner[root] != root:
+            root = owner[root]
+        owner[basin] = root
+    return owner
