@@ -143,7 +143,7 @@ def beeswarm(
     axes = new_axes(figure, theme)
     x = explanation.shap[features].to_numpy().T
     y = np.arange(len(features))[:, None] + _swarm(x, np.random.default_rng(seed))
-    shade = explanation.values[features].rank(pct=True).to_numpy().T
+    shade: Floats = explanation.values[features].rank(pct=True).to_numpy().T
     axes.axvline(0, color=mix(theme, 0.4), linewidth=0.8)
     _scatter(axes, x.ravel(), y.ravel(), shade.ravel(), theme, size=9)
     _feature_rows(axes, features)
@@ -213,7 +213,7 @@ def dependence(
     known = np.isfinite(value)
     low, high = (float(value[known].min()), float(value[known].max())) if known.any() else (0.0, 1.0)
     aside = low - 0.1 * ((high - low) or 1.0)
-    x = np.where(known, value, aside).astype(np.float64)
+    x: Floats = np.where(known, value, aside).astype(np.float64)
     y = explanation.shap[feature].to_numpy(np.float64)
     axes.axhline(0, color=mix(theme, 0.4), linewidth=0.8)
     if not known.all():
@@ -223,7 +223,8 @@ def dependence(
     if colour_by is None:
         axes.scatter(x, y, s=14, color=theme["accent"], alpha=0.6, linewidths=0, rasterized=True)
     else:
-        _scatter(axes, x, y, explanation.values[colour_by].rank(pct=True).to_numpy(np.float64), theme, size=14)
+        shade: Floats = np.asarray(explanation.values[colour_by].rank(pct=True), np.float64)
+        _scatter(axes, x, y, shade, theme, size=14)
         _value_bar(figure, axes, theme, axis_title(colour_by))
     axes.set_xlabel(axis_title(feature))
     axes.set_ylabel(f"Contribution to {axis_title(explanation.target)}")

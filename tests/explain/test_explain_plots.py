@@ -1,0 +1,98 @@
+"""Figures: what they show, and where a click lands."""
+
+import sys
+
+import numpy as np
+import pytest
+from planted_tables import planted_table
+
+from napari_cathode.errors import InputError
+from napari_cathode.explain import ExplainParameters, explain, plots
+from napari_cathode.explain.theme import DARK, LIGHT
+
+
+@pytest.fixture(scope="module")
+def explanation():
+    table = planted_table(70)
+    table.loc[::7, "edensity"] = np.nan
+    return explain(table, ExplainParameters(n_trees=10, repeats=1))
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_every_figure_takes_the_theme_and_an_own_figure(explanation, theme):
+    from matplotlib.colors import to_hex
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    for draw in (
+        plots.importance_bars,
+        plots.beeswarm,
+        plots.predicted_measured,
+        lambda e, t, f: plots.dependence(e, "edensity", t, f, colour_by="z_um"),
+    ):
+        drawn = draw(explanation, theme, figure)
+        assert drawn.figure is figure
+        assert to_hex(figure.get_facecolor()) == theme["background"]
+        figure.canvas.draw() if hasattr(figure.canvas, "draw") else None
+        assert drawn.axes in figure.axes
+
+
+def test_bars_show_the_shares(explanation):
+    bars = plots.importance_bars(explanation, top=5)
+    widths = [patch.get_width() for patch in bars.axes.patches]
+    np.testing.assert_allclose(widths, 100 * explanation.importance["share"].head(5))
+    assert bars.features == tuple(explanation.importance["feature"].head(5))
+    assert bars.feature_at(1.2) == bars.features[1]
+    assert bars.feature_at(-0.7) is None and bars.feature_at(5.6) is None
+
+
+def test_beeswarm_holds_every_particle_of_every_feature(explanation):
+    swarm = plots.beeswarm(explanation, top=4)
+    n = len(explanation.labels)
+    assert len(swarm.x) == len(swarm.y) == len(swarm.label) == len(swarm.feature) == 4 * n
+    for row, feature in enumerate(explanation.importance["feature"].head(4)):
+        mine = swarm.feature == feature
+        np.testing.assert_array_equal(swarm.label[mine], explanation.labels)
+        np.testing.assert_array_equal(swarm.x[mine], explanation.shap[feature])
+        assert np.abs(swarm.y[mine] - row).max() < 0.5
+    np.testing.assert_array_equal(swarm.y, plots.beeswarm(explanation, top=4).y)
+
+
+@pytest.mark.parametrize("draw", [plots.beeswarm, plots.predicted_measured])
+def test_a_click_finds_its_particle(explanation, draw):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    points = draw(explanation)
+    FigureCanvasAgg(points.figure).draw()
+    at = int(np.argmax(points.x))
+    x, y = points.axes.transData.transform((points.x[at], points.y[at]))
+    found = points.nearest(x + 1, y - 1)
+    assert found is not None and points.label[found] == points.label[at]
+    assert points.nearest(-500, -500) is None
+
+
+def test_particles_without_a_value_stand_aside(explanation):
+    points = plots.dependence(explanation, "edensity")
+    value = explanation.values["edensity"].to_numpy()
+    missing = np.isnan(value)
+    assert missing.any()
+    np.testing.assert_array_equal(points.x[~missing], value[~missing])
+    assert (points.x[missing] < np.nanmin(value)).all()
+    assert np.isfinite(points.x).all()
+
+
+def test_selected_particles_are_ringed(explanation):
+    chosen = explanation.labels[:3].tolist()
+    plain = plots.predicted_measured(explanation)
+    ringed = plots.predicted_measured(explanation, selected=chosen)
+    assert len(ringed.axes.collections) == len(plain.axes.collections) + 1
+    np.testing.assert_allclose(ringed.axes.collections[-1].get_offsets()[:, 0], explanation.measured[:3])
+
+
+def test_dependence_of_what_took_no_part(explanation):
+    with pytest.raises(InputError, match="crack_volume_um3 took no part"):
+        plots.dependence(explanation, "crack_volume_um3")
+
+
+def test_no_global_figure_state():
+    assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
