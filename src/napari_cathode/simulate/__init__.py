@@ -1,7 +1,7 @@
 """Simulated battery electrodes with ground truth: slices for training, volumes with planted damage for checking."""
 
 from .parameters import DRIVERS, PRESETS, SimulationParameters
-from .randomise import randomise
+from .randomise import randomise, realistic
 from .result import Simulation
 from .slices import simulate_slice, training_slice
 
@@ -11,6 +11,7 @@ __all__ = [
     "Simulation",
     "SimulationParameters",
     "randomise",
+    "realistic",
     "simulate_slice",
     "training_slice",
 ]

@@ -67,6 +67,8 @@ def image_scene(
     """
     p = parameters
     flat = grey.shape[0] == 1
+    yield Progress(0, 6, "Blurring")
+    ndimage.gaussian_filter(grey, (0 if flat else p.blur, p.blur, p.blur), output=grey, mode="nearest", truncate=3)
     for strength, width in ((p.fringe, p.fringe_width), (p.halo, 5 * p.fringe_width)):
         if strength > 0:
             yield Progress(0, 6, "Adding phase-contrast fringes")
@@ -137,7 +139,7 @@ def _fade(grey: Floats, p: SimulationParameters, rng: np.random.Generator) -> No
 
 
 #: Grains of the noise relative to the finest, and their standard deviations: reconstructed noise has a long tail.
-_OCTAVES = ((1.0, 1.0), (2.5, 0.75), (6.0, 0.55))
+_OCTAVES = ((1.0, 1.0), (2.5, 0.6), (12.0, 0.6))
 
 
 def _add_noise(grey: Floats, p: SimulationParameters, rng: np.random.Generator, flat: bool) -> None:

@@ -1,10 +1,74 @@
-"""Domain randomisation: electrodes and instruments of all kinds, so that a network learns particles, not one picture."""
+"""Random electrodes and instruments: close to known kinds, or of all kinds (domain randomisation)."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from .parameters import SimulationParameters
+
+
+def realistic(
+    rng: np.random.Generator, shape: tuple[int, int] = (256, 256), kind: str = "fine"
+) -> SimulationParameters:
+    """Draw parameters close to slices of real NMC cathodes in X-ray phase-contrast nano-tomography.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of chance.
+    shape : tuple of int
+        (y, x), pixels.
+    kind : str
+        "fine": particles of about 50 px in a sharp, noisy picture; "coarse": particles of about 110 px in a blurred
+        picture with streaky noise and a particle-free layer at its edges.
+    """
+    u, voxel, coarse = rng.uniform, 0.1, kind == "coarse"
+    return SimulationParameters(
+        size_z=1,
+        size_y=shape[0],
+        size_x=shape[1],
+        voxel_um=voxel,
+        diameter_um=(u(98, 118) if coarse else u(50, 60)) * voxel,
+        diameter_spread=u(0.1, 0.2),
+        small_fraction=u(0.1, 0.25),
+        small_ratio=u(0.4, 0.6),
+        packing=u(0.38, 0.48) if coarse else u(0.43, 0.52),
+        elongation=u(1.25, 1.45),
+        lumpiness=u(0.03, 0.06),
+        roughness_um=(u(1.5, 2.5) if coarse else u(1.0, 1.6)) * voxel,
+        hollow_fraction=u(0.65, 0.85),
+        hollow_size=u(0.24, 0.34),
+        crack_fraction=u(0.08, 0.2),
+        crack_width_um=(u(2, 4) if coarse else u(1, 2)) * voxel,
+        pulverised_fraction=u(0.01, 0.04),
+        particle_grey=u(176, 186),
+        particle_grey_spread=u(4, 7),
+        particle_texture=u(8, 12),
+        background_grey=u(84, 94),
+        pore_grey=u(55, 70),
+        background_texture=u(7, 11),
+        background_grain=u(5, 9) if coarse else u(3, 5),
+        debris=u(0.4, 0.8),
+        dim_blobs=u(0.1, 0.3),
+        dim_fraction=u(0.02, 0.06),
+        contact_gap=u(-1, 1),
+        min_label_diameter=30.0 if coarse else 18.0,
+        blur=u(2.0, 2.6) if coarse else u(1.2, 1.6),
+        fringe=u(0.1, 0.25),
+        fringe_width=u(2, 3),
+        halo=u(0.15, 0.3),
+        noise=u(12, 15) if coarse else u(12, 14.5),
+        noise_grain=u(1.25, 1.5) if coarse else u(0.68, 0.82),
+        noise_direction=u(1.0, 1.25) if coarse else u(0.95, 1.05),
+        streaks=u(0.5, 1.5),
+        rings=u(0, 1),
+        gradient=u(4, 12),
+        contrast_fade=u(0.1, 0.3),
+        outside="circle" if coarse else "side",
+        outside_share=u(0.04, 0.08),
+        outside_grey=u(95, 106),
+        collector=u(0.08, 0.15) if coarse else 0.0,
+    )
 
 
 def randomise(rng: np.random.Generator, shape: tuple[int, int] = (256, 256)) -> SimulationParameters:
@@ -24,7 +88,7 @@ def randomise(rng: np.random.Generator, shape: tuple[int, int] = (256, 256)) -> 
     background = u(65, 115)
     contrast = u(50, 115)
     particle = min(background + contrast, 225)
-    large = diameter / 50
+    large = diameter / 50  # resolution: what is small in particles, and the instrument's blur, scale with it
     quality = u(0, 1)  # 0 noisy and blurred, 1 clean: they come together
     return SimulationParameters(
         size_z=1,
@@ -38,7 +102,7 @@ def randomise(rng: np.random.Generator, shape: tuple[int, int] = (256, 256)) -> 
         packing=u(0.3, 0.62),
         elongation=u(1.1, 1.5),
         lumpiness=u(0.02, 0.11),
-        roughness_um=u(0.3, 1.6) * voxel * large**0.5,
+        roughness_um=u(0.4, 2.0) * voxel * large**0.5,
         crystal_fraction=float(rng.choice([0.0, 0.0, 0.0, 0.0, u(0, 0.3), u(0, 1)])),
         plate_fraction=u(0, 0.2),
         hollow_fraction=u(0.1, 1.0),
@@ -58,7 +122,7 @@ def randomise(rng: np.random.Generator, shape: tuple[int, int] = (256, 256)) -> 
         dim_fraction=u(0, 0.1),
         contact_gap=u(-2.0, 2.0),
         min_label_diameter=max(10.0, 0.25 * diameter),
-        blur=(0.5 + 1.6 * (1 - quality) * u(0.4, 1)) * max(0.8, large**0.4),
+        blur=(0.5 + 1.4 * (1 - quality) * u(0.3, 1)) * max(0.8, large**0.5),
         fringe=u(0, 0.5),
         fringe_width=u(1.5, 4),
         halo=u(0, 0.4),

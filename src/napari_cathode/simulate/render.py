@@ -205,7 +205,7 @@ def _paint(
                 edge = max(d, 0.5 * (d - second[z, y, x] + touch))
                 if edge > -4.0:
                     wide = sample_tile(tile, dz * 0.2 + offset[1], dy * 0.2 + offset[2], dx * 0.2 + offset[0])
-                    edge += rough * (0.6 * fine + 0.8 * wide)
+                    edge += rough * (0.9 * fine + 0.6 * wide)
                 cover = _step(-edge / (1.7 * softness))
                 top = max(top, cover * contrast)
                 if d < 3.0:
@@ -220,7 +220,7 @@ def _paint(
                 grain = sample_tile(
                     tile, s * dz + 0.12 * dz + offset[2], s * dy + 0.12 * dy + offset[0], s * dx + 0.12 * dx + offset[1]
                 )
-                solid = grey + texture * (0.55 * fine + 0.6 * grain) + piece_grey(dz, dy, dx, pieces, gap)
+                solid = grey + texture * (0.8 * fine + 0.4 * grain) + piece_grey(dz, dy, dx, pieces, gap)
                 best[z, y, x] = ground + (solid - ground) * cover * contrast
     return top
 

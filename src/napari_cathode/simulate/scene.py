@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .cracks import Flaws, draw_flaws
+from .cracks import FAR, Flaws, draw_flaws
 from .noise import random_directions
 from .packing import relax
 from .parameters import SimulationParameters
@@ -76,7 +76,7 @@ def complete_scene(
 ) -> Scene:
     """Add debris and dim blobs to placed particles, and say how bright and how sharp everything is.
 
-    ``keep`` says which particles may be dim (all by default).
+    ``keep`` says which particles may be dim (all by default); no cracks are seen in dim ones.
     """
     n = len(bodies)
     debris_at, debris_d = add_debris(rng, p, centre, bodies)
@@ -96,8 +96,8 @@ def complete_scene(
     )
     soft = np.concatenate(
         [
-            np.where(dim, rng.uniform(1.5, 4.0, n), 1.0),
-            rng.uniform(0.8, 1.8, len(debris_d)),
+            np.where(dim, rng.uniform(1.5, 4.0, n), 0.5),
+            rng.uniform(0.5, 1.8, len(debris_d)),
             rng.uniform(2.5, 7.0, blobs),
         ]
     )
@@ -108,9 +108,9 @@ def complete_scene(
         flaws=Flaws(*(np.concatenate(pair) for pair in pairs)),
         grey=np.concatenate([grey, rng.normal(p.particle_grey, 10, m)]).astype(np.float32),
         contrast=contrast.astype(np.float32),
-        softness=(soft * p.blur).astype(np.float32),
+        softness=soft.astype(np.float32),
         particle=np.arange(n + m) < n,
-        level=np.zeros(n + m, np.float32),
+        level=np.concatenate([np.where(dim, -FAR, 0), np.zeros(m)]).astype(np.float32),
     )
 
 

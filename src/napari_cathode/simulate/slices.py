@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import cc3d
@@ -14,7 +15,7 @@ from napari_cathode.progress import drain
 from .cracks import draw_flaws
 from .imaging import field_of_view, image_scene
 from .parameters import SimulationParameters
-from .randomise import randomise
+from .randomise import randomise, realistic
 from .render import MARGIN, claim, paint
 from .result import Simulation
 from .scene import complete_scene, draw_diameters, place
@@ -43,7 +44,7 @@ def simulate_slice(parameters: SimulationParameters, seed: int | np.random.Gener
     low, high = _slab(rng, p)
     diameter = draw_diameters(rng, p, low, high)
     bodies = draw_bodies(rng, p, diameter)
-    centre = place(rng, p, bodies, low, high, 40)
+    centre = place(rng, p, bodies, low, high, 80)
     centre, bodies, diameter = _near_plane(centre, bodies, diameter)
     n = len(bodies)
     flaws = draw_flaws(rng, p, diameter / 2, rng.random(n))
@@ -67,6 +68,8 @@ def training_slice(
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
     """Draw a random electrode and simulate one slice of it, as training data.
 
+    Two of five are close to known kinds of picture (`realistic`), the others are of all kinds (`randomise`).
+
     Parameters
     ----------
     rng : numpy.random.Generator
@@ -81,7 +84,13 @@ def training_slice(
     labels : numpy.ndarray
         int32 (y, x), 1…n, of the filled particles; 0 is background.
     """
-    result = simulate_slice(randomise(rng, shape), rng)
+    if rng.random() < 0.4:
+        parameters = realistic(rng, shape, "coarse" if rng.random() < 0.4 else "fine")
+        if rng.random() < 0.75:  # these pictures are cut from the middle of larger ones
+            parameters = replace(parameters, outside="none", collector=0.0)
+    else:
+        parameters = randomise(rng, shape)
+    result = simulate_slice(parameters, rng)
     return result.image[0], result.labels[0]
 
 
