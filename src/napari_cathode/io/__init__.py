@@ -1,0 +1,24 @@
+"""Readers and writers: tomograms of many formats in, labels and tables out.
+
+`read` opens a tomogram or a slice; `registry` lists the formats, one file each.
+"""
+
+from .field_of_view import find_field_of_view
+from .labels import is_labels, read_labels, write_labels
+from .registry import can_read, list_datasets, open_volume, read
+from .sampling import contrast_limits
+from .tables import read_table, write_table
+
+__all__ = [
+    "can_read",
+    "contrast_limits",
+    "find_field_of_view",
+    "is_labels",
+    "list_datasets",
+    "open_volume",
+    "read",
+    "read_labels",
+    "read_table",
+    "write_labels",
+    "write_table",
+]

@@ -1,0 +1,152 @@
+"""The field of view: what the detector saw, told from the constant grey that reconstructions put around it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from scipy.spatial import ConvexHull, QhullError
+
+from .lazy import EAGER_BYTES
+from .sampling import sample_slices
+
+Mask = npt.NDArray[np.bool_]
+
+_CORE_SHARE = 0.001  # of a slice: a flat patch at the border smaller than this may be chance
+_OUTSIDE_SHARE = 0.004  # of a slice: less is not worth a mask
+_SOLIDITY = 0.8  # a field of view is a disc or a rectangle, cut by the image; gaps between particles are not round it
+_LOSSY_REACH = 8  # pixels: JPEG spoils constancy up to one of its blocks away from an edge
+_LOSSY_GREYS = 3
+
+
+def find_field_of_view(data: Any) -> Mask | None:
+    """Find where a tomogram shows something, from the constant grey outside.
+
+    Outside is what touches the border of the slice, has exactly one and the same grey value over a large area in every
+    slice looked at, and leaves a compact (nearly convex) region inside. In 8-bit images the edge may be off by
+    three grey levels within eight pixels, as lossy compression leaves it.
+
+    Parameters
+    ----------
+    data : array-like, shape (z, y, x)
+        Grey values; of a large volume at most 16 slices are read. Values that are not numbers count as one grey.
+
+    Returns
+    -------
+    ndarray of bool or None
+        True inside; shape (1, y, x) where the outside is the same in all slices, or the volume's where it
+        differs (and the volume is small enough to look at every slice). None where everything is inside.
+        In slices of more than 2048 pixels the edge is good to ``step`` = length / 2048 pixels.
+    """
+    _, slices, step = sample_slices(data)
+    images = [image for image in map(_comparable, slices) if image.min() < image.max()]
+    if not images:
+        return None
+    grey = _outside_grey(images)
+    if grey is None:
+        return None
+    outside = [_outside(image, grey) for image in images]
+    common = np.logical_and.reduce(outside)
+    either = np.logical_or.reduce(outside)
+    alike = common.sum() > 0.9 * either.sum()
+    if not alike and step == 1 and data.dtype.itemsize * np.prod(data.shape, dtype=np.int64) <= EAGER_BYTES:
+        return _by_slice(data, grey)
+    if not _is_field(~common):
+        return None
+    if step > 1:
+        y, x = data.shape[1:]
+        common = ndimage.binary_dilation(common).repeat(step, axis=0).repeat(step, axis=1)[:y, :x]
+    return ~common[np.newaxis]
+
+
+def _comparable(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Put one value below all others in the place of what is not a number."""
+    if image.dtype.kind != "f":
+        return image
+    numbers = np.isfinite(image)
+    if numbers.all():
+        return image
+    lowest = float(image[numbers].min()) if numbers.any() else 0.0
+    return np.where(numbers, image, np.float32(lowest - max(1.0, abs(lowest))))
+
+
+def _core(image: npt.NDArray[Any]) -> Mask:
+    """Find large patches without any variation that touch the border."""
+    flat = ndimage.maximum_filter(image, 3) == ndimage.minimum_filter(image, 3)
+    labels, count = ndimage.label(flat)
+    if not count:
+        return np.zeros(image.shape, bool)
+    at_border = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
+    area = np.bincount(labels.ravel())
+    keep = np.zeros(count + 1, bool)
+    keep[at_border] = area[at_border] >= max(9.0, _CORE_SHARE * image.size)
+    keep[0] = False
+    return keep[labels]
+
+
+def _outside_grey(images: list[npt.NDArray[Any]]) -> Any:
+    """Give the grey value of most of the flat border patches, or None where they disagree or there are none."""
+    greys = []
+    for image in images:
+        values, counts = np.unique(image[_core(image)], return_counts=True)
+        if values.size:
+            greys.append(values[counts.argmax()])
+    # a few slices at the ends may show nothing but sample
+    return greys[0] if len(greys) > len(images) // 2 and len(set(greys)) == 1 else None
+
+
+def _outside(image: npt.NDArray[Any], grey: Any) -> Mask:
+    """Grow the flat patches of this grey to their edge."""
+    core = _core(image) & (image == grey)
+    if not core.any():
+        return core
+    lossy = image.dtype.itemsize == 1
+    near = np.abs(image.astype(np.float64) - float(grey)) <= (_LOSSY_GREYS if lossy else 0)
+    reach = _LOSSY_REACH if lossy else 2
+    grown = ndimage.binary_dilation(core, iterations=reach, mask=near | core)
+    # cut off single pixels of noise at the edge, then fill what compression has spoilt
+    smooth: Mask = ndimage.binary_opening(grown, np.ones((3, 3))) | core
+    if lossy:
+        padded = np.pad(smooth, _LOSSY_REACH, mode="edge")
+        disc = ndimage.iterate_structure(ndimage.generate_binary_structure(2, 1), 3)
+        closed = _fill_small_holes(ndimage.binary_closing(padded, disc))
+        smooth = closed[_LOSSY_REACH:-_LOSSY_REACH, _LOSSY_REACH:-_LOSSY_REACH]
+    return smooth
+
+
+def _fill_small_holes(mask: Mask) -> Mask:
+    labels, _ = ndimage.label(~mask)
+    area = np.bincount(labels.ravel())
+    filled: Mask = mask | (area < 4 * _LOSSY_REACH**2)[labels]
+    return filled
+
+
+def _by_slice(data: Any, grey: Any) -> Mask | None:
+    inside = np.ones(data.shape, bool)
+    for z in range(data.shape[0]):
+        image = _comparable(np.asarray(data[z]))
+        inside[z] = image.min() < image.max() and ~_outside(image, grey)
+        if inside[z].any() and not inside[z].all() and not _is_compact(inside[z]):
+            return None
+    return None if 1 - inside.mean() < _OUTSIDE_SHARE else inside
+
+
+def _is_field(inside: Mask) -> bool:
+    return bool(1 - inside.mean() >= _OUTSIDE_SHARE) and _is_compact(inside)
+
+
+def _is_compact(inside: Mask) -> bool:
+    """Tell whether a region fills most of its convex hull."""
+    rows = np.flatnonzero(inside.any(axis=1))
+    if rows.size < 2:
+        return False
+    first = inside[rows].argmax(axis=1)
+    last = inside.shape[1] - inside[rows][:, ::-1].argmax(axis=1)
+    corners = [np.column_stack([rows + dy, edge]) for edge in (first, last) for dy in (0, 1)]
+    try:
+        hull = ConvexHull(np.concatenate(corners).astype(float))
+    except QhullError:
+        return False
+    return bool(inside.sum() >= _SOLIDITY * hull.volume)  # in two dimensions, "volume" is the area
