@@ -66,6 +66,8 @@ class ParticleSet:
         How the labels were made.
     revision : int
         Grows with every change of ``labels``, whose content cannot be compared cheaply.
+    table_revision : int
+        The revision of the labels that ``table`` was measured on.
     """
 
     labels: Any
@@ -77,6 +79,12 @@ class ParticleSet:
     colouring: Colouring | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     revision: int = 0
+    table_revision: int = 0
+
+    @property
+    def out_of_date(self) -> bool:
+        """Whether the labels changed since the table was measured."""
+        return self.table is not None and self.table_revision != self.revision
 
     def values(self, colouring: Colouring) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         """Give the label ids and the values that a colouring shows.
@@ -100,7 +108,28 @@ class ParticleSet:
             missing = f"There is no feature {colouring.column}; measure the particles first."
         if source is None or colouring.column not in source.columns:
             raise InputError(missing)
+        if not pd.api.types.is_numeric_dtype(source[colouring.column]):
+            raise InputError(f"{colouring.column} holds no numbers; choose another feature to colour by.")
         return source["label"].to_numpy(np.int64), source[colouring.column].to_numpy(np.float64)
+
+
+@dataclass(eq=False)
+class Predictions:
+    """What identification found in one tomogram, view by view, before it is fused.
+
+    Attributes
+    ----------
+    name : str
+        As shown.
+    views : dict of str to `napari_cathode.identify.ViewPrediction`
+        By the view's name ("xy", "xz", "yz").
+    tomogram : Tomogram
+        Where it was found.
+    """
+
+    name: str
+    views: dict[str, Any]
+    tomogram: Tomogram
 
 
 class Session:
@@ -108,6 +137,8 @@ class Session:
 
     Signals
     -------
+    predictions_changed : ()
+        Predictions came, went, or lost a view.
     particle_sets_changed : ()
         A particle set came or went.
     current_changed : (ParticleSet or None)
@@ -116,17 +147,44 @@ class Session:
         Something of a particle set changed: "labels", "table", "explanation" or "colouring".
     selection_changed : (frozenset of int)
         Other particles of the current set are selected.
+    focus_requested : (int)
+        Somebody wants to see this particle of the current set; whoever shows particles moves there.
     """
 
+    predictions_changed = Signal()
     particle_sets_changed = Signal()
     current_changed = Signal(object)
     changed = Signal(object, str)
     selection_changed = Signal(object)
+    focus_requested = Signal(int)
 
     def __init__(self) -> None:
+        self._predictions: list[Predictions] = []
         self._sets: list[ParticleSet] = []
         self._current: ParticleSet | None = None
         self._selection: frozenset[int] = frozenset()
+
+    @property
+    def predictions(self) -> tuple[Predictions, ...]:
+        """All predictions, oldest first."""
+        return tuple(self._predictions)
+
+    def add_predictions(self, predictions: Predictions) -> None:
+        """Keep predictions for fusing."""
+        _on_main_thread()
+        if predictions not in self._predictions:
+            self._predictions.append(predictions)
+            self.predictions_changed.emit()
+
+    def remove_prediction(self, predictions: Predictions, view: str) -> None:
+        """Forget one view of some predictions, and all of them with the last one."""
+        _on_main_thread()
+        if predictions not in self._predictions or view not in predictions.views:
+            return
+        del predictions.views[view]
+        if not predictions.views:
+            self._predictions.remove(predictions)
+        self.predictions_changed.emit()
 
     @property
     def particle_sets(self) -> tuple[ParticleSet, ...]:
@@ -163,6 +221,11 @@ class Session:
         self._selection = new
         self.selection_changed.emit(new)
 
+    def focus(self, label: int) -> None:
+        """Ask whoever shows the particles to bring one of the current set into view."""
+        _on_main_thread()
+        self.focus_requested.emit(int(label))
+
     def add(self, particles: ParticleSet) -> None:
         """Add a particle set and make it the current one."""
         _on_main_thread()
@@ -190,17 +253,28 @@ class Session:
         self.changed.emit(particles, "labels")
         self.set_table(particles, None)
 
-    def set_table(self, particles: ParticleSet, table: pd.DataFrame | None) -> None:
-        """Give a particle set a feature table; an explanation of another table goes."""
+    def touch(self, particles: ParticleSet) -> None:
+        """Say that somebody edited the labels in place; the table stays, marked as out of date."""
         _on_main_thread()
+        particles.revision += 1
+        self.changed.emit(particles, "labels")
+
+    def set_table(self, particles: ParticleSet, table: pd.DataFrame | None) -> None:
+        """Give a particle set a feature table of its present labels; an explanation of another table goes."""
+        _on_main_thread()
+        particles.table_revision = particles.revision
         if table is particles.table:
             return
         particles.table = table
         self.changed.emit(particles, "table")
         self.set_explanation(particles, None)
         colouring = particles.colouring
-        if colouring is not None and (table is None or colouring.column not in table.columns):
+        if colouring is None:
+            return
+        if table is None or colouring.column not in table.columns:
             self.set_colouring(particles, None)
+        else:
+            self.changed.emit(particles, "colouring")
 
     def set_explanation(self, particles: ParticleSet, explanation: Any) -> None:
         """Give a particle set an explanation; colours that showed the former one go."""

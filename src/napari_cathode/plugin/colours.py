@@ -1,0 +1,137 @@
+"""From values to colours of particles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels
+from napari.utils.colormaps import Colormap, CyclicLabelColormap, DirectLabelColormap, ensure_colormap
+
+from ..session import Colouring
+
+CYCLIC_ROWS = 65_535
+"""napari's limit for a colour table with one row per label id."""
+
+MISSING = (0.5, 0.5, 0.5, 1.0)
+"""Colour of particles without a value."""
+
+SEQUENTIAL = "viridis"
+DIVERGING = "blue-white-red"
+CHOICES = (SEQUENTIAL, "magma", "inferno", "plasma", "gray", DIVERGING)
+"""Names of the colour maps on offer; all are perceptually ordered and safe for colour-blind people."""
+
+# Blue and red ends of equal lightness about a light middle, after the ColorBrewer RdBu scheme's hues.
+_DIVERGING_COLOURS = (
+    (0.02, 0.19, 0.38),
+    (0.13, 0.40, 0.67),
+    (0.26, 0.58, 0.76),
+    (0.57, 0.77, 0.87),
+    (0.97, 0.97, 0.97),
+    (0.96, 0.65, 0.51),
+    (0.84, 0.38, 0.30),
+    (0.70, 0.09, 0.17),
+    (0.40, 0.00, 0.12),
+)
+
+
+@dataclass(frozen=True)
+class ColourScale:
+    """A colour map between two limits.
+
+    Attributes
+    ----------
+    colormap : Colormap
+        napari's.
+    limits : tuple of (float, float)
+        Values at its ends.
+    """
+
+    colormap: Colormap
+    limits: tuple[float, float]
+
+    def map(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Give the RGBA colours (n, 4) of n values; grey where there is no value."""
+        low, high = self.limits
+        finite = np.isfinite(values)
+        share = np.clip((np.where(finite, values, low) - low) / (high - low), 0.0, 1.0)
+        colours = np.asarray(self.colormap.map(share), dtype=np.float32)
+        colours[~finite] = MISSING
+        return colours
+
+
+def scale_for(values: np.ndarray[Any, Any], colouring: Colouring) -> ColourScale:
+    """Choose colour map and limits for values.
+
+    Values on both sides of zero, and all SHAP values, get the diverging map with zero in its middle.
+    """
+    finite = values[np.isfinite(values)]
+    signed = colouring.shap or (finite.size > 0 and finite.min() < 0 < finite.max())
+    name = colouring.colormap or (DIVERGING if signed else SEQUENTIAL)
+    limits = colouring.limits or _limits(finite, signed)
+    return ColourScale(named(name), limits)
+
+
+def named(name: str) -> Colormap:
+    """Give a colour map by its name."""
+    if name == DIVERGING:
+        return Colormap(_DIVERGING_COLOURS, name=DIVERGING)
+    return ensure_colormap(name)
+
+
+def _limits(finite: np.ndarray[Any, Any], signed: bool) -> tuple[float, float]:
+    if finite.size == 0:
+        return (0.0, 1.0)
+    low, high = (float(value) for value in np.percentile(finite, (2, 98)))
+    if signed:
+        high = max(abs(low), abs(high))
+        low = -high
+    if high <= low:
+        margin = abs(low) * 0.01 or 1.0
+        low, high = low - margin, high + margin
+    return low, high
+
+
+def label_colormap(
+    ids: np.ndarray[Any, Any], colours: np.ndarray[Any, Any], largest: int | None
+) -> CyclicLabelColormap | DirectLabelColormap:
+    """Make a Labels colormap that shows each particle in its colour; others grey, background transparent.
+
+    Parameters
+    ----------
+    ids : ndarray of int, shape (n,)
+        Label ids.
+    colours : ndarray of float, shape (n, 4)
+        Their RGBA.
+    largest : int, optional
+        The largest id in the label array, None when nobody knows.
+
+    Notes
+    -----
+    A table with a row for each id is fifty times faster than a dictionary, but napari wraps ids beyond its end and
+    allows 65,535 rows.
+    """
+    if largest is not None and max(largest, int(ids.max(initial=0))) < CYCLIC_ROWS:
+        table = np.tile(np.asarray(MISSING, np.float32), (max(largest, int(ids.max(initial=0)), 1) + 1, 1))
+        table[ids] = colours
+        table[0] = 0
+        return CyclicLabelColormap(colors=table, name="particles by value")
+    by_id: dict[int | None, Any] = dict(zip(ids.tolist(), colours, strict=True))
+    by_id[0] = np.zeros(4)
+    by_id[None] = np.asarray(MISSING)
+    return DirectLabelColormap(color_dict=by_id, name="particles by value")
+
+
+def largest_id(labels: Any) -> int | None:
+    """Give the largest label id of an array in memory, None for a lazy one."""
+    if not isinstance(labels, np.ndarray):
+        return None
+    return int(labels.max(initial=0))
+
+
+def recolour(layer: Labels, ids: np.ndarray[Any, Any], values: np.ndarray[Any, Any], scale: ColourScale) -> None:
+    """Show each particle of a layer in the colour of its value."""
+    from .layers import full_data
+
+    layer.colormap = label_colormap(ids, scale.map(values), largest_id(full_data(layer)))

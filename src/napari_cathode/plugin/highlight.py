@@ -1,0 +1,142 @@
+"""The outline around the selected particles."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels
+from napari.utils.colormaps import DirectLabelColormap
+
+from .boxes import Box
+from .layers import HELPER_KEY, full_data
+
+COLOUR = (1.0, 0.25, 0.85, 1.0)
+"""A pink that neither grey values nor the colour maps contain."""
+
+_OUTLINE_PX = 2.5
+_LARGEST_CROP = 1 << 28
+_NAME = "Selected particles"
+
+
+class Highlight:
+    """Outlines particles by a layer of their own that covers no more than the box around them.
+
+    A second layer over the whole array would be redrawn whole at each selection; this one is small, in 2D and in 3D,
+    whatever the size of the tomogram. It stays in the layer list, hidden while nothing is selected.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = weakref.ref(viewer)
+        self._layer: Labels | None = None
+        viewer.scene.camera.events.zoom.connect(self._fit_thickness)
+        # Called before napari's own, which were connected earlier, and which complain of outlines in 3D.
+        viewer.dims.events.ndisplay.connect(self._fit_thickness)
+
+    def show(self, layer: Labels, boxes: dict[int, Box]) -> None:
+        """Outline particles of a layer.
+
+        Parameters
+        ----------
+        layer : Labels
+            Where they lie.
+        boxes : dict of int to tuple of slice
+            The particles' labels and the boxes around them; when empty, nothing is outlined.
+        """
+        if not boxes:
+            self.hide()
+            return
+        union = _union(boxes.values())
+        if np.prod([float(side.stop - side.start) for side in union]) > _LARGEST_CROP:
+            self.hide()
+            return
+        mask = _mask(full_data(layer), boxes, union)
+        own = self._ensure(layer)
+        if own is None:
+            return
+        start = np.array([side.start for side in union], float)
+        own.visible = False
+        own.data = mask
+        own.units = layer.units
+        own.scale = layer.scale
+        own.rotate = layer.rotate
+        own.shear = layer.shear
+        own.affine = layer.affine
+        own.translate = layer.translate + np.asarray(layer.rotate) @ (np.asarray(layer.scale) * start)
+        self._fit_thickness()
+        own.visible = True
+
+    def hide(self) -> None:
+        """Outline nothing."""
+        if self._exists():
+            self._layer.visible = False
+
+    def _exists(self) -> bool:
+        viewer = self._viewer()
+        return viewer is not None and self._layer is not None and self._layer in viewer.layers
+
+    def _ensure(self, layer: Labels) -> Labels | None:
+        """Give the layer for outlines, on top of the others; what was the active layer stays so."""
+        viewer = self._viewer()
+        if viewer is None:
+            return None
+        if self._exists() and self._layer.ndim != layer.ndim:
+            viewer.layers.remove(self._layer)
+        if not self._exists():
+            self._layer = _outline_layer(layer)
+            chosen = set(viewer.layers.selection)
+            active = viewer.layers.selection.active
+            viewer.add_layer(self._layer)
+            viewer.layers.selection = chosen
+            viewer.layers.selection.active = active
+        elif viewer.layers[-1] is not self._layer:
+            viewer.layers.move(viewer.layers.index(self._layer), len(viewer.layers))
+        return self._layer
+
+    def _fit_thickness(self, _event: Any = None) -> None:
+        """Keep the outline visible when zoomed out: some screen pixels, at least one of the data; none in 3D."""
+        viewer = self._viewer()
+        if viewer is None or not self._exists():
+            return
+        step = float(self._layer.scale[-1])
+        thickness = int(np.clip(np.ceil(_OUTLINE_PX / max(viewer.scene.camera.zoom * step, 1e-9)), 1, 12))
+        if viewer.dims.ndisplay == 3:
+            thickness = 0
+        if self._layer.contour != thickness:
+            self._layer.contour = thickness
+
+
+def _outline_layer(like: Labels) -> Labels:
+    colours = {0: np.zeros(4), 1: np.asarray(COLOUR), None: np.zeros(4)}
+    layer = Labels(
+        np.zeros((1,) * like.ndim, np.uint8),
+        units=like.units,
+        scale=like.scale,
+        translate=like.translate,
+        name=_NAME,
+        colormap=DirectLabelColormap(color_dict=colours),
+        opacity=1.0,
+        blending="translucent_no_depth",
+        visible=False,
+        metadata={HELPER_KEY: "selection"},
+    )
+    layer.editable = False
+    return layer
+
+
+def _union(boxes: Iterable[Box]) -> Box:
+    sides = zip(*boxes, strict=True)
+    return tuple(slice(min(s.start for s in side), max(s.stop for s in side)) for side in sides)
+
+
+def _mask(labels: Any, boxes: dict[int, Box], union: Box) -> np.ndarray[Any, Any]:
+    """Draw the particles as ones into an array of the size of the box around all of them."""
+    mask = np.zeros([side.stop - side.start for side in union], np.uint8)
+    for label, box in boxes.items():
+        place = tuple(
+            slice(side.start - whole.start, side.stop - whole.start) for side, whole in zip(box, union, strict=True)
+        )
+        mask[place] |= np.asarray(labels[box]) == label
+    return mask

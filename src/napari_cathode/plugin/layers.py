@@ -1,0 +1,158 @@
+"""What a napari layer means to the numeric steps: an array (z, y, x) with a voxel spacing in µm, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pint
+from napari.layers import Image, Labels, Layer
+
+from ..errors import InputError
+from ..tomogram import Spacing, Tomogram, check_spacing
+
+TOMOGRAM_KEY = "napari_cathode_tomogram"
+"""Where an image layer's ``metadata`` keep the `Tomogram` that it shows."""
+
+HELPER_KEY = "napari_cathode_helper"
+"""Marks, in ``metadata``, layers that only decorate others and are offered in no list."""
+
+
+def is_helper(layer: Layer) -> bool:
+    """Whether a layer only decorates others."""
+    return HELPER_KEY in layer.metadata
+
+
+def is_image(layer: Layer) -> bool:
+    """Whether a layer can be taken as a tomogram or a slice of one."""
+    return isinstance(layer, Image) and not layer.rgb and layer.ndim in (2, 3) and not is_helper(layer)
+
+
+def is_labels(layer: Layer) -> bool:
+    """Whether a layer can hold particles."""
+    return isinstance(layer, Labels) and layer.ndim in (2, 3) and not is_helper(layer)
+
+
+def full_data(layer: Layer) -> Any:
+    """Give a layer's array at full resolution, as it is (2D or 3D, perhaps lazy)."""
+    return layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+
+
+def volume(layer: Layer) -> Any:
+    """Give a layer's array as (z, y, x), a 2D one as a single slice; nothing is copied or loaded."""
+    data = full_data(layer)
+    if data.ndim not in (2, 3):
+        raise InputError(f"The layer {layer.name} has {data.ndim} dimensions; choose one with two or three.")
+    return data[np.newaxis] if data.ndim == 2 else data
+
+
+def um_factor(unit: Any) -> float | None:
+    """Give the µm in a unit of napari's, None where it is no length."""
+    try:
+        return float(pint.get_application_registry().Quantity(1.0, unit).to("micrometer").magnitude)
+    except pint.DimensionalityError:
+        return None
+
+
+def spacing_of(layer: Layer) -> Spacing | None:
+    """Give the voxel spacing (z, y, x) of a layer in µm, or None where its unit is no length.
+
+    A 2D layer is given a slice thickness equal to its pixel height.
+    """
+    factors = [um_factor(unit) for unit in layer.units]
+    if any(factor is None for factor in factors):
+        return None
+    lengths = [abs(float(scale)) * factor for scale, factor in zip(layer.scale, factors, strict=True)]
+    return check_spacing([lengths[0], *lengths] if len(lengths) == 2 else lengths, layer.name)
+
+
+def set_spacing(layer: Layer, spacing_um: Spacing) -> None:
+    """Give a layer a voxel spacing (z, y, x) in µm; it keeps its place at the origin."""
+    layer.scale = spacing_um[-layer.ndim :]
+    layer.units = ("µm",) * layer.ndim
+
+
+def tomogram_of(layer: Layer) -> Tomogram:
+    """Give the tomogram that an image layer shows.
+
+    Raises
+    ------
+    InputError
+        When the layer is no grey image of two or three dimensions.
+    """
+    if not is_image(layer):
+        raise InputError(f"The layer {layer.name} is no grey image of two or three dimensions; choose another layer.")
+    data = volume(layer)
+    spacing = spacing_of(layer)
+    known = layer.metadata.get(TOMOGRAM_KEY)
+    if isinstance(known, Tomogram) and known.shape == tuple(data.shape):
+        return Tomogram(known.data, spacing, layer.name, known.source, known.field_of_view)
+    source = str(layer.source.path or "")
+    return Tomogram(data, spacing, layer.name, source)
+
+
+def place_like(layer: Layer | None, spacing_um: Spacing | None, ndim: int, first: tuple[int, ...]) -> dict[str, Any]:
+    """Give the keyword arguments that lay labels onto the image they were made of.
+
+    Parameters
+    ----------
+    layer : Layer, optional
+        The image layer.
+    spacing_um : tuple of float, optional
+        Voxel spacing (z, y, x) in µm.
+    ndim : int
+        Dimensions of the new layer.
+    first : tuple of int
+        Voxel (z, y, x) of the image at which the labels begin.
+    """
+    if layer is None or layer.ndim != ndim:
+        if spacing_um is None:
+            return {}
+        return {"scale": spacing_um[-ndim:], "units": ("µm",) * ndim}
+    start = np.asarray(first[-ndim:], float)
+    if any(start):
+        translate = layer.translate + np.asarray(layer.rotate) @ (np.asarray(layer.scale) * start)
+    else:
+        translate = layer.translate
+    return {
+        "scale": layer.scale,
+        "units": layer.units,
+        "translate": translate,
+        "rotate": layer.rotate,
+        "shear": layer.shear,
+        "affine": layer.affine,
+    }
+
+
+def world_point(layer: Layer, index: Any, world_units: Any) -> np.ndarray[Any, Any]:
+    """Give the viewer's coordinates of a voxel of a layer.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer.
+    index : sequence of float
+        Voxel in the layer's own dimensions.
+    world_units : tuple of pint.Unit, optional
+        The viewer's units (``viewer.layers.units``): napari takes the smallest of its layers' units.
+    """
+    point = np.asarray(layer.data_to_world(index), float)
+    if world_units is None:
+        return point
+    pairs = zip(layer.units, world_units[-layer.ndim :], strict=True)
+    factors = [(um_factor(own) or 1.0) / (um_factor(world) or 1.0) for own, world in pairs]
+    return point * factors
+
+
+def same_array(one: Any, other: Any) -> bool:
+    """Whether two arrays are the same memory (or the same lazy object), without looking at what they hold."""
+    if one is other:
+        return True
+    if not (isinstance(one, np.ndarray) and isinstance(other, np.ndarray)):
+        return False
+    return one.shape == other.shape and one.dtype == other.dtype and one.ctypes.data == other.ctypes.data
+
+
+def shows(layer: Layer, tomogram: Tomogram | None) -> bool:
+    """Whether an image layer shows a tomogram's array."""
+    return tomogram is not None and is_image(layer) and same_array(volume(layer), tomogram.data)

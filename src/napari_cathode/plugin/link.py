@@ -1,0 +1,359 @@
+"""The link between a viewer's layers and its session: particle sets are Labels layers, and the other way round.
+
+The session knows arrays; this module alone knows which layer shows which. Widgets talk to the session only.
+"""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels, Layer
+
+from ..errors import InputError
+from ..session import Colouring, ParticleSet, Predictions, Session
+from .boxes import Box, find_box
+from .colours import ColourScale, recolour, scale_for
+from .feature_copy import adopted_table, with_user_columns, write_features
+from .highlight import Highlight
+from .layers import full_data, is_labels, place_like, same_array, spacing_of, volume, world_point
+from .picking import click_callback, label_at
+
+_links: dict[int, tuple[weakref.ref[Any], Link]] = {}
+
+_SMALLEST_ON_SCREEN_PX = 24
+
+
+def link_of(viewer: Any) -> Link:
+    """Give the link of a viewer, which lives as long as the viewer does."""
+    viewer = getattr(viewer, "__wrapped__", viewer)  # plugins are handed a proxy
+    key = id(viewer)
+    if key not in _links or _links[key][0]() is not viewer:
+        _links[key] = (weakref.ref(viewer), Link(viewer))
+        weakref.finalize(viewer, _links.pop, key, None)
+    return _links[key][1]
+
+
+@dataclass(eq=False)
+class _Binding:
+    """What belongs to one particle set on the screen."""
+
+    layer: Labels
+    plain: Any
+    ours: frozenset[str] = frozenset()
+
+
+class Link:
+    """Keeps a viewer's Labels layers and the session of its particles the same.
+
+    Attributes
+    ----------
+    session : Session
+        The state that all views of the viewer share.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self.session = Session()
+        self._viewer = weakref.ref(viewer)
+        self._bindings: dict[ParticleSet, _Binding] = {}
+        self._views: dict[Layer, tuple[Predictions, str]] = {}
+        self._boxes: dict[int, Box] = {}
+        self._highlight = Highlight(viewer)
+        self._on_click = click_callback(self._click)
+        viewer.mouse_drag_callbacks.append(self._on_click)
+        viewer.bind_key("Escape", _clear_selection, overwrite=True)
+        viewer.layers.events.removed.connect(self._on_layer_removed)
+        session = self.session
+        session.particle_sets_changed.connect(self._on_particle_sets_changed)
+        session.current_changed.connect(self._on_current_changed)
+        session.changed.connect(self._on_changed)
+        session.selection_changed.connect(self._on_selection_changed)
+        session.focus_requested.connect(self._on_focus_requested)
+
+    # ---- layers and particle sets ------------------------------------------------------------------
+
+    def layer_of(self, particles: ParticleSet) -> Labels | None:
+        """Give the layer that shows a particle set."""
+        binding = self._bindings.get(particles)
+        return None if binding is None else binding.layer
+
+    def particles_of(self, layer: Layer | None) -> ParticleSet | None:
+        """Give the particle set that a layer shows, None when it shows none yet."""
+        return next((known for known, binding in self._bindings.items() if binding.layer is layer), None)
+
+    def adopt(self, layer: Labels) -> ParticleSet:
+        """Give the particle set of any Labels layer; what ``layer.features`` hold becomes its table."""
+        known = self.particles_of(layer)
+        if known is not None:
+            return known
+        if not is_labels(layer):
+            raise InputError(f"The layer {layer.name} is no Labels layer of two or three dimensions; choose another.")
+        particles = ParticleSet(volume(layer), layer.name, spacing_of(layer), table=adopted_table(layer))
+        self._bind(particles, layer)
+        self.session.add(particles)
+        return particles
+
+    def show(
+        self, particles: ParticleSet, like: Layer | None = None, first: tuple[int, int, int] = (0, 0, 0)
+    ) -> Labels:
+        """Add a particle set to the session and the viewer, and make it the current one.
+
+        Parameters
+        ----------
+        particles : ParticleSet
+            The set.
+        like : Layer, optional
+            The image layer that its labels lie upon.
+        first : tuple of int
+            Voxel (z, y, x) of that image at which the labels begin.
+        """
+        layer = self._add_labels(particles.labels, particles.name, particles.spacing_um, like, first)
+        self._bind(particles, layer)
+        self.session.add(particles)
+        return layer
+
+    def show_predictions(self, predictions: Predictions, like: Layer | None = None) -> None:
+        """Add the views of predictions to the session, and to the viewer as hidden layers."""
+        for view, prediction in predictions.views.items():
+            name = f"{predictions.name} · {view} slices"
+            layer = self._add_labels(prediction.labels, name, predictions.tomogram.spacing_um, like, (0, 0, 0), False)
+            self._views[layer] = (predictions, view)
+        self.session.add_predictions(predictions)
+
+    def prediction_of(self, layer: Layer | None) -> tuple[Predictions, str] | None:
+        """Give the predictions, and which view of them, that a layer shows."""
+        return None if layer is None else self._views.get(layer)
+
+    def set_table(self, particles: ParticleSet, table: Any) -> None:
+        """Give a particle set a feature table, with the columns that other tools gave its layer beside it."""
+        binding = self._bindings.get(particles)
+        if binding is not None and table is not None:
+            table = with_user_columns(table, binding.layer, binding.ours)
+        self.session.set_table(particles, table)
+
+    def _add_labels(self, labels, name, spacing_um, like, first, visible=True) -> Labels:
+        flat = labels.shape[0] == 1 and (like is None or like.ndim == 2)
+        data = labels[0] if flat else labels
+        place = place_like(like, spacing_um, data.ndim, first)
+        viewer = self._viewer()
+        point = viewer.dims.point
+        layer = viewer.add_labels(data, name=name, visible=visible, **place)
+        if like is not None and len(point) == viewer.dims.ndim:
+            viewer.dims.point = point  # napari goes to the middle slice when the first layer comes
+        return layer
+
+    def _bind(self, particles: ParticleSet, layer: Labels) -> None:
+        self._bindings[particles] = _Binding(layer, layer.colormap)
+        layer.events.data.connect(self._on_layer_data)
+        layer.events.paint.connect(self._on_layer_painted)
+        layer.events.name.connect(self._on_layer_renamed)
+        layer.events.mode.connect(self._on_layer_mode)
+        layer.bind_key("Escape", self._on_layer_escape, overwrite=True)
+        if particles.table is not None:
+            self._write_features(particles)
+
+    def _unbind(self, particles: ParticleSet) -> Labels | None:
+        binding = self._bindings.pop(particles, None)
+        if binding is None:
+            return None
+        layer = binding.layer
+        layer.events.data.disconnect(self._on_layer_data)
+        layer.events.paint.disconnect(self._on_layer_painted)
+        layer.events.name.disconnect(self._on_layer_renamed)
+        layer.events.mode.disconnect(self._on_layer_mode)
+        layer.bind_key("Escape", None)
+        return layer
+
+    def _on_layer_removed(self, event: Any) -> None:
+        layer = event.value
+        particles = self.particles_of(layer)
+        if particles is not None:
+            self._unbind(particles)
+            self.session.remove(particles)
+        if layer in self._views:
+            predictions, view = self._views.pop(layer)
+            self.session.remove_prediction(predictions, view)
+
+    def _on_particle_sets_changed(self) -> None:
+        known = set(self.session.particle_sets)
+        for particles in known - set(self._bindings):
+            layer = self._add_labels(particles.labels, particles.name, particles.spacing_um, None, (0, 0, 0))
+            self._bind(particles, layer)
+        viewer = self._viewer()
+        for particles in set(self._bindings) - known:
+            layer = self._unbind(particles)
+            if viewer is not None and layer in viewer.layers:
+                viewer.layers.remove(layer)
+
+    def _on_layer_data(self, event: Any) -> None:
+        particles = self.particles_of(event.source)
+        if particles is None:
+            return
+        data = volume(event.source)
+        if not same_array(data, particles.labels):
+            self.session.set_labels(particles, data)
+
+    def _on_layer_painted(self, event: Any) -> None:
+        particles = self.particles_of(event.source)
+        if particles is not None:
+            self.session.touch(particles)
+
+    def _on_layer_renamed(self, event: Any) -> None:
+        particles = self.particles_of(event.source)
+        if particles is not None and particles.name != event.source.name:
+            particles.name = event.source.name
+            self.session.particle_sets_changed.emit()
+
+    def _on_layer_mode(self, event: Any) -> None:
+        """Leave Escape to napari while a polygon is drawn."""
+        drawing = str(event.source.mode) == "polygon"
+        event.source.bind_key("Escape", None if drawing else self._on_layer_escape, overwrite=True)
+
+    def _on_layer_escape(self, _layer: Any) -> None:
+        """Clear the selection of particles."""
+        self.session.selection = ()
+
+    # ---- tables and colours ------------------------------------------------------------------------
+
+    def _on_changed(self, particles: ParticleSet, what: str) -> None:
+        if particles not in self._bindings:
+            return
+        if what == "labels":
+            self._on_labels_changed(particles)
+        elif what == "table":
+            self._write_features(particles)
+        elif what == "colouring":
+            self._recolour(particles)
+
+    def _on_labels_changed(self, particles: ParticleSet) -> None:
+        layer = self._bindings[particles].layer
+        if not same_array(volume(layer), particles.labels):
+            layer.data = particles.labels[0] if layer.ndim == 2 else particles.labels
+        if particles is self.session.current:
+            self._boxes.clear()
+            self._show_selection()
+        if particles.colouring is not None:
+            self._recolour(particles)
+
+    def _write_features(self, particles: ParticleSet) -> None:
+        binding = self._bindings[particles]
+        binding.ours = write_features(binding.layer, particles.table, binding.ours)
+
+    def colour_scale(self, particles: ParticleSet) -> ColourScale | None:
+        """Give the colour scale of a particle set, None while each particle has a colour of its own."""
+        if particles.colouring is None:
+            return None
+        return scale_for(particles.values(particles.colouring)[1], particles.colouring)
+
+    def _recolour(self, particles: ParticleSet) -> None:
+        binding = self._bindings[particles]
+        colouring: Colouring | None = particles.colouring
+        if colouring is None:
+            binding.layer.colormap = binding.plain
+            return
+        ids, values = particles.values(colouring)
+        recolour(binding.layer, ids, values, scale_for(values, colouring))
+
+    # ---- selection ---------------------------------------------------------------------------------
+
+    def _click(self, event: Any, add: bool) -> None:
+        for particles in self._by_precedence():
+            label = label_at(self._bindings[particles].layer, event)
+            if label:
+                break
+        else:
+            if not add:
+                self.session.selection = ()
+            return
+        self.session.current = particles
+        self._remember_box(particles, label, event)
+        if not add:
+            self.session.selection = {label}
+        elif label in self.session.selection:
+            self.session.selection = self.session.selection - {label}
+        else:
+            self.session.selection = self.session.selection | {label}
+
+    def _by_precedence(self) -> list[ParticleSet]:
+        """List the visible particle sets, the current one first, then from the top of the layer list down."""
+        viewer = self._viewer()
+        order = {layer: place for place, layer in enumerate(viewer.layers)}
+        visible = [known for known, binding in self._bindings.items() if binding.layer.visible]
+        current = self.session.current
+        return sorted(visible, key=lambda known: (known is not current, -order[self._bindings[known].layer]))
+
+    def _remember_box(self, particles: ParticleSet, label: int, event: Any) -> None:
+        """Find the clicked particle's box from the clicked voxel, as long as that is known (in 2D)."""
+        layer = self._bindings[particles].layer
+        if len(event.dims_displayed) == 2 and label not in self._boxes:
+            near = np.asarray(layer.world_to_data(event.position), float)[-layer.ndim :]
+            box = find_box(full_data(layer), label, near)
+            if box is not None:
+                self._boxes[label] = box
+
+    def _on_current_changed(self, _particles: ParticleSet | None) -> None:
+        self._boxes.clear()
+        self._highlight.hide()
+
+    def _on_selection_changed(self, _ids: frozenset[int]) -> None:
+        self._show_selection()
+
+    def _show_selection(self) -> None:
+        particles = self.session.current
+        if particles is None or particles not in self._bindings:
+            self._highlight.hide()
+            return
+        boxes = {label: self._box(particles, label) for label in self.session.selection}
+        self._highlight.show(self._bindings[particles].layer, {k: box for k, box in boxes.items() if box is not None})
+
+    def _box(self, particles: ParticleSet, label: int) -> Box | None:
+        if label not in self._boxes:
+            layer = self._bindings[particles].layer
+            box = find_box(full_data(layer), label, self._centroid(particles, label))
+            if box is None:
+                return None
+            self._boxes[label] = box
+        return self._boxes[label]
+
+    def _centroid(self, particles: ParticleSet, label: int) -> list[float] | None:
+        """Give the voxel of a particle's centroid as its table has it."""
+        table, spacing = particles.table, particles.spacing_um
+        names = ("z_um", "y_um", "x_um")
+        if table is None or spacing is None or not set(names[1:]) <= set(table.columns):
+            return None
+        row = table[table["label"] == label]
+        if len(row) == 0:
+            return None
+        point = [float(row[name].iloc[0]) / step for name, step in zip(names, spacing, strict=True) if name in row]
+        ndim = self._bindings[particles].layer.ndim
+        point = [0.0] * (ndim - len(point)) + point[-ndim:]
+        return point if np.isfinite(point).all() else None
+
+    def _on_focus_requested(self, label: int) -> None:
+        """Bring a particle into view: its middle slice, and the camera onto it."""
+        particles = self.session.current
+        viewer = self._viewer()
+        if viewer is None or particles is None or particles not in self._bindings:
+            return
+        box = self._box(particles, label)
+        if box is None:
+            return
+        layer = self._bindings[particles].layer
+        middle = [(side.start + side.stop - 1) / 2 for side in box]
+        size = max(side.stop - side.start for side in box[-2:]) * float(layer.scale[-1])
+        point = world_point(layer, middle, viewer.layers.units)
+        axes = range(viewer.dims.ndim - layer.ndim, viewer.dims.ndim)
+        viewer.dims.set_point(list(axes), list(point))
+        centre = np.zeros(3)
+        shown = min(3, len(point)) if viewer.dims.ndisplay == 3 else 2
+        centre[-shown:] = point[-shown:]
+        viewer.scene.camera.center = tuple(centre)
+        if size * viewer.scene.camera.zoom < _SMALLEST_ON_SCREEN_PX:
+            viewer.scene.camera.zoom = 4 * _SMALLEST_ON_SCREEN_PX / size
+
+
+def _clear_selection(viewer: Any) -> None:
+    """Clear the selection of particles."""
+    link_of(viewer).session.selection = ()

@@ -1,0 +1,63 @@
+"""Clicks on the canvas: which particle is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels
+
+CLICK_PX = 4.0
+"""A press and release further apart than this is a drag."""
+
+LEFT_BUTTON = 1
+
+_BUSY_MODES = frozenset({"paint", "fill", "erase", "polygon", "pick", "add_points", "direct", "transform"})
+
+
+def click_callback(on_click: Callable[[Any, bool], None]) -> Callable[[Any, Any], Generator[None, None, None]]:
+    """Make a mouse callback for ``viewer.mouse_drag_callbacks`` that tells clicks from drags.
+
+    Parameters
+    ----------
+    on_click : callable
+        Called with the event and whether Shift was held.
+    """
+
+    def watch(viewer: Any, event: Any) -> Generator[None, None, None]:
+        if event.button != LEFT_BUTTON or _is_drawing(viewer):
+            return
+        start = np.asarray(event.pos, float)
+        shift = "Shift" in event.modifiers
+        yield
+        while event.type == "mouse_move":
+            if np.abs(np.asarray(event.pos, float) - start).max() > CLICK_PX:
+                return
+            yield
+        on_click(event, shift)
+
+    return watch
+
+
+def _is_drawing(viewer: Any) -> bool:
+    """Whether the mouse belongs to a tool of the active layer at the moment."""
+    active = viewer.layers.selection.active
+    mode = str(getattr(active, "mode", "pan_zoom"))
+    return active is not None and (mode in _BUSY_MODES or mode.startswith(("add_", "select", "vertex")))
+
+
+def label_at(layer: Labels, event: Any) -> int:
+    """Give the label under the mouse, 0 for background and for hidden layers.
+
+    In 3D the first particle along the line of sight counts.
+    """
+    value = layer.get_value(
+        event.position,
+        view_direction=event.view_direction,
+        dims_displayed=list(event.dims_displayed),
+        world=True,
+    )
+    if isinstance(value, tuple):  # (level, value) of a multiscale layer
+        value = value[1]
+    return int(value or 0)

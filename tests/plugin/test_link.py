@@ -1,0 +1,220 @@
+"""Particles on the screen: layers, colours, clicks."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from napari_cathode.errors import InputError
+from napari_cathode.plugin.layers import is_helper, spacing_of
+from napari_cathode.plugin.link import link_of
+from napari_cathode.session import Colouring, ParticleSet
+
+from .conftest import SPACING, click, drag, needs_canvas, settle
+
+
+def test_a_particle_set_becomes_a_layer_in_um_and_goes_with_it(model, labels):
+    link = link_of(model)
+    particles = ParticleSet(labels, "found", SPACING)
+    link.session.add(particles)
+    layer = model.layers["found"]
+    assert layer.data is labels
+    assert tuple(layer.scale) == SPACING
+    assert spacing_of(layer) == SPACING
+    assert link.session.current is particles
+    model.layers.remove(layer)
+    assert link.session.particle_sets == ()
+    assert link.session.current is None
+
+
+def test_removing_the_set_removes_the_layer(model, labels):
+    link = link_of(model)
+    particles = ParticleSet(labels, "found", SPACING)
+    link.session.add(particles)
+    link.session.remove(particles)
+    assert "found" not in model.layers
+
+
+def test_a_slice_lies_flat(model, labels):
+    link = link_of(model)
+    link.session.add(ParticleSet(labels[8:9], "slice", SPACING))
+    layer = model.layers["slice"]
+    assert layer.data.shape == (40, 40)
+    assert tuple(layer.scale) == SPACING[1:]
+
+
+def test_one_slice_of_a_volume_lies_in_its_place(model, labels):
+    link = link_of(model)
+    image = model.add_image(labels.astype(np.uint8), scale=SPACING, units=("um",) * 3, translate=(1, 2, 3))
+    layer = link.show(ParticleSet(labels[5:6], "slice", SPACING), image, first=(5, 0, 0))
+    assert layer.data.shape == (1, 40, 40)
+    assert np.allclose(layer.translate, (1 + 5 * 2.0, 2, 3))
+
+
+def test_any_labels_layer_becomes_particles_and_brings_its_features(model, labels):
+    features = pd.DataFrame({"index": [0, 3, 7], "mine": [np.nan, 1.5, 2.5]})
+    layer = model.add_labels(labels, scale=(2000, 1000, 1000), units=("nm",) * 3, features=features)
+    link = link_of(model)
+    particles = link.adopt(layer)
+    assert link.adopt(layer) is particles
+    assert particles.spacing_um == pytest.approx(SPACING)
+    assert particles.table.to_dict("list") == {"label": [3, 7], "mine": [1.5, 2.5]}
+
+
+def test_a_layer_of_four_dimensions_is_refused(model):
+    layer = model.add_labels(np.zeros((2, 3, 4, 5), np.int32), name="film")
+    with pytest.raises(InputError, match="film"):
+        link_of(model).adopt(layer)
+
+
+def test_features_are_written_by_label_beside_the_users(model, labels, table):
+    features = pd.DataFrame({"index": [3, 7], "mine": ["a", "b"], "damage": [9.0, 9.0]})
+    layer = model.add_labels(labels, scale=SPACING, units=("um",) * 3, features=features)
+    link = link_of(model)
+    particles = link.adopt(layer)
+    link.set_table(particles, table)
+    written = layer.features
+    assert written["index"].tolist() == list(range(8))
+    assert written.loc[7, "volume_um3"] == 3053.0
+    assert written.loc[3, "mine"] == "a"
+    assert written.loc[3, "damage"] == 9.0, "a user's column is never replaced"
+    assert particles.table["damage"].iloc[0] == 0.1
+    link.set_table(particles, None)
+    assert "volume_um3" not in layer.features.columns
+    assert "mine" in layer.features.columns
+
+
+def test_sparse_ids_keep_one_row_each(model):
+    labels = np.zeros((1, 8, 8), np.int32)
+    labels[0, :3], labels[0, 5:] = 5, 2**31 - 1
+    link = link_of(model)
+    particles = ParticleSet(labels, "sparse", SPACING)
+    link.session.add(particles)
+    link.set_table(particles, pd.DataFrame({"label": [5, 2**31 - 1], "damage": [0.0, 1.0]}))
+    layer = link.layer_of(particles)
+    assert layer.features["index"].tolist() == [0, 5, 2**31 - 1]
+    link.session.set_colouring(particles, Colouring("damage"))
+    assert np.allclose(layer.get_color(5), link.colour_scale(particles).map(np.array([0.0]))[0], atol=1e-3)
+    assert not np.allclose(layer.get_color(5), layer.get_color(2**31 - 1))
+
+
+def test_colours_follow_the_values_and_go_back(model, labels, table):
+    link = link_of(model)
+    particles = ParticleSet(labels, "found", SPACING)
+    link.session.add(particles)
+    layer = link.layer_of(particles)
+    plain = layer.get_color(3)
+    link.set_table(particles, table)
+    link.session.set_colouring(particles, Colouring("volume_um3"))
+    scale = link.colour_scale(particles)
+    assert scale.limits[0] < scale.limits[1]
+    expected = scale.map(np.array([2144.0, 3053.0]))
+    assert np.allclose([layer.get_color(3), layer.get_color(7)], expected, atol=1e-3)
+    assert layer.colormap.map(np.array([0]))[0, 3] == 0
+    link.session.set_colouring(particles, Colouring("damage"))
+    assert np.allclose(layer.get_color(7), (0.5, 0.5, 0.5, 1)), "no value is grey"
+    link.session.set_colouring(particles, None)
+    assert np.allclose(layer.get_color(3), plain)
+
+
+def test_more_labels_than_a_colour_table_has_rows(model):
+    count = 70_000
+    labels = np.arange(count, dtype=np.int32).reshape(1, 250, 280)
+    link = link_of(model)
+    particles = ParticleSet(labels, "many", SPACING)
+    link.session.add(particles)
+    ids = np.arange(1, count)
+    link.set_table(particles, pd.DataFrame({"label": ids, "rank": ids.astype(float)}))
+    link.session.set_colouring(particles, Colouring("rank"))
+    layer = link.layer_of(particles)
+    scale = link.colour_scale(particles)
+    assert np.allclose(layer.get_color(69_999), scale.map(np.array([69_999.0]))[0], atol=1e-3)
+    assert np.allclose(layer.get_color(1), scale.map(np.array([1.0]))[0], atol=1e-3)
+
+
+def test_painting_marks_the_table_as_out_of_date(model, labels, table):
+    link = link_of(model)
+    particles = ParticleSet(labels, "found", SPACING)
+    link.session.add(particles)
+    link.set_table(particles, table)
+    link.layer_of(particles).paint((8, 20, 20), 3)
+    assert particles.out_of_date
+    assert particles.table is not None
+
+
+def test_other_labels_drop_the_table(model, labels, table):
+    link = link_of(model)
+    particles = ParticleSet(labels, "found", SPACING)
+    link.session.add(particles)
+    link.set_table(particles, table)
+    link.layer_of(particles).data = labels.copy()
+    assert particles.table is None
+
+
+@needs_canvas
+@pytest.mark.parametrize("ndisplay", [2, 3])
+def test_clicks_select_and_drags_do_not(viewer, labels, ndisplay):
+    link = link_of(viewer)
+    link.session.add(ParticleSet(labels, "found", SPACING))
+    viewer.dims.ndisplay = ndisplay
+    viewer.reset_view()
+    settle()
+    drag(viewer, (10, 10), (28, 28))
+    assert link.session.selection == frozenset()
+    viewer.scene.camera.angles = (0, 0, 90)
+    viewer.reset_view()
+    settle()
+    click(viewer, (10, 10))
+    assert link.session.selection == {3}
+    click(viewer, (28, 28), Qt.KeyboardModifier.ShiftModifier)
+    assert link.session.selection == {3, 7}
+    outline = next(layer for layer in viewer.layers if is_helper(layer))
+    assert outline.visible
+    click(viewer, (1, 38))
+    assert link.session.selection == frozenset()
+    assert not outline.visible
+
+
+@needs_canvas
+def test_clicks_on_a_flat_image_and_escape(viewer, labels):
+    link = link_of(viewer)
+    viewer.add_image(np.zeros((40, 40), np.uint8), scale=SPACING[1:], units=("um",) * 2)
+    link.session.add(ParticleSet(labels[8:9], "slice", SPACING))
+    settle()
+    click(viewer, (28, 28))
+    assert link.session.selection == {7}
+    QTest.keyClick(viewer.window._qt_viewer.canvas.native, Qt.Key.Key_Escape)
+    settle()
+    assert link.session.selection == frozenset()
+
+
+def test_focus_moves_the_view_to_the_particle(model, labels, table):
+    link = link_of(model)
+    model.add_image(labels.astype(np.uint8), scale=np.asarray(SPACING) * 1000, units=("nm",) * 3)
+    particles = ParticleSet(labels, "found", SPACING)
+    link.session.add(particles)
+    link.set_table(particles, table)
+    model.dims.set_point(0, 0)
+    link.session.selection = {7}
+    link.session.focus(7)
+    # The viewer's world is in nm here, the smaller unit of the two layers.
+    assert model.dims.point[0] == pytest.approx(16_000)
+    assert model.scene.camera.center[1:] == pytest.approx((28_000, 28_000))
+
+
+def test_the_outline_covers_the_selected_particles_only(model, labels):
+    link = link_of(model)
+    link.session.add(ParticleSet(labels, "found", SPACING))
+    active = model.layers.selection.active
+    link.session.selection = {3}
+    outline = next(layer for layer in model.layers if is_helper(layer))
+    assert outline.data.sum() == (labels == 3).sum()
+    assert outline.data.shape == (9, 17, 17)
+    assert np.allclose(outline.translate, (8, 2, 2))
+    assert model.layers.selection.active is active
+    link.session.selection = {3, 7}
+    assert outline.data.sum() == (labels > 0).sum()
+    model.layers.remove(outline)
+    link.session.selection = {3}
+    assert any(is_helper(layer) and layer.visible for layer in model.layers)
