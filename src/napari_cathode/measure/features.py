@@ -1,0 +1,415 @@
+"""The dictionary of features: what each column is, in one place.
+
+Tooltips, CSV sidecars, reports and the documentation all come from here; ``python -m napari_cathode.measure.features``
+prints the documentation page.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+GROUPS = {
+    "A": "Position and orientation",
+    "B": "Chemistry (grey)",
+    "C": "Particle structure",
+    "D": "Local morphology",
+    "": "Further columns",
+}
+"""Groups of features, after Li et al., Science 376, 517 (2022)."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of the feature table.
+
+    Attributes
+    ----------
+    column : str
+        Name in tables and files, with the unit as suffix.
+    display : str
+        Name on the screen; the study's, where it has one.
+    unit : str
+        "" for none.
+    formula : str
+        Definition.
+    meaning : str
+        What it tells about a particle.
+    group : str
+        Key of `GROUPS`.
+    dimensions : tuple of int
+        3 for volumes, 2 for slices.
+    source : str
+        Where the definition comes from.
+    """
+
+    column: str
+    display: str
+    unit: str
+    formula: str
+    meaning: str
+    group: str
+    dimensions: tuple[int, ...] = (2, 3)
+    source: str = ""
+
+
+_STUDY = "Li et al. 2022"
+_CROFTON = "Lehmann & Legland 2012"
+
+_ALL = (
+    Feature("label", "Label", "", "number in the label image", "Which particle.", ""),
+    Feature("x_um", "X", "µm", "centroid of F along x", "Where it sits.", "A", source=_STUDY),
+    Feature("y_um", "Y", "µm", "centroid of F along y", "Where it sits.", "A", source=_STUDY),
+    Feature(
+        "z_um",
+        "Z",
+        "µm",
+        "centroid of F along z",
+        "Where it sits; often the depth in the electrode.",
+        "A",
+        (3,),
+        _STUDY,
+    ),
+    Feature(
+        "yaw_deg",
+        "Yaw",
+        "°",
+        "angle of the longest axis about z, in (−90, 90]; Euler angles ZYX",
+        "Which way it lies, seen from above.",
+        "A",
+        source=_STUDY,
+    ),
+    Feature(
+        "pitch_deg",
+        "Pitch",
+        "°",
+        "rotation about y that brings the longest axis out of the xy plane, in [−90, 90]",
+        "How steeply it stands.",
+        "A",
+        (3,),
+        _STUDY,
+    ),
+    Feature(
+        "roll_deg",
+        "Roll",
+        "°",
+        "rotation about the longest axis, from the middle axis, in (−90, 90]",
+        "How it is turned about its own length.",
+        "A",
+        (3,),
+        _STUDY,
+    ),
+    Feature(
+        "edensity",
+        "EDensity",
+        "grey",
+        "mean grey of the image over M eroded by one voxel",
+        "Electron density, hence composition and state of charge; free of cracks and edges.",
+        "B",
+        source=_STUDY,
+    ),
+    Feature(
+        "homogeneity",
+        "Homogeneity",
+        "1/grey",
+        "1 / standard deviation of the grey over the same voxels",
+        "How even the composition is.",
+        "B",
+        source=_STUDY,
+    ),
+    Feature(
+        "surface_inner_um2",
+        "SurfaceInner",
+        "µm²",
+        "area between M and K = [S(M) + S(K) − S(F)] / 2, S by Crofton in 13 directions",
+        "Fresh surface that cracks and pores opened to the electrolyte.",
+        "C",
+        (3,),
+        _STUDY,
+    ),
+    Feature(
+        "perimeter_inner_um",
+        "PerimeterInner",
+        "µm",
+        "length between M and K, by Crofton in 4 directions",
+        "Outline of cracks and pores in the slice.",
+        "C",
+        (2,),
+    ),
+    Feature(
+        "surface_outer_um2",
+        "SurfaceOuter",
+        "µm²",
+        "area S(F) of F's surface: Crofton estimate in 13 directions, weighted for the voxel's edges",
+        "Outer surface of the whole particle.",
+        "C",
+        (3,),
+        _CROFTON,
+    ),
+    Feature(
+        "perimeter_um",
+        "Perimeter",
+        "µm",
+        "length of F's outline: Crofton estimate in 4 directions",
+        "Outline of the particle's section.",
+        "C",
+        (2,),
+        _CROFTON,
+    ),
+    Feature(
+        "volume_um3",
+        "Volume",
+        "µm³",
+        "voxels of F × voxel volume",
+        "Size, cracks and pores included.",
+        "C",
+        (3,),
+        _STUDY,
+    ),
+    Feature("area_um2", "Area", "µm²", "pixels of F × pixel area", "Size of the section.", "C", (2,)),
+    Feature(
+        "damage",
+        "Damage",
+        "",
+        "size(K) / size(F)",
+        "Share of the particle that is crack or pore.",
+        "C",
+        source=_STUDY,
+    ),
+    Feature(
+        "elongation",
+        "Elongation",
+        "",
+        "√(λ_max / λ_min) of the covariance of F, each voxel a box (+ edge²/12)",
+        "1 is round; the ratio of the longest to the shortest axis of an ellipsoid.",
+        "C",
+        source=_STUDY,
+    ),
+    Feature(
+        "sphericity",
+        "Sphericity",
+        "",
+        "36 π V(F)² / S(F)³",
+        "1 is a ball; lower is longer, flatter or rougher.",
+        "C",
+        (3,),
+        _STUDY,
+    ),
+    Feature(
+        "circularity", "Circularity", "", "4 π A(F) / P(F)²", "1 is a disc; lower is longer or rougher.", "C", (2,)
+    ),
+    Feature(
+        "vs_ratio",
+        "VSratio",
+        "",
+        "V(F)^(1/3) / S(F)^(1/2)",
+        "A monotone transform of sphericity: share out their importance as one.",
+        "C",
+        (3,),
+        _STUDY,
+    ),
+    Feature(
+        "rough_inner",
+        "RoughInner",
+        "",
+        "inner surface / inner surface after Gaussian smoothing that keeps the cracks' volume",
+        "1 is smooth; undefined where there is next to no inner surface.",
+        "C",
+        source=_STUDY,
+    ),
+    Feature(
+        "rough_outer",
+        "RoughOuter",
+        "",
+        "outer surface / outer surface after Gaussian smoothing that keeps the volume",
+        "1 is smooth.",
+        "C",
+        source=_STUDY,
+    ),
+    Feature(
+        "contact",
+        "Contact",
+        "",
+        "interface with neighbours within the gap tolerance / outer surface (in a slice, of the outline)",
+        "How much of the particle is pressed by others.",
+        "D",
+        source=_STUDY,
+    ),
+    Feature(
+        "pdensity",
+        "PDensity",
+        "",
+        "solid in a cube (square) around the centroid / the cube's part inside image and field of view",
+        "How densely the particles around are packed.",
+        "D",
+        source=_STUDY,
+    ),
+    Feature(
+        "dist_nearest_um",
+        "DistNearest",
+        "µm",
+        "mean distance to the centres of the six nearest particles",
+        "How far the neighbours are.",
+        "D",
+        source=_STUDY,
+    ),
+    Feature(
+        "elong_std",
+        "ElongStd",
+        "",
+        "standard deviation (n − 1) of elongation over the six nearest, of which three or more are whole",
+        "How different in shape the neighbours are.",
+        "D",
+        source=_STUDY,
+    ),
+    Feature(
+        "volume_std_um3",
+        "VolumeStd",
+        "µm³",
+        "standard deviation (n − 1) of volume over the same",
+        "How different in size the neighbours are.",
+        "D",
+        (3,),
+        _STUDY,
+    ),
+    Feature(
+        "area_std_um2",
+        "AreaStd",
+        "µm²",
+        "standard deviation (n − 1) of area over the same",
+        "How different in size the neighbours are.",
+        "D",
+        (2,),
+    ),
+    Feature(
+        "sphericity_std",
+        "SphericityStd",
+        "",
+        "standard deviation (n − 1) of sphericity over the same",
+        "How different in roundness the neighbours are.",
+        "D",
+        (3,),
+        _STUDY,
+    ),
+    Feature(
+        "circularity_std",
+        "CircularityStd",
+        "",
+        "standard deviation (n − 1) of circularity over the same",
+        "How different in roundness the neighbours are.",
+        "D",
+        (2,),
+    ),
+    Feature(
+        "orien_iso",
+        "OrienIso",
+        "",
+        "mean of P2(cos θ) over the pairs of long axes of the six nearest (in a slice of cos 2θ)",
+        "0: neighbours lie at random; 1: all lie parallel.",
+        "D",
+        source=_STUDY,
+    ),
+    Feature(
+        "equivalent_diameter_um",
+        "Diameter",
+        "µm",
+        "diameter of the ball (disc) of the same volume (area)",
+        "Size as one length.",
+        "C",
+    ),
+    Feature("axis_z", "AxisZ", "", "z of the longest axis's unit vector", "Orientation without angles.", "A", (3,)),
+    Feature("axis_y", "AxisY", "", "y of the longest axis's unit vector", "Orientation without angles.", "A"),
+    Feature("axis_x", "AxisX", "", "x ≥ 0 of the longest axis's unit vector", "Orientation without angles.", "A"),
+    Feature(
+        "pdensity_coverage",
+        "PDensityCoverage",
+        "",
+        "share of that cube (square) inside image and field of view",
+        "How far PDensity can be trusted.",
+        "D",
+    ),
+    Feature(
+        "solid_volume_um3",
+        "SolidVolume",
+        "µm³",
+        "voxels of M × voxel volume",
+        "Active material inside the image.",
+        "C",
+        (3,),
+    ),
+    Feature(
+        "solid_area_um2", "SolidArea", "µm²", "pixels of M × pixel area", "Active material inside the image.", "C", (2,)
+    ),
+    Feature("voxel_count", "Voxels", "", "voxels of the label", "Size of the label as it is.", ""),
+    Feature(
+        "touches_border",
+        "TouchesBorder",
+        "",
+        "whether the image or its field of view cuts the particle",
+        "Such a particle has no size, shape, surface or damage of its own, but serves as a neighbour.",
+        "",
+    ),
+)
+
+FEATURES: dict[str, Feature] = {feature.column: feature for feature in _ALL}
+"""Column → feature, in the order of the table."""
+
+
+def columns(dimensions: int) -> list[str]:
+    """List the columns of a table for slices (2) or volumes (3), in order."""
+    return [feature.column for feature in _ALL if dimensions in feature.dimensions]
+
+
+def as_markdown() -> str:
+    """Write the dictionary as a page of documentation."""
+    return _INTRODUCTION + "\n".join(_section(group, title) for group, title in GROUPS.items())
+
+
+def _section(group: str, title: str) -> str:
+    rows = [
+        f"## {group + '. ' if group else ''}{title}",
+        "",
+        "| column | name | unit | in | definition | what it tells | after |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for feature in _ALL:
+        if feature.group == group:
+            where = "/".join(f"{number}D" for number in sorted(feature.dimensions))
+            cells = (feature.display, feature.unit, where, feature.formula, feature.meaning, feature.source)
+            rows.append(f"| `{feature.column}` | " + " | ".join(cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+_INTRODUCTION = """# Features of a particle
+
+This page is made from the code: `python -m napari_cathode.measure.features > docs/features.md`.
+
+Labels may cover whole particles or only their solid; both give the same values. Lengths are in µm, voxels may have
+different edges along z, y and x.
+
+- **M**, the solid: voxels of F brighter than half way between the particle's own solid grey and the background around
+  it, after a light Gaussian against noise. The solid grey is the median of the label's voxels that lie nearer to it
+  than to the background; the background is the median at least three voxels away from all particles (of the whole
+  image where too few such voxels are near). In the two outermost layers of F a dark voxel is a crack only where it
+  continues one from below; elsewhere it is partial volume or a label a little too wide. Cracks thinner than about two
+  voxels are missed in part.
+- **F**, the filled particle: its label, and what closing M by a ball and filling its holes adds, less the voxels of
+  other labels.
+- **K** = F without M: the particle's cracks and pores.
+
+Without an image M is the label, and grey values are empty. A particle that does not stand out from the background has
+no damage. Particles cut by the border of the image or of its field of view are flagged; their size, shape, surface
+and damage are empty, and they still serve as neighbours. Particles of fewer than 27 voxels (9 in a slice) have no
+shape, and with six particles or fewer nobody has six neighbours: those values are empty, too. Directions are empty
+where two axes are within 2 % of each other.
+
+Lehmann & Legland 2012: Efficient N-dimensional surface estimation using Crofton formula and run-length encoding,
+Insight Journal. Li et al. 2022: Dynamics of particle network in composite battery cathodes, Science 376, 517 (names
+and purpose; the definitions here are those of this table).
+
+"""
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    sys.stdout.write(as_markdown())

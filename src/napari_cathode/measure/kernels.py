@@ -1,0 +1,290 @@
+"""Compiled loops over the voxels of one particle's crop.
+
+Masks are uint8 arrays of shape (z, y, x), C-contiguous, 0 or 1; a slice has z = 1. All inner loops run along x without
+branches so that they become vector instructions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ._jit import jit
+
+Mask = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+OUTER, SOLID, NEIGHBOUR = 1, 2, 4
+"""Bits of a coded voxel: of the filled particle F, of its solid M, of its neighbours O."""
+
+
+@jit
+def within_ball(mask: Mask, spacing: npt.NDArray[np.float64], radius: float, inverted: bool) -> Mask:
+    """Mark voxels whose distance to the nearest voxel of a mask is at most a radius.
+
+    This is dilation by a ball, made from squared distances capped at the radius, one axis after the other.
+
+    Parameters
+    ----------
+    mask : ndarray of uint8, shape (z, y, x)
+    spacing : ndarray of float64, shape (3,)
+        Voxel edges.
+    radius : float
+        In the unit of ``spacing``.
+    inverted : bool
+        Whether distances are to the voxels outside the mask.
+
+    Returns
+    -------
+    ndarray of uint8, shape (z, y, x)
+    """
+    nz, ny, nx = mask.shape
+    limit = np.float32(radius * radius * (1 + 1e-5))
+    far = np.float32(4 * limit + 1)
+    wanted = np.uint8(0) if inverted else np.uint8(1)
+    flat = np.empty((nz, ny, nx), np.float32)
+    steps = int(radius / spacing[2] * (1 + 1e-5)) + 1
+    for z in range(nz):
+        for y in range(ny):
+            row = mask[z, y]
+            out = flat[z, y]
+            gap = steps
+            for x in range(nx):
+                gap = 0 if row[x] == wanted else gap + 1
+                out[x] = gap
+            gap = steps
+            for x in range(nx - 1, -1, -1):
+                gap = 0 if row[x] == wanted else gap + 1
+                if gap < out[x]:
+                    out[x] = gap
+            for x in range(nx):
+                out[x] = min(np.float32(out[x] * out[x] * spacing[2] * spacing[2]), far)
+    plane = _lower_envelope(flat, 1, spacing[1], radius)
+    solid = _lower_envelope(plane, 0, spacing[0], radius)
+    result = np.empty((nz, ny, nx), np.uint8)
+    for z in range(nz):
+        for y in range(ny):
+            for x in range(nx):
+                result[z, y, x] = solid[z, y, x] <= limit
+    return result
+
+
+@jit
+def _lower_envelope(squared: Floats, axis: int, edge: float, radius: float) -> Floats:
+    """Take the smallest of squared distance + (step · edge)² over the steps within the radius along z (0) or y (1)."""
+    nz, ny, nx = squared.shape
+    reach = int(radius / edge * (1 + 1e-5))
+    if reach == 0:
+        return squared
+    result = squared.copy()
+    for z in range(nz):
+        for y in range(ny):
+            out = result[z, y]
+            for step in range(-reach, reach + 1):
+                other_z = z + step if axis == 0 else z
+                other_y = y + step if axis == 1 else y
+                if step == 0 or other_z < 0 or other_z >= nz or other_y < 0 or other_y >= ny:
+                    continue
+                row = squared[other_z, other_y]
+                extra = np.float32(step * step * edge * edge)
+                for x in range(nx):
+                    out[x] = min(out[x], row[x] + extra)
+    return result
+
+
+@jit
+def smooth(image: Floats, half_z: Floats, half_y: Floats, half_x: Floats) -> Floats:
+    """Correlate with symmetric kernels along the three axes; edges are repeated.
+
+    Parameters
+    ----------
+    image : ndarray of float32, shape (z, y, x)
+    half_z, half_y, half_x : ndarray of float32, shape (h + 1,)
+        Kernel from its middle outwards.
+
+    Returns
+    -------
+    ndarray of float32, shape (z, y, x)
+    """
+    nz, ny, nx = image.shape
+    current = np.empty_like(image)
+    for z in range(nz):
+        for y in range(ny):
+            row = image[z, y]
+            out = current[z, y]
+            for x in range(nx):
+                value = half_x[0] * row[x]
+                for step in range(1, len(half_x)):
+                    value += half_x[step] * (row[max(x - step, 0)] + row[min(x + step, nx - 1)])
+                out[x] = value
+    for axis in (1, 0):
+        half = half_y if axis == 1 else half_z
+        if len(half) == 1:
+            continue
+        result = np.empty_like(image)
+        for z in range(nz):
+            for y in range(ny):
+                out = result[z, y]
+                row = current[z, y]
+                for x in range(nx):
+                    out[x] = half[0] * row[x]
+                for step in range(1, len(half)):
+                    if axis == 1:
+                        low = current[z, max(y - step, 0)]
+                        high = current[z, min(y + step, ny - 1)]
+                    else:
+                        low = current[max(z - step, 0), y]
+                        high = current[min(z + step, nz - 1), y]
+                    weight = half[step]
+                    for x in range(nx):
+                        out[x] += weight * (low[x] + high[x])
+        current = result
+    return current
+
+
+@jit
+def erode(mask: Mask) -> Mask:
+    """Remove the voxels of a mask that have one of their six face neighbours outside it.
+
+    Beyond the array lies outside, except beyond the single plane of a slice.
+    """
+    nz, ny, nx = mask.shape
+    result = np.zeros_like(mask)
+    for z in range(nz):
+        if nz > 1 and (z == 0 or z == nz - 1):
+            continue
+        for y in range(1, ny - 1):
+            row = mask[z, y]
+            above = mask[z, y - 1]
+            below = mask[z, y + 1]
+            before = mask[z - 1, y] if nz > 1 else row
+            after = mask[z + 1, y] if nz > 1 else row
+            out = result[z, y]
+            for x in range(1, nx - 1):
+                out[x] = row[x] & row[x - 1] & row[x + 1] & above[x] & below[x] & before[x] & after[x]
+    return result
+
+
+@jit
+def grow_within(seed: Mask, allowed: Mask) -> Mask:
+    """Add to a mask the allowed voxels among its 26 neighbours (8 in a slice)."""
+    nz, ny, nx = seed.shape
+    result = seed.copy()
+    for z in range(nz):
+        for y in range(ny):
+            for x in range(nx):
+                if allowed[z, y, x] and not seed[z, y, x]:
+                    near = np.uint8(0)
+                    for k in range(max(z - 1, 0), min(z + 2, nz)):
+                        for j in range(max(y - 1, 0), min(y + 2, ny)):
+                            for i in range(max(x - 1, 0), min(x + 2, nx)):
+                                near |= seed[k, j, i]
+                    result[z, y, x] = near
+    return result
+
+
+@jit
+def count_pairs(code: Mask) -> npt.NDArray[np.int64]:
+    """Count, for each of 13 directions, neighbouring voxels that lie on two sides of a surface.
+
+    Parameters
+    ----------
+    code : ndarray of uint8, shape (z, y, x)
+        Bits OUTER, SOLID and NEIGHBOUR, with a border of at least one empty voxel (in a slice, none along z).
+
+    Returns
+    -------
+    ndarray of int64, shape (3, 13)
+        Pairs across the surface of F, between its solid and its cracks, and between F and its neighbours. The
+        directions are in the order of `surface.DIRECTIONS`.
+    """
+    nz, ny, nx = code.shape
+    counts = np.zeros((3, 13), np.int64)
+    low = np.int64((1 << 21) - 1)
+    for z in range(nz):
+        for y in range(ny):
+            row = code[z, y]
+            for dz in range(0, 2):
+                for dy in range(-1, 2):
+                    if (dz == 0 and dy < 0) or z + dz >= nz or y + dy < 0 or y + dy >= ny:
+                        continue
+                    other = code[z + dz, y + dy]
+                    for dx in range(1 if dz == 0 and dy == 0 else -1, 2):
+                        direction = 9 * dz + 3 * dy + dx - 1
+                        packed = np.int64(0)
+                        for x in range(max(0, -dx), nx - max(0, dx)):
+                            a = row[x]
+                            b = other[x + dx]
+                            both = a & b & 1
+                            differ = a ^ b
+                            touch = (a & (b >> 2)) | (b & (a >> 2))
+                            packed += (
+                                np.int64(differ & 1)
+                                + (np.int64(both & (differ >> 1)) << 21)
+                                + (np.int64(touch & 1) << 42)
+                            )
+                        counts[0, direction] += packed & low
+                        counts[1, direction] += (packed >> 21) & low
+                        counts[2, direction] += packed >> 42
+    return counts
+
+
+@jit
+def moments(mask: Mask) -> npt.NDArray[np.float64]:
+    """Sum 1, z, y, x, zz, yy, xx, zy, zx, yx over the voxels of a mask, in voxels from the array's corner."""
+    nz, ny, nx = mask.shape
+    sums = np.zeros(10, np.float64)
+    for z in range(nz):
+        for y in range(ny):
+            n = np.int64(0)
+            first = np.int64(0)
+            second = np.int64(0)
+            row = mask[z, y]
+            for x in range(nx):
+                v = np.int64(row[x])
+                n += v
+                first += v * x
+                second += v * x * x
+            if n:
+                sums[0] += n
+                sums[1] += n * z
+                sums[2] += n * y
+                sums[3] += first
+                sums[4] += n * z * z
+                sums[5] += n * y * y
+                sums[6] += second
+                sums[7] += n * z * y
+                sums[8] += first * z
+                sums[9] += first * y
+    return sums
+
+
+@jit
+def count_in_cells(
+    mask: Mask, origin: npt.NDArray[np.int64], cell: npt.NDArray[np.int64], cells: Any
+) -> npt.NDArray[np.int64]:
+    """Count a mask's voxels in each cell of a coarse grid.
+
+    Parameters
+    ----------
+    mask : ndarray of uint8, shape (z, y, x)
+    origin : ndarray of int64, shape (3,)
+        Index of the mask's first voxel, counted from the corner of the first cell.
+    cell : ndarray of int64, shape (3,)
+        Voxels per cell.
+    cells : tuple of int
+        Number of cells along (z, y, x).
+    """
+    nz, ny, nx = mask.shape
+    counts = np.zeros(cells, np.int64)
+    for z in range(nz):
+        k = (z + origin[0]) // cell[0]
+        for y in range(ny):
+            j = (y + origin[1]) // cell[1]
+            row = mask[z, y]
+            for x in range(nx):
+                if row[x]:
+                    counts[k, j, (x + origin[2]) // cell[2]] += 1
+    return counts

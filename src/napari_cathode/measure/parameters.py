@@ -1,0 +1,55 @@
+"""Parameters of the measuring step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from napari_cathode.parameters import check, parameter
+
+
+@dataclass(frozen=True)
+class MeasureParameters:
+    """How particles are measured; lengths in µm.
+
+    The defaults suit secondary particles of 2 to 12 µm imaged with voxels of about 0.1 µm.
+    """
+
+    closing_radius_um: float = parameter(
+        0.3,
+        help="Gaps narrower than twice this, between solid parts of one particle, belong to the particle as cracks; "
+        "about half the width of the widest crack that reaches the surface.",
+        unit="µm",
+        bounds=(0.0, 50.0),
+    )
+    threshold: str = parameter(
+        "local",
+        help="What tells solid from crack: half way between each particle's own solid grey and the background around "
+        "it (local), one such grey for the whole image (global), or only the labels themselves (labels).",
+        choices=("local", "global", "labels"),
+    )
+    gap_tolerance_um: float = parameter(
+        0.1, help="Neighbours count as touching across gaps up to this width.", unit="µm", bounds=(0.0, 20.0)
+    )
+    cube_edge_um: float = parameter(
+        20.0,
+        help="Edge of the cube (square in a slice) around a particle in which packing density is taken.",
+        unit="µm",
+        bounds=(0.01, 1000.0),
+    )
+    smoothing_um: float = parameter(
+        0.3,
+        help="Roughness is everything on a surface that a Gaussian of this standard deviation smooths away.",
+        unit="µm",
+        bounds=(0.01, 50.0),
+    )
+    denoising_voxels: float = parameter(
+        0.7,
+        help="Standard deviation of the Gaussian that quiets noise before the threshold; 0 for none.",
+        unit="voxels",
+        bounds=(0.0, 3.0),
+        advanced=True,
+    )
+
+    def __post_init__(self) -> None:
+        """Check types and bounds."""
+        check(self)

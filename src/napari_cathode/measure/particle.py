@@ -1,0 +1,275 @@
+"""One particle, measured in a crop around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import fill_voids
+import numpy as np
+import numpy.typing as npt
+
+from napari_cathode.tomogram import Spacing
+
+from .describe import describe
+from .kernels import Mask, count_in_cells, erode, grow_within, within_ball
+from .parameters import MeasureParameters
+from .threshold import GreyLevels, background_around, gaussian, solid_grey
+
+OUTSIDE = -1
+"""Label, within a crop, of voxels outside the volume or its field of view."""
+RIM = 2
+"""Layers of voxels at the surface of a particle where darkness alone is no crack but partial volume or a wide label."""
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A particle and its surroundings, cut out of the volume.
+
+    Attributes
+    ----------
+    label : int
+    touches_border : bool
+        Whether the image or its field of view cuts the particle.
+    start : tuple of int
+        Index (z, y, x) in the volume of the crop's first voxel; may be negative.
+    labels : ndarray of int32, shape (z, y, x)
+        OUTSIDE where there is no image.
+    image : ndarray of float32, shape (z, y, x), optional
+    """
+
+    label: int
+    touches_border: bool
+    start: tuple[int, int, int]
+    labels: npt.NDArray[np.int32]
+    image: Floats | None
+
+
+@dataclass(frozen=True)
+class Context:
+    """What holds for all particles.
+
+    Attributes
+    ----------
+    spacing_um : tuple of float
+    parameters : MeasureParameters
+    grey : GreyLevels
+        Of the whole image.
+    cell : tuple of int
+        Voxels (z, y, x) of a cell of the coarse grid in which solid voxels are counted.
+    """
+
+    spacing_um: Spacing
+    parameters: MeasureParameters
+    grey: GreyLevels
+    cell: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a crop yields.
+
+    Attributes
+    ----------
+    values : dict
+        Column → value; a column that is missing is NaN.
+    first_cell : tuple of int
+        Cell (z, y, x) of the coarse grid that ``solid`` starts at.
+    solid : ndarray of int64
+        Solid voxels per cell.
+    """
+
+    values: dict[str, float]
+    first_cell: tuple[int, int, int] = (0, 0, 0)
+    solid: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0, 0), np.int64))
+
+
+def padding(spacing_um: Spacing, parameters: MeasureParameters) -> tuple[int, int, int]:
+    """Voxels (z, y, x) that a crop needs around the particle's box: room for closing, and for background."""
+    reach = max(parameters.closing_radius_um, parameters.gap_tolerance_um)
+    pad_z, pad_y, pad_x = (max(int(np.ceil(reach / edge)) + 2, 6) for edge in spacing_um)
+    return pad_z, pad_y, pad_x
+
+
+def measure_particle(crop: Crop, context: Context) -> Measured:
+    """Measure one particle.
+
+    F is the filled particle: its label and what closing and filling its solid adds, less the voxels of other labels.
+    M are the solid voxels of F, K = F without M its cracks and pores.
+
+    Parameters
+    ----------
+    crop : Crop
+        With `padding` around the particle.
+    context : Context
+
+    Returns
+    -------
+    Measured
+    """
+    own: Mask = (crop.labels == crop.label).view(np.uint8)
+    taken = (crop.labels != 0) & (crop.labels != crop.label)
+    quiet, level = _threshold(crop, own, context)
+    found = quiet is not None and not np.isnan(level)
+    bright = own & brighter(quiet, level) if quiet is not None and found else own
+    filled = fill_particle(own, bright, taken, context)
+    box = _box(filled, _margin(context.spacing_um, context.parameters))
+    filled = np.ascontiguousarray(filled[box])
+    if quiet is not None and found:
+        solid = find_solid(filled, np.ascontiguousarray(quiet[box]), level)
+    else:
+        solid = filled & own[box]
+    cut = Crop(
+        crop.label,
+        crop.touches_border or _meets_outside(filled, crop.labels[box]),
+        (crop.start[0] + box[0].start, crop.start[1] + box[1].start, crop.start[2] + box[2].start),
+        crop.labels[box],
+        None if crop.image is None else crop.image[box],
+    )
+    neighbours = cut.labels > 0
+    neighbours &= cut.labels != cut.label
+    values = describe(
+        filled,
+        solid,
+        neighbours.view(np.uint8),
+        cut.image,
+        context.spacing_um,
+        context.parameters,
+        cut=cut.touches_border,
+        divided=found or quiet is None,
+    )
+    scale = context.spacing_um
+    for axis, column in enumerate(("z_um", "y_um", "x_um")):
+        values[column] = (values[column] + cut.start[axis]) * scale[axis]
+    values["label"] = crop.label
+    values["touches_border"] = cut.touches_border
+    values["voxel_count"] = int(own.sum())
+    first_cell, counts = _in_cells(solid, cut.start, context.cell)
+    return Measured(values, first_cell, counts)
+
+
+def _margin(spacing_um: Spacing, parameters: MeasureParameters) -> tuple[int, int, int]:
+    """Voxels (z, y, x) around the filled particle within which neighbours may touch it."""
+    z, y, x = (int(parameters.gap_tolerance_um / edge * (1 + 1e-5)) + 2 for edge in spacing_um)
+    return z, y, x
+
+
+def _meets_outside(filled: Mask, labels: npt.NDArray[np.int32]) -> bool:
+    """Whether a filled particle has a face on the outside of the image or of its field of view."""
+    outside = labels == OUTSIDE
+    if not outside.any():
+        return False
+    return bool((filled & (1 - erode((~outside).view(np.uint8)))).any())
+
+
+def _in_cells(
+    solid: Mask, start: tuple[int, int, int], cell: tuple[int, int, int]
+) -> tuple[tuple[int, int, int], npt.NDArray[np.int64]]:
+    """Count solid voxels in the cells of the coarse grid; give the first cell and the counts from there."""
+    first = [start[axis] // cell[axis] for axis in range(3)]
+    origin = [start[axis] - first[axis] * cell[axis] for axis in range(3)]
+    cells = tuple((origin[axis] + solid.shape[axis] - 1) // cell[axis] + 1 for axis in range(3))
+    counts = count_in_cells(solid, np.array(origin), np.array(cell), cells)
+    return (first[0], first[1], first[2]), counts
+
+
+def _threshold(crop: Crop, own: Mask, context: Context) -> tuple[Floats | None, float]:
+    """Denoise the crop's image and find the grey that divides solid from crack (NaN where none does).
+
+    Without an image, or where the labels alone tell, there is no denoised image.
+    """
+    if crop.image is None or context.parameters.threshold == "labels":
+        return None, float("nan")
+    sigma = context.parameters.denoising_voxels
+    quiet = gaussian(crop.image, (sigma, sigma, sigma))
+    if context.parameters.threshold == "global":
+        return quiet, context.grey.threshold
+    free = (crop.labels == 0).view(np.uint8) & ~_fill(own) & 1
+    background = background_around(quiet, free)
+    if np.isnan(background):
+        background = context.grey.background
+    return quiet, GreyLevels(solid_grey(quiet, own, background), background).threshold
+
+
+def fill_particle(own: Mask, solid: Mask, taken: npt.NDArray[np.bool_], context: Context) -> Mask:
+    """Fill a particle: its label and the filled closing of its solid, less what other labels or the outside take.
+
+    Parameters
+    ----------
+    own : ndarray of uint8, shape (z, y, x)
+        The label.
+    solid : ndarray of uint8, shape (z, y, x)
+        The solid part of the label.
+    taken : ndarray of bool, shape (z, y, x)
+        Voxels that the particle may not claim.
+    context : Context
+        Its closing radius and spacing.
+
+    Returns
+    -------
+    ndarray of uint8, shape (z, y, x)
+    """
+    radius = context.parameters.closing_radius_um
+    spacing = np.asarray(context.spacing_um)
+    whole = own
+    if radius >= spacing[0 if own.shape[0] > 1 else 1 :].min():
+        if own.shape[0] == 1:
+            spacing = np.array([np.inf, spacing[1], spacing[2]])
+        swollen = within_ball(solid, spacing, radius, False)
+        whole = own | (1 - within_ball(swollen, spacing, radius, True))
+    result: Mask = _fill(whole)
+    result[taken] = 0
+    return result
+
+
+def brighter(quiet: Floats, level: float) -> Mask:
+    """Mark the voxels brighter than a level."""
+    mask: npt.NDArray[np.bool_] = np.greater(quiet, level)
+    return mask.view(np.uint8)
+
+
+def _fill(mask: Mask) -> Mask:
+    """Fill the holes of a mask; in a slice those of the plane."""
+    if mask.shape[0] == 1:
+        return np.ascontiguousarray(fill_voids.fill(mask[0]), np.uint8)[None]
+    return np.ascontiguousarray(fill_voids.fill(mask), np.uint8)
+
+
+def find_solid(filled: Mask, quiet: Floats, level: float) -> Mask:
+    """Find the solid voxels of a filled particle.
+
+    Solid is what is brighter than the threshold. In the outermost RIM layers dark voxels are cracks only where they
+    continue a crack from below: elsewhere they are partial volume, noise on the edge, or the edge of a label that is
+    slightly too wide.
+
+    Parameters
+    ----------
+    filled : ndarray of uint8, shape (z, y, x)
+    quiet : ndarray of float32, shape (z, y, x)
+        Denoised image.
+    level : float
+        The threshold.
+
+    Returns
+    -------
+    ndarray of uint8, shape (z, y, x)
+    """
+    dark = filled & (1 - brighter(quiet, level))
+    inner = filled
+    for _ in range(RIM):
+        inner = erode(inner)
+    cracks = dark & inner
+    for _ in range(RIM):
+        cracks = grow_within(cracks, dark)
+    return filled & (1 - cracks)
+
+
+def _box(filled: Mask, margin: tuple[int, int, int]) -> tuple[slice, slice, slice]:
+    """Give the box of a mask with a margin around it, inside the array."""
+    box = []
+    for axis, size in enumerate(filled.shape):
+        others = tuple(other for other in range(3) if other != axis)
+        used = np.flatnonzero(filled.any(axis=others))
+        box.append(slice(max(int(used[0]) - margin[axis], 0), min(int(used[-1]) + 1 + margin[axis], size)))
+    return box[0], box[1], box[2]

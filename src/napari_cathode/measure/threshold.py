@@ -1,0 +1,200 @@
+"""What tells a particle's solid from its cracks: its own solid grey, the background around it, and half way between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .kernels import Mask, erode, smooth
+
+Floats = npt.NDArray[np.float32]
+
+ENOUGH = 200
+"""Background voxels around a particle that make a level of its own; with fewer, the image's level is used."""
+SAMPLE = 20_000
+"""Voxels that a median is taken from."""
+
+
+@dataclass(frozen=True)
+class GreyLevels:
+    """Grey of solid and of background.
+
+    Attributes
+    ----------
+    solid, background : float
+        NaN where they could not be found.
+    """
+
+    solid: float = float("nan")
+    background: float = float("nan")
+
+    @property
+    def threshold(self) -> float:
+        """Half way between the two; NaN where it is not known."""
+        return 0.5 * (self.solid + self.background)
+
+
+@lru_cache(maxsize=32)
+def _half_gaussian(sigma: float) -> npt.NDArray[np.float32]:
+    """Give a Gaussian of unit sum from its middle outwards."""
+    if sigma <= 0:
+        return np.ones(1, np.float32)
+    steps = np.arange(int(np.ceil(3.5 * sigma)) + 1)
+    half = np.exp(-0.5 * (steps / sigma) ** 2)
+    return (half / (half[0] + 2 * half[1:].sum())).astype(np.float32)
+
+
+def gaussian(image: Floats, sigma_voxels: tuple[float, float, float]) -> Floats:
+    """Smooth with a Gaussian, its edges repeated.
+
+    Parameters
+    ----------
+    image : ndarray of float32, shape (z, y, x)
+    sigma_voxels : tuple of float
+        Standard deviation along (z, y, x) in voxels; nothing is done along z in a slice.
+
+    Returns
+    -------
+    ndarray of float32, shape (z, y, x)
+    """
+    z, y, x = (_half_gaussian(float(sigma)) for sigma in sigma_voxels)
+    if image.shape[0] == 1:
+        z = _half_gaussian(0.0)
+    if len(z) == len(y) == len(x) == 1:
+        return image
+    return smooth(image, z, y, x)
+
+
+def background_around(quiet: Floats, free: Mask) -> float:
+    """Grey of the background: the median at least three voxels away from every particle.
+
+    Parameters
+    ----------
+    quiet : ndarray of float32, shape (z, y, x)
+        Denoised image.
+    free : ndarray of uint8, shape (z, y, x)
+        1 outside all particles and inside the field of view.
+
+    Returns
+    -------
+    float
+        NaN where fewer than ENOUGH such voxels are there.
+    """
+    values = quiet[erode(erode(free)).view(bool)]
+    return _median(values) if len(values) >= ENOUGH else float("nan")
+
+
+def solid_grey(quiet: Floats, own: Mask, background: float) -> float:
+    """Grey of a particle's solid: the median of its core's voxels that lie nearer to it than to the background.
+
+    The label may be filled (its cracks are then a second, darker population) or solid-only. The median and the division
+    between the two populations are found in turns, starting from the bright end.
+
+    Parameters
+    ----------
+    quiet : ndarray of float32, shape (z, y, x)
+        Denoised image.
+    own : ndarray of uint8, shape (z, y, x)
+        The particle's label.
+    background : float
+        Grey of the background.
+
+    Returns
+    -------
+    float
+        NaN where the particle does not stand out: its grey is not above the background by more than twice the spread
+        of either population.
+    """
+    values = quiet[erode(own).view(bool)]
+    if len(values) < 8:
+        values = quiet[own.view(bool)]
+    return split_grey(values, background)
+
+
+def split_grey(values: Floats, background: float) -> float:
+    """Find the grey of the brighter of two populations when that of the darker one is known.
+
+    Parameters
+    ----------
+    values : ndarray of float32, shape (n,)
+        Grey values of solid and perhaps of cracks.
+    background : float
+        Grey of cracks or background.
+
+    Returns
+    -------
+    float
+        Median of the brighter population; NaN where none stands out.
+    """
+    values = _thinned(values)
+    if len(values) == 0 or np.isnan(background):
+        return float("nan")
+    solid = float(np.percentile(values, 90))
+    bright = values
+    for _ in range(20):
+        bright = values[values > 0.5 * (solid + background)]
+        if len(bright) == 0:
+            return float("nan")
+        previous, solid = solid, float(np.median(bright))
+        if solid == previous:
+            break
+    spread = float(np.median(np.abs(bright - solid))) * 1.4826
+    return solid if solid - background > 2 * spread else float("nan")
+
+
+def _thinned(values: Floats) -> Floats:
+    """Take at most SAMPLE values, evenly."""
+    return values[:: max(1, len(values) // SAMPLE)]
+
+
+def _median(values: Floats) -> float:
+    return float(np.median(_thinned(values)))
+
+
+def image_greys(labels: Any, image: Any, field_of_view: npt.NDArray[np.bool_] | None, slices: int = 9) -> GreyLevels:
+    """Grey of solid and background of a whole image, from some of its slices.
+
+    Parameters
+    ----------
+    labels, image : array-like, shape (z, y, x)
+    field_of_view : ndarray of bool, optional
+        Broadcastable to the image.
+    slices : int
+        How many xy slices to read.
+
+    Returns
+    -------
+    GreyLevels
+    """
+    depth = int(labels.shape[0])
+    quiet, particles, free = [], [], []
+    for z in np.unique(
+        np.linspace(0, depth - 1, slices + 2).round().astype(int)[1:-1] if depth > slices else range(depth)
+    ):
+        part = np.asarray(labels[int(z) : int(z) + 1])
+        seen = np.ones_like(part, bool)
+        if field_of_view is not None:
+            seen = np.broadcast_to(field_of_view, labels.shape)[int(z) : int(z) + 1]
+        quiet.append(np.ascontiguousarray(image[int(z) : int(z) + 1], np.float32))
+        particles.append((part > 0) & seen)
+        free.append((part == 0) & seen)
+    planes = [gaussian(plane, (0.0, 0.7, 0.7)) for plane in quiet]
+    outside = _gather(planes, free)
+    if len(outside) < ENOUGH:
+        return GreyLevels()
+    background = _median(outside)
+    inside = _gather(planes, particles)
+    return GreyLevels(split_grey(inside, background), background)
+
+
+def _gather(planes: list[Floats], masks: list[npt.NDArray[np.bool_]]) -> Floats:
+    """Values at least two pixels inside the masks."""
+    values = [
+        plane[erode(erode(np.ascontiguousarray(mask).view(np.uint8))).view(bool)]
+        for plane, mask in zip(planes, masks, strict=True)
+    ]
+    return np.concatenate(values) if values else np.zeros(0, np.float32)

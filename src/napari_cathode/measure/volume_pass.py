@@ -1,0 +1,164 @@
+"""The one pass over the whole volume, slab by slab: which labels there are, where, how large, and cut by what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import fastremap
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from napari_cathode.errors import InputError
+from napari_cathode.progress import Progress, Steps
+
+from ._jit import jit
+
+SLAB_BYTES = 64 * 2**20
+DIRECT_IDS = 4_000_000
+"""Up to this label id, sums are kept in arrays indexed by id."""
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The labels of a volume.
+
+    Attributes
+    ----------
+    ids : ndarray of int64, shape (n,)
+        Label ids, ascending.
+    voxels : ndarray of int64, shape (n,)
+    low, high : ndarray of int64, shape (n, 3)
+        First and last index (z, y, x).
+    touches_border : ndarray of bool, shape (n,)
+        Whether the label has a voxel at a face of the volume or at the edge of its field of view. The two faces of a
+        slice do not count.
+    """
+
+    ids: npt.NDArray[np.int64]
+    voxels: npt.NDArray[np.int64]
+    low: npt.NDArray[np.int64]
+    high: npt.NDArray[np.int64]
+    touches_border: Bools
+
+
+@jit
+def _accumulate(slab: Any, edge: Any, first: int, voxels: Any, low: Any, high: Any, touches: Any) -> None:
+    """Add a slab to the counts, boxes and border flags, all indexed by label."""
+    nz, ny, nx = slab.shape
+    watched = edge.shape[0] > 0
+    for z in range(nz):
+        for y in range(ny):
+            x = 0
+            while x < nx:
+                label = slab[z, y, x]
+                start = x
+                while x < nx and slab[z, y, x] == label:
+                    if watched and label > 0 and edge[z, y, x]:
+                        touches[label] = True
+                    x += 1
+                if label <= 0:
+                    continue
+                voxels[label] += x - start
+                low[label, 0] = min(low[label, 0], z + first)
+                high[label, 0] = max(high[label, 0], z + first)
+                low[label, 1] = min(low[label, 1], y)
+                high[label, 1] = max(high[label, 1], y)
+                low[label, 2] = min(low[label, 2], start)
+                high[label, 2] = max(high[label, 2], x - 1)
+
+
+def slab_depth(shape: tuple[int, int, int]) -> int:
+    """Slices per slab, so that a slab of labels has about SLAB_BYTES."""
+    return max(1, min(shape[0], SLAB_BYTES // (4 * shape[1] * shape[2])))
+
+
+def read_labels(labels: Any, box: tuple[slice, slice, slice]) -> npt.NDArray[np.int32]:
+    """Read a box of a label image as contiguous int32.
+
+    Raises
+    ------
+    InputError
+        When a label is negative or too large.
+    """
+    part = np.asarray(labels[box])
+    if part.dtype != np.int32 and part.size:
+        if part.dtype == np.bool_:
+            part = part.view(np.uint8)
+        elif part.dtype.itemsize >= 4 and int(part.max()) > np.iinfo(np.int32).max:
+            raise InputError("A label id is above 2,147,483,647; renumber the labels first.")
+    return np.ascontiguousarray(part, np.int32)
+
+
+def iter_inventory(labels: Any, field_of_view: Bools | None) -> Steps[Inventory]:
+    """Take stock of a label image.
+
+    Parameters
+    ----------
+    labels : array-like of integers, shape (z, y, x)
+        In memory or lazy; read once, slab by slab.
+    field_of_view : ndarray of bool, optional
+        Broadcastable to the labels.
+
+    Yields
+    ------
+    Progress
+
+    Returns
+    -------
+    Inventory
+    """
+    shape = (int(labels.shape[0]), int(labels.shape[1]), int(labels.shape[2]))
+    edge = None if field_of_view is None else ~ndimage.binary_erosion(field_of_view, border_value=1)
+    depth = slab_depth(shape)
+    parts = []
+    for first in range(0, shape[0], depth):
+        last = min(first + depth, shape[0])
+        yield Progress(first, shape[0], "Taking stock of the labels")
+        slab = read_labels(labels, (slice(first, last), slice(None), slice(None)))
+        if edge is None:
+            slab_edge = np.zeros((0, 0, 0), np.bool_)
+        else:
+            slab_edge = np.ascontiguousarray(np.broadcast_to(edge, shape)[first:last])
+        parts.append(_take_stock(slab, slab_edge, first))
+    return _merge(parts, shape)
+
+
+def _take_stock(slab: npt.NDArray[np.int32], edge: Bools, first: int) -> Inventory:
+    """Take stock of one slab."""
+    if slab.size and int(slab.min()) < 0:
+        raise InputError("The labels have negative numbers; particles need numbers from 1 on, with 0 for background.")
+    names = None
+    top = int(slab.max(initial=0))
+    if top > DIRECT_IDS:
+        slab, mapping = fastremap.renumber(slab, preserve_zero=True)
+        slab = np.ascontiguousarray(slab, np.int32)
+        top = int(slab.max(initial=0))
+        names = np.zeros(top + 1, np.int64)
+        names[np.array(list(mapping.values()))] = np.array(list(mapping.keys()))
+    voxels = np.zeros(top + 1, np.int64)
+    low = np.full((top + 1, 3), np.iinfo(np.int64).max)
+    high = np.full((top + 1, 3), -1)
+    touches = np.zeros(top + 1, np.bool_)
+    _accumulate(slab, edge, first, voxels, low, high, touches)
+    found = np.flatnonzero(voxels)
+    return Inventory(found if names is None else names[found], voxels[found], low[found], high[found], touches[found])
+
+
+def _merge(parts: list[Inventory], shape: tuple[int, int, int]) -> Inventory:
+    """Merge the slabs' inventories and flag what touches a face of the volume."""
+    ids, place = np.unique(np.concatenate([part.ids for part in parts]), return_inverse=True)
+    voxels = np.zeros(len(ids), np.int64)
+    low = np.full((len(ids), 3), np.iinfo(np.int64).max)
+    high = np.full((len(ids), 3), -1)
+    touches = np.zeros(len(ids), np.bool_)
+    np.add.at(voxels, place, np.concatenate([part.voxels for part in parts]))
+    np.minimum.at(low, place, np.concatenate([part.low for part in parts]))
+    np.maximum.at(high, place, np.concatenate([part.high for part in parts]))
+    np.logical_or.at(touches, place, np.concatenate([part.touches_border for part in parts]))
+    for axis in range(1 if shape[0] == 1 else 0, 3):
+        touches |= (low[:, axis] == 0) | (high[:, axis] == shape[axis] - 1)
+    return Inventory(ids, voxels, low, high, touches)
