@@ -15,7 +15,7 @@ Ints = npt.NDArray[np.int64]
 LEAST_R2 = 0.05
 """A smaller part of the variation than this is called nothing, however certain it is."""
 
-MOST_CHANCE = 0.01
+MOST_CHANCE = 0.05
 """Largest one-sided probability of chance at which a model is said to explain something."""
 
 

@@ -21,7 +21,7 @@ def unit_of(column: str) -> str:
     """Give the unit of a feature ("µm³"), "" when it has none or nobody stated one."""
     feature = _known(column)
     if feature is not None:
-        return "" if feature.unit in ("–", "-") else str(feature.unit)
+        return str(feature.unit)
     return _split(column)[1]
 
 
@@ -32,9 +32,9 @@ def axis_title(column: str) -> str:
 
 
 def _known(column: str) -> Any:
-    from napari_cathode import measure
+    from napari_cathode.measure import FEATURES
 
-    return getattr(measure, "FEATURES", {}).get(column)
+    return FEATURES.get(column)
 
 
 def _split(column: str) -> tuple[str, str]:

@@ -1,0 +1,166 @@
+"""What the report says in words and tables."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from napari_cathode.explain.names import display_name
+from napari_cathode.parameters import describe
+
+ROWS_OF_IMPORTANCE = 10
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One number that people quote: what it is, its value with unit, and what it rests on."""
+
+    name: str
+    value: str
+    unit: str
+    basis: str
+
+
+def tiles(summary: Any) -> list[Tile]:
+    """Give the numbers of the first page."""
+    volume = "volume" if summary.dimensions == 3 else "area"
+    cut = f"{summary.count_border} cut by the border" if summary.count_border else "none cut by the border"
+    sized = _n(summary.n_diameter)
+    damage = f"{_number(100 * summary.damage_mean)} ± {_number(100 * summary.damage_sd)}"
+    if math.isnan(summary.damage_mean):
+        damage = "–"
+    return [
+        Tile("Particles", f"{summary.count:,}".replace(",", "\u202f"), "", cut),
+        Tile("Solid fraction", _number(100 * summary.solid_fraction), "%", f"of the {volume}, {_n(summary.n_solid)}"),
+        Tile("D10", _number(summary.d10_um), "µm", sized),
+        Tile("D50", _number(summary.d50_um), "µm", sized),
+        Tile("D90", _number(summary.d90_um), "µm", sized),
+        Tile("Damage", damage, "%", f"mean ± SD, {_n(summary.n_damage)}"),
+    ]
+
+
+def scores(explanation: Any) -> list[tuple[str, str, str]]:
+    """Give (score, value, what it means)."""
+    found = explanation.scores
+    folds = f"{explanation.parameters.repeats} × {explanation.parameters.folds} folds"
+    rows = [
+        ("Particles used", f"{found['particles']}", _dropped(explanation.dropped)),
+        (
+            "R² on held-out particles",
+            f"{found['r2_mean']:.2f} ± {found['r2_sd']:.2f}",
+            f"1 is perfect, 0 as good as guessing the mean; ± SD over {folds}",
+        ),
+        (
+            "Mean absolute error",
+            f"{found['mae_mean']:.3g} ± {found['mae_sd']:.2g}",
+            f"guessing the mean: {found['baseline_mae']:.3g}",
+        ),
+        ("Chance", _chance(found["p_value"]), "that a model which knows nothing would do as well"),
+    ]
+    return rows
+
+
+def importance_rows(explanation: Any) -> list[dict[str, str]]:
+    """Give the leading features as text: name, share, direction in words, correlated companions."""
+    table = explanation.importance
+    rows = []
+    for row in table.head(ROWS_OF_IMPORTANCE).itertuples():
+        companions = table.loc[(table["group"] == row.group) & (table["feature"] != row.feature), "feature"]
+        spread = "" if math.isnan(row.spread) else f" ± {100 * row.spread:.1f}"
+        rows.append(
+            {
+                "name": display_name(row.feature),
+                "column": row.feature,
+                "share": f"{100 * row.share:.1f}{spread}",
+                "direction": _direction(row.direction, explanation.target),
+                "companions": ", ".join(display_name(name) for name in companions),
+                "group_share": f"{100 * row.group_share:.1f}" if len(companions) else "",
+            }
+        )
+    return rows
+
+
+def left_out(explanation: Any) -> list[tuple[str, str]]:
+    """Give (reason, columns) for what took no part in the regression."""
+    by_reason: dict[str, list[str]] = {}
+    for column, reason in explanation.left_out.items():
+        by_reason.setdefault(reason, []).append(column)
+    return [(reason, ", ".join(columns)) for reason, columns in by_reason.items()]
+
+
+def parameter_sections(parameters: Any) -> list[tuple[str, list[tuple[str, str, str, str]]]]:
+    """Give (step, rows of name, value, unit, help) for a dataclass of parameter dataclasses."""
+    if not dataclasses.is_dataclass(parameters):
+        return []
+    general, sections = _parameter_rows(parameters), []
+    known = {row[0] for row in general}
+    for field in dataclasses.fields(parameters):
+        value = getattr(parameters, field.name)
+        if dataclasses.is_dataclass(value):
+            sections.append((field.name.replace("_", " ").capitalize(), _parameter_rows(value)))
+        elif field.name not in known:
+            general.append((field.name, _value(value), "", ""))
+    return [("General", general), *sections] if general else sections
+
+
+def _parameter_rows(parameters: Any) -> list[tuple[str, str, str, str]]:
+    return [(info.name, _value(getattr(parameters, info.name)), info.unit, info.help) for info in describe(parameters)]
+
+
+def flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    """Give nested values as (dotted name, text), in their order."""
+    rows: list[tuple[str, str]] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            rows += flat(value, f"{before}{name}.")
+        else:
+            rows.append((f"{before}{name}", _value(value)))
+    return rows
+
+
+def definitions(table: pd.DataFrame) -> list[Any]:
+    """Give the definitions of the table's columns, as `napari_cathode.measure.FEATURES` has them."""
+    from napari_cathode.measure import FEATURES
+
+    return [FEATURES[column] for column in table.columns if column in FEATURES]
+
+
+def _direction(value: float, target: str) -> str:
+    if math.isnan(value) or abs(value) < 0.4:
+        return "no single direction"
+    name = display_name(target).lower()
+    return f"more of it, more {name}" if value > 0 else f"more of it, less {name}"
+
+
+def _dropped(dropped: Mapping[str, int]) -> str:
+    parts = [f"{count} {reason}" for reason, count in dropped.items() if count]
+    return f"not used: {', '.join(parts)}" if parts else "all of the table"
+
+
+def _chance(probability: float) -> str:
+    return "< 0.001" if probability < 0.001 else f"{probability:.2g}"
+
+
+def _n(count: int) -> str:
+    return f"n = {count}"
+
+
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "chosen by the tool"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_value(part) for part in value)
+    return str(value)
