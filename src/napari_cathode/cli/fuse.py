@@ -1,0 +1,75 @@
+"""``napari-cathode fuse``: from predictions to particles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from napari_cathode import io, results
+from napari_cathode.errors import InputError
+from napari_cathode.fuse import iter_fuse, iter_prediction_from_labels
+from napari_cathode.fuse.store import read_predictions
+from napari_cathode.identify import ViewPrediction
+from napari_cathode.pipeline import PipelineParameters
+from napari_cathode.tomogram import Spacing as SpacingUm
+from napari_cathode.tomogram import check_spacing
+
+from .files import may_write
+from .options import Given, Overwrite, ParameterFile, Quiet, Spacing, read_parameters, with_parameters
+from .progress import follow
+
+_LABELS = "2D labels made in {} slices by any tool, instead of FOLDER."
+
+
+@with_parameters(PipelineParameters, {"fuse": ""})
+def command(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Label image to write (.tif or .npy).")],
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="FOLDER", help="Predictions written by `napari-cathode identify`.")
+    ] = None,
+    xy: Annotated[Path | None, typer.Option(metavar="FILE", help=_LABELS.format("xy"))] = None,
+    xz: Annotated[Path | None, typer.Option(metavar="FILE", help=_LABELS.format("xz"))] = None,
+    yz: Annotated[Path | None, typer.Option(metavar="FILE", help=_LABELS.format("yz"))] = None,
+    spacing: Spacing = None,
+    parameters: ParameterFile = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    *,
+    given: Given,
+) -> None:
+    """Fuse predictions of one, two or three views; those of a single slice are its particles as they are."""
+    settings = read_parameters(given, parameters)
+    may_write(out, overwrite)
+    files = {name: path for name, path in (("xy", xy), ("xz", xz), ("yz", yz)) if path is not None}
+    if (folder is None) == (not files):
+        raise InputError("Give either a folder of predictions, or label images by --xy, --xz and --yz.")
+    if folder is not None:
+        stored = read_predictions(folder)
+        views, spacing = stored.views, spacing or stored.spacing_um
+    else:
+        views, spacing = _from_files(files, spacing, quiet)
+    if spacing is None:
+        raise InputError("The voxel size is not known; give it in µm by --spacing Z Y X.")
+    spacing = check_spacing(spacing)
+    if set(views) == {"xy"} and views["xy"].labels.shape[0] == 1:
+        labels = results.contiguous(np.asarray(views["xy"].labels[:]))
+    else:
+        labels = follow(iter_fuse(views, settings.fuse, spacing), quiet).labels
+    io.write_labels(out, labels, spacing)
+    typer.echo(f"{labels.max()} particles are in {out}.")
+
+
+def _from_files(
+    files: dict[str, Path], spacing: SpacingUm | None, quiet: bool
+) -> tuple[dict[str, ViewPrediction], SpacingUm | None]:
+    views = {}
+    for name, path in files.items():
+        labels, stated = io.read_labels(path)
+        spacing = spacing or stated
+        # The shape of sections needs true proportions only; that the voxel size is missing is said later.
+        steps = iter_prediction_from_labels(name, labels, spacing or (1.0, 1.0, 1.0))
+        views[name] = follow(steps, quiet)
+    return views, spacing

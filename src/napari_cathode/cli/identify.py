@@ -1,0 +1,49 @@
+"""``napari-cathode identify``: the first step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_cathode import io
+from napari_cathode.errors import InputError
+from napari_cathode.fuse.store import holds_predictions, iter_write_predictions
+from napari_cathode.identify import estimate_diameter, iter_identify
+from napari_cathode.pipeline import PipelineParameters
+
+from .options import Dataset, Given, Overwrite, ParameterFile, Quiet, Spacing, read_parameters, with_parameters
+from .progress import follow
+
+
+@with_parameters(PipelineParameters, {"": "", "identify": ""})
+def command(
+    image: Annotated[Path, typer.Argument(metavar="INPUT", help="TIFF, HDF5 or NumPy file or folder of slices.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the predictions go.")],
+    spacing: Spacing = None,
+    dataset: Dataset = None,
+    parameters: ParameterFile = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    *,
+    given: Given,
+) -> None:
+    """Write labels and probability of each view as zarr, which `napari-cathode fuse FOLDER` reads.
+
+    Without a voxel size the particle diameter is in voxels.
+    """
+    settings = read_parameters(given, parameters)
+    tomogram = io.read(image, dataset=dataset, spacing_um=spacing)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; name a folder for the predictions.")
+    if holds_predictions(out) and not overwrite:
+        raise InputError(f"{out} holds predictions already; name another folder, or replace them with --overwrite.")
+    identify = settings.identify
+    if identify.diameter_um is None:
+        identify = replace(identify, diameter_um=float(estimate_diameter(tomogram)))
+    names = ("xy",) if tomogram.is_slice else settings.views
+    views = follow(iter_identify(tomogram, identify, names), quiet)
+    follow(iter_write_predictions(out, views, tomogram.spacing_um, str(image.absolute())), quiet)
+    typer.echo(f"Predictions of {len(views)} {'view' if len(views) == 1 else 'views'} are in {out}.")

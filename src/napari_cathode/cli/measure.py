@@ -1,0 +1,59 @@
+"""``napari-cathode measure``: from a label image to a feature table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_cathode import io, results
+from napari_cathode.errors import InputError
+from napari_cathode.measure import iter_measure
+from napari_cathode.parameters import to_dict
+from napari_cathode.pipeline import PipelineParameters
+
+from .files import may_write
+from .options import Dataset, Given, Overwrite, ParameterFile, Quiet, Spacing, read_parameters, with_parameters
+from .progress import follow
+
+
+@with_parameters(PipelineParameters, {"measure": ""})
+def command(
+    labels_file: Annotated[Path, typer.Argument(metavar="LABELS", help="Label image, 0 is background.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Table to write (.csv).")],
+    image: Annotated[
+        Path | None, typer.Argument(metavar="IMAGE", help="Grey values; without them there is no damage and no grey.")
+    ] = None,
+    spacing: Spacing = None,
+    dataset: Dataset = None,
+    parameters: ParameterFile = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    *,
+    given: Given,
+) -> None:
+    """Write one row a particle, and beside the table a JSON file with the meaning of each column."""
+    settings = read_parameters(given, parameters)
+    may_write(out, overwrite)
+    if out.suffix.lower() != ".csv":
+        raise InputError(f"{out} should end in .csv, since the table is written as CSV.")
+    labels, stated = io.read_labels(labels_file)
+    tomogram = None if image is None else io.read(image, dataset=dataset)
+    spacing = spacing or stated or (None if tomogram is None else tomogram.spacing_um)
+    if spacing is None:
+        raise InputError(f"The voxel size of {labels_file} is not known; give it in µm by --spacing Z Y X.")
+    if tomogram is not None and tomogram.shape != labels.shape:
+        raise InputError(
+            f"{labels_file} has the shape {labels.shape}, {image} {tomogram.shape}; labels must be those of this image."
+        )
+    grey, seen = (None, None) if tomogram is None else (tomogram.data, tomogram.field_of_view)
+    table = follow(iter_measure(labels, grey, spacing, settings.measure, seen), quiet)
+    made_with = {
+        "labels": str(labels_file.absolute()),
+        "image": None if image is None else str(image.absolute()),
+        "spacing_um": list(spacing),
+        "measure": to_dict(settings.measure),
+    }
+    io.write_table(out, table, results.define_columns(table), made_with)
+    typer.echo(f"{len(table)} particles with {len(table.columns) - 1} features are in {out}.")

@@ -1,0 +1,146 @@
+"""Command-line options made from the parameter dataclasses, and the dataclasses made from what was given."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_cathode.parameters import ParameterInfo, describe, from_dict
+
+if TYPE_CHECKING:
+    from napari_cathode.pipeline import PipelineParameters
+
+Given = dict[str, Any]
+"""Values by field name; those of a section (a nested dataclass) in a dictionary under its name."""
+
+Spacing = Annotated[
+    tuple[float, float, float] | None,
+    typer.Option("--spacing", metavar="Z Y X", help="Voxel size in µm, for images that do not state it."),
+]
+Dataset = Annotated[
+    str | None, typer.Option("--dataset", metavar="NAME", help="Data set within the file (HDF5, NeXus).")
+]
+ParameterFile = Annotated[
+    Path | None,
+    typer.Option("--parameters", metavar="FILE", help="Parameters in YAML, as a run writes; options come before it."),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace earlier results.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+
+
+def with_parameters(
+    cls: type, prefixes: Mapping[str, str], aliases: Mapping[str, str] | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of a parameter dataclass.
+
+    Parameters
+    ----------
+    cls : type
+        The dataclass; its fields may be dataclasses themselves (sections).
+    prefixes : mapping
+        The sections whose parameters become options, with what is put before their names; "" is ``cls`` itself.
+    aliases : mapping, optional
+        Further option names, by "section.field".
+
+    Returns
+    -------
+    callable
+        A decorator. The decorated function takes a keyword ``given`` (see `Given`) with what the person gave; its
+        other arguments are as Typer knows them.
+    """
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        own = [p for p in inspect.signature(function, eval_str=True).parameters.values() if p.name != "given"]
+        places: dict[str, tuple[str, str]] = {}
+        made = []
+        for section, prefix in prefixes.items():
+            for info in describe(_section_class(cls, section)):
+                argument = f"{section}__{info.name}"
+                places[argument] = (section, info.name)
+                alias = (aliases or {}).get(f"{section}.{info.name}")
+                made.append(_as_argument(argument, info, section if len(prefixes) > 1 else "", prefix, alias))
+
+        @functools.wraps(function)
+        def wrapped(**values: Any) -> None:
+            given: Given = {}
+            for argument, (section, name) in places.items():
+                value = values.pop(argument)
+                if value is not None and value != []:
+                    (given.setdefault(section, {}) if section else given)[name] = value
+            function(**values, given=given)
+
+        arguments = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + made
+        wrapped.__signature__ = inspect.Signature(arguments)  # type: ignore[attr-defined]
+        wrapped.__annotations__ = {p.name: p.annotation for p in arguments}
+        return wrapped
+
+    return decorate
+
+
+def read_parameters(given: Given, file: Path | None) -> PipelineParameters:
+    """Make the parameters of all steps of defaults, a parameter file and what was given, the last coming first.
+
+    Raises
+    ------
+    InputError
+        When the file or a value cannot be used.
+    """
+    from napari_cathode import results
+    from napari_cathode.pipeline import PipelineParameters
+
+    values = {} if file is None else results.read_parameter_values(file)
+    for name, value in given.items():
+        before = values.get(name)
+        values[name] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
+    return from_dict(PipelineParameters, values, str(file) if file is not None else "the command line")
+
+
+def _section_class(cls: type, section: str) -> type:
+    found: type = typing.get_type_hints(cls)[section] if section else cls
+    return found
+
+
+def _as_argument(argument: str, info: ParameterInfo, section: str, prefix: str, alias: str | None) -> inspect.Parameter:
+    """Make the argument that Typer turns into an option; None stands for "not given"."""
+    stem = prefix + info.name.removesuffix("_um").replace("_", "-")
+    names = [f"--{stem}/--no-{stem}"] if info.kind is bool else [f"--{stem}"]
+    if alias:
+        names.insert(0, alias)
+    hint: Any = list[str] if info.kind is tuple else info.kind
+    option = typer.Option(
+        *names,
+        help=_help(info),
+        metavar=_metavar(info),
+        show_default=False,
+        rich_help_panel=f"Options of the step: {section}" if section else None,
+    )
+    return inspect.Parameter(
+        argument, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[hint | None, option]
+    )
+
+
+def _help(info: ParameterInfo) -> str:
+    text = info.help.rstrip(".")
+    default = info.default
+    if default is None or default is dataclasses.MISSING:
+        return f"{text}."
+    shown = ", ".join(map(str, default)) if isinstance(default, tuple) else default
+    unit = f" {info.unit}" if info.unit else ""
+    several = "; may be given several times" if info.kind is tuple else ""
+    return f"{text}{several} (default {shown}{unit})."
+
+
+def _metavar(info: ParameterInfo) -> str | None:
+    if info.choices:
+        return "|".join(map(str, info.choices))
+    if info.kind is bool:
+        return None
+    plain = {int: "NUMBER", float: "NUMBER", str: "TEXT", tuple: "NAME"}
+    return info.unit.replace("µ", "u").upper() if info.unit and info.unit.isalpha() else plain.get(info.kind)

@@ -1,0 +1,77 @@
+"""``napari-cathode run``: all steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_cathode import io, results
+from napari_cathode.errors import InputError
+from napari_cathode.pipeline import PipelineParameters, PipelineResult, iter_run
+from napari_cathode.tomogram import Tomogram
+
+from .options import Dataset, Given, Overwrite, ParameterFile, Quiet, Spacing, read_parameters, with_parameters
+from .progress import follow
+
+_PREFIXES = {"": "", "identify": "identify-", "fuse": "fuse-", "measure": "measure-", "explain": "explain-"}
+
+
+@with_parameters(PipelineParameters, _PREFIXES, aliases={"identify.diameter_um": "--diameter"})
+def command(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the results go.")],
+    image: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="INPUT",
+            help="TIFF, HDF5 or NumPy file or folder of slices; may be left out when --parameters names it.",
+        ),
+    ] = None,
+    spacing: Spacing = None,
+    dataset: Dataset = None,
+    parameters: ParameterFile = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    *,
+    given: Given,
+) -> None:
+    """Write labels.tif, features.csv, shap.csv, importance.csv, scores.json, parameters.yaml and report.html.
+
+    Running again with --parameters FOLDER/parameters.yaml gives identical files.
+    """
+    settings = read_parameters(given, parameters)
+    tomogram, dataset = _open(image, spacing, dataset, parameters)
+    tomogram.require_spacing()
+    out = results.prepare_folder(out, overwrite)
+    result = follow(iter_run(tomogram, settings, out, dataset), quiet)
+    typer.echo(_summary(result))
+    typer.echo(f"Results are in {out}; open {out / results.REPORT} in a browser.")
+
+
+def _open(
+    image: Path | None, spacing: tuple[float, float, float] | None, dataset: str | None, parameters: Path | None
+) -> tuple[Tomogram, str | None]:
+    """Open the input; what a parameter file says of its own input counts for that one only."""
+    if parameters is not None:
+        known_path, known_dataset, known_spacing = results.read_input(parameters)
+        if image is None and known_path is not None:
+            image = Path(known_path)
+        if image is not None and known_path is not None and image.absolute() == Path(known_path).absolute():
+            dataset, spacing = dataset or known_dataset, spacing or known_spacing
+    if image is None:
+        raise InputError("No tomogram is given; name a file, or a parameter file that names one.")
+    return io.read(image, dataset=dataset, spacing_um=spacing), dataset
+
+
+def _summary(result: PipelineResult) -> str:
+    """Give the numbers that people quote, one a line."""
+    lines = []
+    for name, value, unit, count in result.summary.rows():
+        number = f"{value}" if isinstance(value, int) else f"{value:.4g}"
+        lines.append(f"{name:<28}{number:>10} {unit:<3}" + ("" if isinstance(value, int) else f" (n = {count})"))
+    if result.explanation is None:
+        lines.append(f"Not explained: {result.not_explained}")
+    else:
+        lines.append(str(result.explanation.scores.get("verdict", "")))
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,247 @@
+"""The steps chained, from a tomogram to files: what the command line runs and one parameter file drives."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from . import results
+from .errors import InputError
+from .explain import ExplainParameters, Explanation, iter_explain
+from .fuse import FuseParameters, iter_fuse
+from .identify import VIEW_AXIS, IdentifyParameters, ViewPrediction, estimate_diameter, iter_identify
+from .measure import MeasureParameters, Summary, iter_measure, summarise
+from .parameters import check, from_dict, parameter, to_dict
+from .progress import Progress, Steps, T, drain
+from .tomogram import Tomogram
+
+
+@dataclass(frozen=True)
+class PipelineParameters:
+    """The parameters of all steps.
+
+    Attributes
+    ----------
+    views : tuple of str
+        In which slices of a volume particles are found; a single slice has only "xy".
+    identify, fuse, measure, explain : dataclass
+        The parameters of each step.
+    """
+
+    views: tuple[str, ...] = parameter(
+        tuple(VIEW_AXIS), help="Slices in which particles are found: any of xy, xz and yz; fewer are faster"
+    )
+    identify: IdentifyParameters = field(default_factory=IdentifyParameters)
+    fuse: FuseParameters = field(default_factory=FuseParameters)
+    measure: MeasureParameters = field(default_factory=MeasureParameters)
+    explain: ExplainParameters = field(default_factory=ExplainParameters)
+
+    def __post_init__(self) -> None:
+        check(self)
+        if not self.views or not set(self.views) <= set(VIEW_AXIS) or len(set(self.views)) < len(self.views):
+            raise InputError(
+                f"The parameter views is {', '.join(map(str, self.views)) or 'empty'}; name each of "
+                f"{', '.join(VIEW_AXIS)} at most once, and at least one."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class PipelineResult:
+    """Everything that a run found.
+
+    Attributes
+    ----------
+    tomogram : Tomogram
+        What was analysed.
+    views : dict of str to ViewPrediction
+        What each view saw.
+    labels : ndarray of int32, shape (z, y, x)
+        The particles, 1 … n.
+    table : DataFrame
+        One row per particle, first column ``label``.
+    summary : Summary
+        The numbers that people quote.
+    explanation : Explanation or None
+        What drives the target.
+    not_explained : str
+        Why there is no explanation; empty when there is one.
+    parameters : PipelineParameters
+        As used: what was left open is decided.
+    used : dict
+        The parameters with the input and the versions of the libraries: the content of ``parameters.yaml``.
+    """
+
+    tomogram: Tomogram
+    views: Mapping[str, ViewPrediction]
+    labels: npt.NDArray[np.int32]
+    table: pd.DataFrame
+    summary: Summary
+    explanation: Explanation | None
+    not_explained: str
+    parameters: PipelineParameters
+    used: dict[str, Any]
+
+
+def iter_run(
+    tomogram: Tomogram,
+    parameters: PipelineParameters | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    dataset: str | None = None,
+) -> Steps[PipelineResult]:
+    """Find, fuse, measure and explain the particles of a tomogram.
+
+    Parameters
+    ----------
+    tomogram : Tomogram
+        A volume, or a single slice (which is not fused: its particles are those of view xy).
+    parameters : PipelineParameters, optional
+        How to do each step.
+    folder : path, optional
+        Where results are written; each file as soon as its step is done, so that a step that fails later takes
+        nothing with it. The folder is prepared by `results.prepare_folder`.
+    dataset : str, optional
+        The data set within the input file, to be noted in ``used``.
+
+    Yields
+    ------
+    Progress
+        In thousandths of the whole way.
+
+    Returns
+    -------
+    PipelineResult
+        What was found. That there are too few particles to explain, or nothing that could be explained, is no
+        failure: ``not_explained`` says why.
+
+    Raises
+    ------
+    InputError
+        When the voxel size is not known or a step cannot use its input.
+    """
+    parameters = parameters or PipelineParameters()
+    spacing_um = tomogram.require_spacing()
+    if parameters.identify.diameter_um is None:
+        yield Progress(0, 1000, "Estimating the particle diameter")
+        identify = replace(parameters.identify, diameter_um=float(estimate_diameter(tomogram)))
+        parameters = replace(parameters, identify=identify)
+    if tomogram.is_slice:
+        parameters = replace(parameters, views=("xy",))
+    if folder is not None:
+        results.write_parameters(folder, describe_run(tomogram, parameters, dataset))
+
+    views = yield from _part(iter_identify(tomogram, parameters.identify, parameters.views), 0, 600)
+    if tomogram.is_slice:
+        labels = results.contiguous(views["xy"].labels)
+    else:
+        fusion = yield from _part(iter_fuse(views, parameters.fuse, spacing_um), 600, 700)
+        labels = fusion.labels
+        parameters = replace(parameters, fuse=fusion.parameters)
+        del fusion
+    used = describe_run(tomogram, parameters, dataset)
+    if folder is not None:
+        results.write_parameters(folder, used)
+        results.write_labels(folder, labels, spacing_um)
+
+    table = yield from _part(
+        iter_measure(labels, tomogram.data, spacing_um, parameters.measure, tomogram.field_of_view), 700, 880
+    )
+    summary = summarise(table, tomogram.shape, spacing_um, tomogram.field_of_view)
+    if folder is not None:
+        results.write_table(folder, table, used)
+
+    explanation, not_explained = None, ""
+    try:
+        explanation = yield from _part(iter_explain(table, parameters.explain), 880, 970)
+    except InputError as error:
+        not_explained = str(error)
+    result = PipelineResult(
+        tomogram=tomogram,
+        views=views,
+        labels=labels,
+        table=table,
+        summary=summary,
+        explanation=explanation,
+        not_explained=not_explained,
+        parameters=parameters,
+        used=used,
+    )
+    if folder is not None:
+        results.write_explanation(folder, result)
+        yield from _part(results.iter_write_report(folder, result), 970, 1000)
+    yield Progress(1000, 1000, "Done")
+    return result
+
+
+def run(
+    tomogram: Tomogram,
+    parameters: PipelineParameters | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    dataset: str | None = None,
+) -> PipelineResult:
+    """Find, fuse, measure and explain the particles of a tomogram: `iter_run` run to its end."""
+    return drain(iter_run(tomogram, parameters, folder, dataset))
+
+
+def write_results(result: PipelineResult, folder: str | os.PathLike[str]) -> None:
+    """Write all files of a result into a folder that `results.prepare_folder` made ready."""
+    results.write_parameters(folder, result.used)
+    results.write_labels(folder, result.labels, result.tomogram.require_spacing())
+    results.write_table(folder, result.table, result.used)
+    results.write_explanation(folder, result)
+    drain(results.iter_write_report(folder, result))
+
+
+def describe_run(tomogram: Tomogram, parameters: PipelineParameters, dataset: str | None = None) -> dict[str, Any]:
+    """Give everything that decides about the result of a run as plain values, without date or time."""
+    source = tomogram.source
+    return {
+        "napari_cathode": results.versions()["napari-cathode"],
+        "input": {
+            # Absolute, so that a rerun from any folder finds it.
+            "path": str(Path(source).absolute()) if source and Path(source).exists() else source,
+            "dataset": dataset,
+            "spacing_um": None if tomogram.spacing_um is None else list(tomogram.spacing_um),
+            "shape": list(tomogram.shape),
+            "dtype": str(tomogram.data.dtype),
+        },
+        **to_dict(parameters),
+        "versions": results.versions(),
+    }
+
+
+def load_parameters(path: str | os.PathLike[str]) -> PipelineParameters:
+    """Read the parameters of all steps from a YAML file; what it does not name keeps its default.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read, or holds an unknown name or a value that does not fit.
+    """
+    return from_dict(PipelineParameters, results.read_parameter_values(path), str(path))
+
+
+def save_parameters(path: str | os.PathLike[str], parameters: PipelineParameters) -> None:
+    """Write the parameters of all steps to a YAML file that `load_parameters` and the command line read."""
+    results.write_yaml(Path(path), to_dict(parameters))
+
+
+def _part(steps: Steps[T], first: int, last: int) -> Steps[T]:
+    """Show the progress of a step as the stretch from ``first`` to ``last`` thousandths of the whole run."""
+    try:
+        while True:
+            try:
+                inner = next(steps)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            share = min(inner.done / inner.total, 1.0) if inner.total else 0.0
+            yield Progress(first + round((last - first) * share), 1000, inner.what)
+    finally:
+        steps.close()

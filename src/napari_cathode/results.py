@@ -1,0 +1,262 @@
+"""The files of a run: their names, and how each is written and read again."""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+
+from . import __version__, io
+from .errors import InputError
+from .explain.names import unit_of
+from .io.atomic import replacing
+from .measure import FEATURES
+from .progress import Steps
+from .tomogram import Spacing, check_spacing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .explain import Explanation
+    from .pipeline import PipelineResult
+
+PARAMETERS = "parameters.yaml"
+LABELS = "labels.tif"
+TABLE = "features.csv"
+SHAP = "shap.csv"
+IMPORTANCE = "importance.csv"
+SCORES = "scores.json"
+REPORT = "report.html"
+SIDECARS = tuple(str(Path(name).with_suffix(".json")) for name in (TABLE, SHAP, IMPORTANCE))
+FILES = (PARAMETERS, LABELS, TABLE, SHAP, IMPORTANCE, SCORES, REPORT, *SIDECARS)
+"""The files of a run; `prepare_folder` touches no others."""
+
+# Sections of parameters.yaml that are no parameters but say what they were used on.
+_PROVENANCE = ("napari_cathode", "input", "versions")
+_LIBRARIES = ("numpy", "scipy", "scikit-image", "scikit-learn", "shap", "onnxruntime", "stardist", "pandas")
+
+
+def prepare_folder(folder: str | os.PathLike[str], overwrite: bool = False) -> Path:
+    """Make a folder ready for the files of a run; foreign files in it are never touched.
+
+    Parameters
+    ----------
+    folder : path
+        Made where it does not exist.
+    overwrite : bool
+        Whether the files of an earlier run may go.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    InputError
+        When it is no folder, or holds files of a run's names that may not go: those of an earlier run without
+        ``overwrite``, or those that no run wrote.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file, not a folder; name a folder for the results.")
+    present = [name for name in FILES if (folder / name).exists()]
+    if present:
+        ours = _is_ours(folder)
+        if not ours:
+            raise InputError(
+                f"{folder} has a file {present[0]} that does not come from napari-cathode; name another folder."
+            )
+        if not overwrite:
+            raise InputError(
+                f"{folder} holds the results of an earlier run; name another folder, or replace them with --overwrite."
+            )
+        # The parameters last: they mark the other files as ours.
+        for name in sorted(present, key=lambda name: name == PARAMETERS):
+            (folder / name).unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write_parameters(folder: str | os.PathLike[str], used: dict[str, Any]) -> None:
+    """Write ``parameters.yaml``."""
+    write_yaml(Path(folder) / PARAMETERS, used)
+
+
+def write_labels(folder: str | os.PathLike[str], labels: npt.NDArray[np.int32], spacing_um: Spacing) -> None:
+    """Write ``labels.tif``."""
+    io.write_labels(Path(folder) / LABELS, labels, spacing_um)
+
+
+def write_table(folder: str | os.PathLike[str], table: pd.DataFrame, used: dict[str, Any]) -> None:
+    """Write ``features.csv`` and its sidecar ``features.json`` with the meaning of each column."""
+    io.write_table(Path(folder) / TABLE, table, define_columns(table), used)
+
+
+def write_explanation(folder: str | os.PathLike[str], result: PipelineResult) -> None:
+    """Write ``scores.json`` and, where there is an explanation, ``shap.csv`` and ``importance.csv``."""
+    scores: dict[str, Any] = {"summary": plain(result.summary)}
+    if result.explanation is None:
+        scores["not_explained"] = result.not_explained
+    else:
+        write_explanation_tables(folder, result.explanation)
+        scores["explanation"] = plain(result.explanation.scores)
+    write_json(Path(folder) / SCORES, scores)
+
+
+def write_explanation_tables(folder: str | os.PathLike[str], explanation: Explanation) -> None:
+    """Write ``shap.csv`` and ``importance.csv``, each with its sidecar."""
+    target = explanation.target
+    meanings = {
+        name: {
+            "unit": unit_of(target),
+            "meaning": f"What {name} adds to the predicted {target} of this particle (SHAP)",
+        }
+        for name in explanation.predictors
+    }
+    made_with = {"explain": plain(explanation.parameters), "used": plain(explanation.used)}
+    io.write_table(Path(folder) / SHAP, explanation.shap, define_columns(explanation.shap) | meanings, made_with)
+    io.write_table(Path(folder) / IMPORTANCE, explanation.importance, _IMPORTANCE_COLUMNS, made_with)
+
+
+def iter_write_report(folder: str | os.PathLike[str], result: PipelineResult) -> Steps[None]:
+    """Write ``report.html``."""
+    from . import report
+
+    with replacing(Path(folder) / REPORT) as part:
+        yield from report.iter_write_report(result, part)
+
+
+def define_columns(table: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Give unit, formula and meaning of each column of a feature table that is a known feature."""
+    known = [FEATURES[column] for column in map(str, table.columns) if column in FEATURES]
+    return {
+        feature.column: {"unit": feature.unit, "formula": feature.formula, "meaning": feature.meaning}
+        for feature in known
+    }
+
+
+_IMPORTANCE_COLUMNS = {
+    "feature": "Predictor",
+    "share": "Its share of the summed mean absolute SHAP values",
+    "spread": "Standard deviation of that share over the fitted models",
+    "rank": "1 for the most important",
+    "mean_abs_shap": "Mean absolute SHAP value, in units of the target",
+    "direction": "Rank correlation of the predictor's value and its SHAP value",
+    "group": "Leading predictor of the group of correlated predictors that it belongs to",
+    "group_share": "Share of that group",
+}
+
+
+def write_yaml(path: Path, values: dict[str, Any]) -> None:
+    """Write plain values as YAML, in their order."""
+    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
+    _write_text(path, text)
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write plain values as JSON."""
+    text = json.dumps(plain(values), indent=2, ensure_ascii=False, allow_nan=False)
+    _write_text(path, text + "\n")
+
+
+def plain(value: Any) -> Any:
+    """Turn dataclasses, tuples and NumPy values into what JSON and YAML can hold; what is not finite becomes None."""
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
+
+
+def read_parameter_values(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the parameters of all steps from a YAML file as plain values, without what they were used on.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read.
+    """
+    return {name: value for name, value in read_yaml(path).items() if name not in _PROVENANCE}
+
+
+def read_input(path: str | os.PathLike[str]) -> tuple[str | None, str | None, Spacing | None]:
+    """Give path, data set and spacing (µm, (z, y, x)) of the input that a parameter file names.
+
+    Each is None where the file is silent.
+    """
+    named = read_yaml(path).get("input") or {}
+    if not isinstance(named, dict):
+        raise InputError(f"The part input of {path} should hold path, dataset and spacing_um.")
+    spacing = named.get("spacing_um")
+    return (
+        named.get("path") or None,
+        named.get("dataset") or None,
+        None if spacing is None else check_spacing(spacing, str(path)),
+    )
+
+
+def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a YAML file that holds names with values.
+
+    Raises
+    ------
+    InputError
+        When that is not possible.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"There is no parameter file {path}.") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"The parameter file {path} cannot be read as YAML ({reason}).") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise InputError(f"The parameter file {path} should hold names with values (identify:, fuse:, …).")
+    return values
+
+
+def versions() -> dict[str, str]:
+    """Give the versions of the libraries that decide about results."""
+    found = {"napari-cathode": __version__}
+    for name in _LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def contiguous(labels: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
+    """Renumber labels as 1 … n without gaps, in their order (int32; background 0 stays)."""
+    ids, place = np.unique(labels, return_inverse=True)
+    number = np.cumsum(ids > 0).astype(np.int32)
+    return np.where(ids > 0, number, np.int32(0))[place].reshape(labels.shape)
+
+
+def _is_ours(folder: Path) -> bool:
+    try:
+        return "napari_cathode" in read_yaml(folder / PARAMETERS)
+    except InputError:
+        return False
+
+
+def _write_text(path: Path, text: str) -> None:
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
