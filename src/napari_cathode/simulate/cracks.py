@@ -1,7 +1,7 @@
 """Hollow cores, cracks and fragments of particles, as one score per point: cracked where the score is below a level.
 
-The score is about the distance (voxels) to the wall of the nearest crack, negative inside. Opening the level by one voxel
-widens every crack by about that, so that any wanted damage is met by choosing the level.
+The score is about the distance (voxels) to the wall of the nearest crack, negative inside. Opening the level by one
+voxel widens every crack by about that, so that any wanted damage is met by choosing the level.
 """
 
 from __future__ import annotations

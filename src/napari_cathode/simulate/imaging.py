@@ -139,7 +139,7 @@ def _fade(grey: Floats, p: SimulationParameters, rng: np.random.Generator) -> No
 
 
 #: Grains of the noise relative to the finest, and their standard deviations: reconstructed noise has a long tail.
-_OCTAVES = ((1.0, 1.0), (2.5, 0.6), (12.0, 0.6))
+_OCTAVES = ((0.0, 0.15), (0.85, 0.8), (1.7, 0.7), (3.5, 0.6), (12.0, 0.6))
 
 
 def _add_noise(grey: Floats, p: SimulationParameters, rng: np.random.Generator, flat: bool) -> None:

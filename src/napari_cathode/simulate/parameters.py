@@ -24,18 +24,18 @@ DRIVERS = (
 
 @dataclass(frozen=True)
 class SimulationParameters:
-    """What the simulated electrode is made of, how it is damaged and how it is imaged.
+    r"""What the simulated electrode is made of, how it is damaged and how it is imaged.
 
     Lengths of the material are in µm; lengths of the imaging (blur, noise grain, fringes) are in voxels, as they
     belong to the instrument. Grey values are 8-bit.
 
-    The law of damage: with z-scores :math:`\\zeta_k` of the drivers over all particles and their weights
+    The law of damage: with z-scores :math:`\zeta_k` of the drivers over all particles and their weights
     :math:`w_k`, a particle's target damage is
 
-    .. math:: D = \\mathrm{clip}(\\mu + \\sigma [\\sqrt{1 - \\eta^2}\\, \\hat s + \\eta\\, \\epsilon],\\ 0.005,\\ 0.6)
+    .. math:: D = \mathrm{clip}(\mu + \sigma [\sqrt{1 - \eta^2}\, \hat s + \eta\, \epsilon],\ 0.005,\ 0.6)
 
-    where :math:`\\hat s` is :math:`\\sum_k w_k \\zeta_k` scaled to unit variance, :math:`\\epsilon` standard normal,
-    :math:`\\mu` = ``damage_mean``, :math:`\\sigma` = ``damage_spread`` and :math:`\\eta` = ``damage_noise``. Cracks are
+    where :math:`\hat s` is :math:`\sum_k w_k \zeta_k` scaled to unit variance, :math:`\epsilon` standard normal,
+    :math:`\mu` = ``damage_mean``, :math:`\sigma` = ``damage_spread`` and :math:`\eta` = ``damage_noise``. Cracks are
     then opened until cracked voxels / filled voxels of the particle equals its target. Without drivers (and in
     slices, where most neighbours lie out of the plane) damage is drawn at random.
     """

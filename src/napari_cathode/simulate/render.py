@@ -33,7 +33,8 @@ class Scene:
     bodies, flaws : Bodies, Flaws
         Shapes and cracks.
     grey, contrast, softness : numpy.ndarray
-        float32 (n,): solid grey; share of the contrast to the background that is left (1: in focus); edge blur in voxels.
+        float32 (n,): solid grey; share of the contrast to the background that is left (1: in focus); width of the
+        edge in voxels.
     particle : numpy.ndarray
         bool (n,): a particle that gets a label (not debris, not a blob). Particles come first.
     level : numpy.ndarray
@@ -256,8 +257,8 @@ def _look(parameters: SimulationParameters, rng: np.random.Generator) -> Floats:
 class Canvas:
     """Voxel arrays while a scene is rendered, all of one shape (z, y, x).
 
-    ``owner`` int32: index of the body whose surface is deepest here, -1 for none. ``best``, ``second`` float32: smallest
-    and second smallest distance to a surface (negative inside); painting turns ``best`` into greys.
+    ``owner`` int32: index of the body in which a voxel lies deepest, -1 for none. ``best``, ``second`` float32:
+    smallest and second smallest distance to a surface (negative inside); painting turns ``best`` into greys.
     """
 
     owner: Labels
@@ -281,15 +282,15 @@ def claim(scene: Scene, shape: tuple[int, int, int]) -> Steps[Canvas]:
     b = scene.bodies
     for i in range(len(b)):
         _claim(
-            i, scene.particle[i], max(MARGIN, 3 * scene.softness[i]), scene.centre[i], b.matrix[i], b.waves[i], b.facets[i],
-            b.faceted[i], b.reach[i], owner, best, second,
+            i, scene.particle[i], max(MARGIN, 3 * scene.softness[i]), scene.centre[i], b.matrix[i], b.waves[i],
+            b.facets[i], b.faceted[i], b.reach[i], owner, best, second,
         )  # fmt: skip
         yield Progress(i + 1, len(b), "Placing particles")
     return Canvas(owner, best, second)
 
 
 def open_to(scene: Scene, canvas: Canvas, target: npt.NDArray[Any]) -> Steps[None]:
-    """Choose each particle's crack level so that cracked / filled voxels meets ``target``; one unit of progress per particle."""
+    """Choose each particle's crack level so that cracked / filled voxels meets ``target``."""
     b, f, tile = scene.bodies, scene.flaws, noise_tile()
     for i in range(len(target)):
         scores = _scores(

@@ -30,7 +30,7 @@ class Bodies:
     Attributes
     ----------
     matrix : numpy.ndarray
-        float32 (n, 3, 3); the ellipsoid's surface is where \\|matrix u\\| r = 1.
+        float32 (n, 3, 3); the ellipsoid's surface is where abs(matrix u) r = 1.
     waves : numpy.ndarray
         float32 (n, WAVES, 5): wave vector, phase and relative height of the lumps.
     facets : numpy.ndarray
@@ -48,7 +48,7 @@ class Bodies:
     reach: Floats
 
     def __len__(self) -> int:
-        """Number of bodies."""
+        """Give the number of bodies."""
         return len(self.reach)
 
     def pick(self, which: npt.NDArray[Any]) -> Bodies:
@@ -108,7 +108,7 @@ def radii(bodies: Bodies, directions: Floats) -> Floats:
 def volume_and_surface(bodies: Bodies, directions: int = 1500) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Volume and surface area of each body by quadrature over the sphere.
 
-    With r(u) the radius, V = ∫ r³/3 dΩ and S = ∫ r √(r² + \\|∇r\\|²) dΩ, where ∇ is the gradient on the unit sphere,
+    With r(u) the radius, V = ∫ r³/3 dΩ and S = ∫ r √(r² + (∇r)²) dΩ, where ∇ is the gradient on the unit sphere,
     taken by central differences. Needs no mesh and no voxels.
 
     Returns

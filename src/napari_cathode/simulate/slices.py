@@ -147,7 +147,7 @@ def _table(
     owner: npt.NDArray[np.int32],
     p: SimulationParameters,
 ) -> pd.DataFrame:
-    """True values of the labelled sections."""
+    """Tabulate the true values of the labelled sections."""
     n = int(labels.max())
     flat = labels.ravel()
     area = np.bincount(flat, minlength=n + 1)[1:]
