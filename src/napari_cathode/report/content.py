@@ -44,6 +44,11 @@ def tiles(summary: Any) -> list[Tile]:
     ]
 
 
+def weighted_diameters(summary: Any) -> str:
+    """Give D10, D50 and D90 by volume (in a slice, by area) as one text, in µm."""
+    return " / ".join(map(_number, (summary.d10_volume_um, summary.d50_volume_um, summary.d90_volume_um)))
+
+
 def scores(explanation: Any) -> list[tuple[str, str, str]]:
     """Give (score, value, what it means)."""
     found = explanation.scores

@@ -50,6 +50,8 @@ def iter_write_report(result: Any, path: str | os.PathLike[str], date: str = "")
     InputError
         When the file cannot be written.
     """
+    from matplotlib.figure import Figure
+
     sections = middle_sections(result.tomogram, result.labels)
     explanation = result.explanation
     total = len(sections) + 2 + (3 if explanation is not None else 0)
@@ -64,14 +66,9 @@ def iter_write_report(result: Any, path: str | os.PathLike[str], date: str = "")
         distributions.append((name, svg(figure) if figure is not None else ""))
     figures: dict[str, str] = {}
     if explanation is not None:
-        draws: dict[str, Callable[[Any], Any]] = {
-            "importance": plots.importance_bars,
-            "beeswarm": plots.beeswarm,
-            "predicted": plots.predicted_measured,
-        }
-        for name, plot in draws.items():
+        for name, (plot, size) in _explanation_plots(explanation).items():
             yield Progress(len(sections) + 2 + len(figures), total, "Drawing the explanation for the report")
-            figures[name] = svg(plot(explanation).figure)
+            figures[name] = svg(plot(explanation, figure=Figure(figsize=size)).figure)
     text = _render(result, date, pictures, distributions, figures)
     path = Path(path)
     try:
@@ -80,6 +77,16 @@ def iter_write_report(result: Any, path: str | os.PathLike[str], date: str = "")
         raise InputError(f"The report cannot be written to {path}: {error.strerror}.") from error
     yield Progress(total, total, "Report written")
     return path
+
+
+def _explanation_plots(explanation: Any) -> dict[str, tuple[Callable[..., Any], tuple[float, float]]]:
+    """Give the figures by name, with their sizes in inches on a page 9.6 inches wide."""
+    rows = min(len(explanation.predictors), 12)
+    return {
+        "importance": (plots.importance_bars, (4.7, 4.4)),
+        "predicted": (plots.predicted_measured, (4.7, 4.4)),
+        "beeswarm": (plots.beeswarm, (9.6, 1.1 + 0.36 * rows)),
+    }
 
 
 def _render(
@@ -102,6 +109,7 @@ def _render(
         size=_size(tomogram),
         tiles=content.tiles(result.summary),
         summary=result.summary,
+        weighted=content.weighted_diameters(result.summary),
         pictures=pictures,
         distributions=distributions,
         explanation=explanation,
