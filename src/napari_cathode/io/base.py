@@ -103,7 +103,7 @@ def check_volume(volume: Volume, name: str) -> Volume:
         raise InputError(f"{name} holds values of type {dtype}, not grey values; save it as an array of numbers.")
     if data.ndim not in (2, 3):
         raise InputError(
-            f"{name} has {data.ndim} axes ({sizes(data.shape)}); save one volume with the axes z, y, x, or one slice."
+            f"{name} has {data.ndim} {'axis' if data.ndim == 1 else 'axes'} ({sizes(data.shape)}); save one volume with the axes z, y, x, or one slice."
         )
     if data.ndim == 3 and data.shape[-1] in (3, 4) and dtype == np.uint8:
         raise InputError(f"{name} looks like a colour image ({sizes(data.shape)}); convert it to grey values.")

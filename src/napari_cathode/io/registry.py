@@ -96,8 +96,9 @@ def open_volume(path: str | Path, dataset: str | None = None) -> Volume:
     except MemoryError as error:
         raise InputError(f"{path.name} does not fit into memory; save it uncompressed, or crop it.") from error
     except Exception as error:  # the libraries raise all sorts of errors on damaged files
-        reason = str(error).splitlines()[0][:150] if str(error) else type(error).__name__
-        raise InputError(f"{path.name} is cut off or damaged ({reason}); copy or export it again.") from error
+        told = isinstance(error, (ValueError, ImportError, NotImplementedError)) and str(error)
+        reason = f" ({str(error).splitlines()[0][:150]})" if told else ""
+        raise InputError(f"{path.name} is cut off or damaged{reason}; copy or export it again.") from error
 
 
 def can_read(path: str | Path) -> bool:

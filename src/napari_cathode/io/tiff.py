@@ -21,6 +21,7 @@ from .tiff_spacing import read_spacing
 
 SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_MOST_CHANNELS = 4  # more are slices that a program declared as channels for want of an axis name
 _AXIS_NAMES = {"T": "time", "C": "channel", "Z": "z", "Y": "y", "X": "x", "S": "colour", "R": "position", "H": "phase"}
 
 
@@ -128,7 +129,7 @@ def _stack_shape(series: Any, name: str) -> tuple[int, ...]:
             f"{name} has {len(axes)} axes ({words}); save one volume with the axes z, y, x "
             "(in Fiji: Image > Duplicate, for one time and one channel)."
         )
-    if rest and rest[0][0] in "CS":
+    if rest and rest[0][0] in "CS" and rest[0][1] <= _MOST_CHANNELS:
         raise InputError(f"{name} has {rest[0][1]} channels; save the one to analyse as a file of its own.")
     return (rest[0][1], height, width) if rest else (height, width)
 
