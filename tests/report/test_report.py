@@ -85,10 +85,10 @@ def test_the_first_page_holds_the_numbers_people_quote(page, result):
     assert "tiny.tif" in first and "12 × 80 × 60 voxels (z × y × x)" in first and "0.2 × 0.1 × 0.1 µm" in first
     assert "2.4 × 8 × 6 µm" in first
     assert f"{summary.count} {summary.count_border} cut by the border" in first
-    assert f"{100 * summary.solid_fraction:.3g} %" in first
+    assert f"{100 * summary.solid_fraction:#.3g} %" in first
     for value in (summary.d10_um, summary.d50_um, summary.d90_um):
-        assert f"{value:.3g} µm n = {summary.n_diameter}" in first
-    damage = f"{100 * summary.damage_mean:.3g} ± {100 * summary.damage_sd:.3g} % mean ± SD, n = {summary.n_damage}"
+        assert f"{value:#.3g} µm n = {summary.n_diameter}" in first
+    damage = f"{100 * summary.damage_mean:#.3g} ± {100 * summary.damage_sd:#.3g} % mean ± SD, n = {summary.n_damage}"
     assert damage in first
 
 
@@ -193,10 +193,10 @@ def test_colours_follow_damage():
     picture = draw_section(section, table).axes[1].images[0].get_array()
     high = damage_range(table)[1]
     assert high == pytest.approx(0.392)
-    np.testing.assert_allclose(picture[6, 6], colormaps["viridis_r"](0.0)[:3], atol=1e-6)
-    np.testing.assert_allclose(picture[6, 20], colormaps["viridis_r"](1.0)[:3], atol=1e-6)
+    np.testing.assert_allclose(picture[6, 6], colormaps["viridis"](0.0)[:3], atol=1e-6)
+    np.testing.assert_allclose(picture[6, 20], colormaps["viridis"](1.0)[:3], atol=1e-6)
     assert np.ptp(picture[20, 6]) < 0.05, "no damage value: grey"
-    np.testing.assert_array_equal(picture[28, 28], 1.0)
+    assert picture[28, 28].max() < 0.15, "background: dark"
 
 
 @pytest.mark.parametrize(("most", "length"), [(1.0, 1.0), (4.9, 2.0), (19.0, 10.0), (0.07, 0.05), (600, 500)])

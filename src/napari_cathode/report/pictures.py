@@ -15,7 +15,8 @@ MOST_PIXELS = 1400
 """Longest edge of a slice in the report; larger ones are thinned out."""
 
 _OUTLINE = (1.0, 0.76, 0.15)
-_NO_DAMAGE = (0.80, 0.82, 0.84)
+_BACKGROUND = (0.07, 0.08, 0.10)
+_NO_DAMAGE = (0.42, 0.44, 0.47)
 _VIEWS = {"xy": 0, "xz": 1, "yz": 2}
 
 
@@ -139,17 +140,17 @@ def _outlined(section: Section) -> npt.NDArray[np.float32]:
 
 
 def _coloured(section: Section, table: pd.DataFrame, scale: Any) -> npt.NDArray[np.float32]:
-    """Colour each particle by its damage, grey where it has none; white lines part neighbours."""
+    """Colour each particle by its damage, grey where it has none; darker edges part neighbours."""
     ids, which = np.unique(section.labels, return_inverse=True)
     damage = np.full(len(ids), np.nan)
     if "damage" in table:
         damage = table.set_index("label")["damage"].reindex(ids).to_numpy(np.float64)
     colours = _colours()(scale(np.nan_to_num(damage)))[:, :3].astype(np.float32)
     colours[np.isnan(damage)] = _NO_DAMAGE
-    colours[ids == 0] = 1.0
+    colours[ids == 0] = _BACKGROUND
     picture: npt.NDArray[np.float32] = colours[which.reshape(section.labels.shape)]
     between = _edges(section.labels)
-    picture[between] = 0.55 * picture[between] + 0.45
+    picture[between] *= 0.6
     return picture
 
 
@@ -165,10 +166,10 @@ def _edges(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
 
 
 def _colours() -> Any:
-    """Light to dark, so that more damage is darker on paper, in grey print and for every colour vision."""
+    """Give the map that napari shows by default too: even steps for every colour vision and in grey print."""
     from matplotlib import colormaps
 
-    return colormaps["viridis_r"]
+    return colormaps["viridis"]
 
 
 def _scale_bar(axes: Any, width: float, height: float) -> None:
