@@ -1,12 +1,11 @@
 """The dictionary of features: what each column is, in one place.
 
-Tooltips, CSV sidecars, reports and the documentation all come from here; ``python -m napari_cathode.measure.features``
-prints the documentation page.
+Tooltips, CSV sidecars, reports and the documentation all come from here; ``python -m napari_cathode.measure`` prints
+the documentation page.
 """
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 
 GROUPS = {
@@ -382,7 +381,7 @@ def _section(group: str, title: str) -> str:
 
 _INTRODUCTION = """# Features of a particle
 
-This page is made from the code: `python -m napari_cathode.measure.features > docs/features.md`.
+This page is made from the code: `python -m napari_cathode.measure > docs/features.md`.
 
 Labels may cover whole particles or only their solid; both give the same values. Lengths are in µm, voxels may have
 different edges along z, y and x.
@@ -408,8 +407,3 @@ Insight Journal. Li et al. 2022: Dynamics of particle network in composite batte
 and purpose; the definitions here are those of this table).
 
 """
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-    sys.stdout.write(as_markdown())

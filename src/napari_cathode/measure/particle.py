@@ -13,7 +13,7 @@ from napari_cathode.tomogram import Spacing
 from .describe import describe
 from .kernels import Mask, count_in_cells, erode, grow_within, within_ball
 from .parameters import MeasureParameters
-from .threshold import GreyLevels, background_around, gaussian, solid_grey
+from .threshold import GreyLevels, gaussian, particle_greys
 
 OUTSIDE = -1
 """Label, within a crop, of voxels outside the volume or its field of view."""
@@ -186,10 +186,7 @@ def _threshold(crop: Crop, own: Mask, context: Context) -> tuple[Floats | None, 
     if context.parameters.threshold == "global":
         return quiet, context.grey.threshold
     free = (crop.labels == 0).view(np.uint8) & ~_fill(own) & 1
-    background = background_around(quiet, free)
-    if np.isnan(background):
-        background = context.grey.background
-    return quiet, GreyLevels(solid_grey(quiet, own, background), background).threshold
+    return quiet, particle_greys(quiet, own, free, context.grey).threshold
 
 
 def fill_particle(own: Mask, solid: Mask, taken: npt.NDArray[np.bool_], context: Context) -> Mask:

@@ -15,6 +15,10 @@ Floats = npt.NDArray[np.float32]
 
 ENOUGH = 200
 """Background voxels around a particle that make a level of its own; with fewer, the image's level is used."""
+CONTRAST = 2.0
+"""Background standard deviations by which solid has to stand out."""
+FEWEST_CORE = 8
+"""Voxels that the core of a label needs; with fewer, the whole label stands for it."""
 SAMPLE = 20_000
 """Voxels that a median is taken from."""
 
@@ -27,14 +31,22 @@ class GreyLevels:
     ----------
     solid, background : float
         NaN where they could not be found.
+    spread : float
+        Robust standard deviation of the background.
     """
 
     solid: float = float("nan")
     background: float = float("nan")
+    spread: float = float("nan")
 
     @property
     def threshold(self) -> float:
-        """Half way between the two; NaN where it is not known."""
+        """Half way between the two; NaN where it is not known or the solid does not stand out from the background.
+
+        It stands out by more than CONTRAST standard deviations of the background; chance alone gives about one.
+        """
+        if not self.solid - self.background > CONTRAST * self.spread:
+            return float("nan")
         return 0.5 * (self.solid + self.background)
 
 
@@ -69,54 +81,41 @@ def gaussian(image: Floats, sigma_voxels: tuple[float, float, float]) -> Floats:
     return smooth(image, z, y, x)
 
 
-def background_around(quiet: Floats, free: Mask) -> float:
-    """Grey of the background: the median at least three voxels away from every particle.
+def particle_greys(quiet: Floats, own: Mask, free: Mask, image_levels: GreyLevels) -> GreyLevels:
+    """Find the grey of a particle's solid and of the background around it.
 
-    Parameters
-    ----------
-    quiet : ndarray of float32, shape (z, y, x)
-        Denoised image.
-    free : ndarray of uint8, shape (z, y, x)
-        1 outside all particles and inside the field of view.
-
-    Returns
-    -------
-    float
-        NaN where fewer than ENOUGH such voxels are there.
-    """
-    values = quiet[erode(erode(free)).view(bool)]
-    return _median(values) if len(values) >= ENOUGH else float("nan")
-
-
-def solid_grey(quiet: Floats, own: Mask, background: float) -> float:
-    """Grey of a particle's solid: the median of its core's voxels that lie nearer to it than to the background.
-
-    The label may be filled (its cracks are then a second, darker population) or solid-only. The median and the division
-    between the two populations are found in turns, starting from the bright end.
+    Background is the median at least three voxels away from every particle, or the image's where fewer than ENOUGH such
+    voxels are in the crop. Solid is found by `split_grey` in the label's core.
 
     Parameters
     ----------
     quiet : ndarray of float32, shape (z, y, x)
         Denoised image.
     own : ndarray of uint8, shape (z, y, x)
-        The particle's label.
-    background : float
-        Grey of the background.
+        The particle's label, filled or solid-only.
+    free : ndarray of uint8, shape (z, y, x)
+        1 outside all particles and inside the field of view.
+    image_levels : GreyLevels
+        Of the whole image.
 
     Returns
     -------
-    float
-        NaN where the particle does not stand out: its grey is not above the background by more than twice the spread
-        of either population.
+    GreyLevels
     """
-    values = quiet[erode(own).view(bool)]
-    if len(values) < 8:
-        values = quiet[own.view(bool)]
-    return split_grey(values, background)
+    around = quiet[erode(erode(free)).view(bool)]
+    background, spread = image_levels.background, image_levels.spread
+    if len(around) >= ENOUGH:
+        background, spread = _middle_and_spread(around)
+    core = quiet[erode(own).view(bool)]
+    if len(core) < FEWEST_CORE:
+        core = quiet[own.view(bool)]
+    return GreyLevels(split_grey(core, background), background, spread)
 
 
 def split_grey(values: Floats, background: float) -> float:
     """Find the grey of the brighter of two populations when that of the darker one is known.
+
+    The median of the brighter one and the division half way are found in turns, starting from the bright end.
 
     Parameters
     ----------
@@ -128,13 +127,12 @@ def split_grey(values: Floats, background: float) -> float:
     Returns
     -------
     float
-        Median of the brighter population; NaN where none stands out.
+        Median of the brighter population; NaN where there is none.
     """
     values = _thinned(values)
     if len(values) == 0 or np.isnan(background):
         return float("nan")
     solid = float(np.percentile(values, 90))
-    bright = values
     for _ in range(20):
         bright = values[values > 0.5 * (solid + background)]
         if len(bright) == 0:
@@ -142,8 +140,7 @@ def split_grey(values: Floats, background: float) -> float:
         previous, solid = solid, float(np.median(bright))
         if solid == previous:
             break
-    spread = float(np.median(np.abs(bright - solid))) * 1.4826
-    return solid if solid - background > 2 * spread else float("nan")
+    return solid
 
 
 def _thinned(values: Floats) -> Floats:
@@ -151,8 +148,11 @@ def _thinned(values: Floats) -> Floats:
     return values[:: max(1, len(values) // SAMPLE)]
 
 
-def _median(values: Floats) -> float:
-    return float(np.median(_thinned(values)))
+def _middle_and_spread(values: Floats) -> tuple[float, float]:
+    """Give the median and the standard deviation that the median of absolute deviations stands for."""
+    values = _thinned(values)
+    middle = float(np.median(values))
+    return middle, 1.4826 * float(np.median(np.abs(values - middle)))
 
 
 def image_greys(labels: Any, image: Any, field_of_view: npt.NDArray[np.bool_] | None, slices: int = 9) -> GreyLevels:
@@ -186,9 +186,8 @@ def image_greys(labels: Any, image: Any, field_of_view: npt.NDArray[np.bool_] | 
     outside = _gather(planes, free)
     if len(outside) < ENOUGH:
         return GreyLevels()
-    background = _median(outside)
-    inside = _gather(planes, particles)
-    return GreyLevels(split_grey(inside, background), background)
+    background, spread = _middle_and_spread(outside)
+    return GreyLevels(split_grey(_gather(planes, particles), background), background, spread)
 
 
 def _gather(planes: list[Floats], masks: list[npt.NDArray[np.bool_]]) -> Floats:

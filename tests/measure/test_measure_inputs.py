@@ -1,0 +1,193 @@
+"""Odd inputs have defined results, and what cannot be measured says why."""
+
+import numpy as np
+import pytest
+
+from napari_cathode.errors import InputError
+from napari_cathode.measure import FEATURES, MeasureParameters, columns, iter_measure, measure
+
+SPACING = (0.1, 0.1, 0.1)
+SHAPE_COLUMNS = [
+    "volume_um3",
+    "surface_outer_um2",
+    "elongation",
+    "sphericity",
+    "vs_ratio",
+    "damage",
+    "contact",
+    "rough_outer",
+]
+
+
+def _cube(size=24, low=8, high=16):
+    labels = np.zeros((size,) * 3, np.int32)
+    labels[low:high, low:high, low:high] = 1
+    return labels
+
+
+def test_columns_are_the_dictionarys(balls):
+    assert list(measure(balls.filled[:40, :40, :40], None, SPACING)) == columns(3)
+    assert set(columns(3)) | set(columns(2)) == set(FEATURES)
+
+
+def test_no_particles():
+    table = measure(np.zeros((4, 5, 6), np.int32), np.zeros((4, 5, 6)), SPACING)
+    assert len(table) == 0 and list(table) == columns(3)
+
+
+def test_one_voxel_has_a_place_and_a_volume_only():
+    labels = np.zeros((9, 9, 9), np.int32)
+    labels[3, 4, 5] = 7
+    row = measure(labels, np.full(labels.shape, 50.0), SPACING).iloc[0]
+    assert (row.z_um, row.y_um, row.x_um) == pytest.approx((0.3, 0.4, 0.5))
+    assert row.volume_um3 == pytest.approx(1e-3) and row.voxel_count == 1
+    assert (
+        row[["elongation", "sphericity", "damage", "surface_outer_um2", "yaw_deg", "contact", "edensity"]].isna().all()
+    )
+
+
+def test_gaps_in_numbering_and_huge_numbers():
+    labels = np.zeros((20, 20, 40), np.int64)
+    labels[5:12, 5:12, 4:12] = 3
+    labels[5:12, 5:12, 20:28] = 2_000_000_000
+    table = measure(labels, None, SPACING)
+    assert table["label"].tolist() == [3, 2_000_000_000]
+    assert table["voxel_count"].tolist() == [392, 392]
+    with pytest.raises(InputError, match="renumber"):
+        measure(labels * 4, None, SPACING)
+
+
+def test_fragments_are_one_particle():
+    labels = np.zeros((24, 24, 60), np.int32)
+    labels[8:16, 8:16, 6:14] = 1
+    labels[8:16, 8:16, 40:48] = 1
+    row = measure(labels, None, SPACING).iloc[0]
+    assert row.voxel_count == 1024 and row.x_um == pytest.approx(2.65)
+    assert row.volume_um3 == pytest.approx(1.024)
+    assert row.surface_outer_um2 == pytest.approx(2 * measure(_cube(), None, SPACING)["surface_outer_um2"][0])
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("face", ["low", "high"])
+def test_border_cut(axis, face):
+    labels = np.roll(_cube(), -8 if face == "low" else 8, axis)
+    row = measure(labels, np.where(labels > 0, 200, 100), SPACING).iloc[0]
+    assert row.touches_border
+    assert row[SHAPE_COLUMNS].isna().all()
+    assert row[["x_um", "voxel_count", "solid_volume_um3", "edensity"]].notna().all()
+
+
+def test_a_particle_one_voxel_away_is_whole():
+    labels = np.roll(_cube(), -7, 0)
+    row = measure(labels, None, SPACING).iloc[0]
+    assert not row.touches_border and row[SHAPE_COLUMNS].notna().all()
+
+
+def test_field_of_view_cuts_too():
+    labels = np.zeros((24, 24, 60), np.int32)
+    for number in range(3):
+        labels[8:16, 8:16, 4 + 18 * number : 14 + 18 * number] = number + 1
+    seen = np.ones((1, 24, 60), bool)
+    seen[:, :, 50:] = False  # right at the third one's end
+    table = measure(labels, None, SPACING, field_of_view=seen)
+    assert table["touches_border"].tolist() == [False, False, True]
+    whole = np.broadcast_to(seen, labels.shape).copy()
+    assert measure(labels, None, SPACING, field_of_view=whole).equals(table)
+
+
+def test_nothing_outside_the_field_of_view_is_counted(balls):
+    seen = np.ones(balls.filled.shape, bool)
+    seen[:, :, 46:] = False
+    blind = np.where(seen, balls.image, 103).astype(np.uint8)
+    labels = np.where(seen, balls.filled, 0)
+    table = measure(labels, blind, SPACING, field_of_view=seen)
+    whole = measure(balls.filled, balls.image, SPACING)
+    kept = whole[whole["label"].isin(table["label"][~table["touches_border"]])]
+    assert len(kept) == 4
+    assert table["damage"].dropna().to_numpy() == pytest.approx(kept["damage"].to_numpy(), abs=0.002)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64, np.uint32, bool])
+def test_label_types(dtype):
+    labels = _cube()
+    assert measure(labels.astype(dtype), None, SPACING).equals(measure(labels, None, SPACING))
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64, np.int16])
+def test_image_types(balls, dtype):
+    reference = measure(balls.filled, balls.image, SPACING)
+    scaled = measure(balls.filled, balls.image.astype(dtype), SPACING)
+    assert scaled.equals(reference)
+
+
+def test_grey_scale_does_not_matter(balls):
+    reference = measure(balls.filled, balls.image, SPACING)
+    scaled = measure(balls.filled, balls.image.astype(np.float32) * 1e-3 - 0.4, SPACING)
+    assert scaled["damage"].to_numpy() == pytest.approx(reference["damage"].to_numpy(), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("labels", "image", "spacing", "field", "says"),
+    [
+        (_cube(), None, None, None, "voxel size"),
+        (_cube(), None, (0.1, 0.1), None, "voxel size"),
+        (_cube(), None, (0.1, -1, 0.1), None, "voxel size"),
+        (_cube().astype(float), None, SPACING, None, "whole numbers"),
+        (_cube()[0], None, SPACING, None, "three dimensions"),
+        (-_cube(), None, SPACING, None, "negative"),
+        (_cube(), np.zeros((24, 24, 23)), SPACING, None, "one grid"),
+        (_cube(), np.zeros((24, 24, 24), complex), SPACING, None, "grey value"),
+        (_cube(), None, SPACING, np.ones((24, 23, 24), bool), "field of view"),
+        (_cube(), None, SPACING, np.ones((24, 24), bool), "field of view"),
+        (np.zeros((0, 4, 4), np.int32), None, SPACING, None, "three dimensions"),
+    ],
+)
+def test_bad_input_is_one_sentence(labels, image, spacing, field, says):
+    with pytest.raises(InputError, match=says):
+        measure(labels, image, spacing, field_of_view=field)
+
+
+def test_bad_parameters():
+    with pytest.raises(InputError, match="closing_radius_um"):
+        MeasureParameters(closing_radius_um=-1)
+    with pytest.raises(InputError, match="threshold"):
+        MeasureParameters(threshold="otsu")
+
+
+def test_notes_tell_what_does_not_suit():
+    notes = measure(_cube(), None, SPACING, MeasureParameters(closing_radius_um=0.3)).attrs["notes"]
+    assert any("quarter" in note for note in notes)
+    assert measure(_cube(40, 4, 36), None, SPACING).attrs["notes"] == []
+    coarse = measure(_cube(40, 4, 36), None, (1.0, 1.0, 1.0)).attrs["notes"]
+    assert len(coarse) == 2
+
+
+def test_executor_gives_the_same(balls):
+    from concurrent.futures import ThreadPoolExecutor
+
+    serial = measure(balls.filled, balls.image, SPACING)
+    with ThreadPoolExecutor(2) as pool:
+        assert measure(balls.filled, balls.image, SPACING, executor=pool).equals(serial)
+
+
+def test_progress_counts_particles_and_can_be_cancelled(balls):
+    steps = iter_measure(balls.filled, balls.image, SPACING)
+    seen = [next(steps) for _ in range(6)]
+    assert [step.what for step in seen][-1] == "Measuring particles"
+    assert seen[-1].total == 8 and seen[-1].done < 8
+    steps.close()
+
+
+def test_lazy_arrays(balls, tmp_path):
+    import dask.array
+
+    np.save(tmp_path / "labels.npy", balls.filled)
+    labels = np.load(tmp_path / "labels.npy", mmap_mode="r")
+    image = dask.array.from_array(balls.image, chunks=32)
+    assert measure(labels, image, SPACING).equals(measure(balls.filled, balls.image, SPACING))
+
+
+def test_slabs_merge_exactly(balls, monkeypatch):
+    whole = measure(balls.filled, None, SPACING)
+    monkeypatch.setattr("napari_cathode.measure.volume_pass.SLAB_BYTES", 5 * 4 * 92 * 92)
+    assert measure(balls.filled, None, SPACING).equals(whole)
