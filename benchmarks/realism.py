@@ -201,10 +201,9 @@ def tell_apart(
 def picture(real: np.ndarray, fake: np.ndarray, path: Path) -> None:
     """Real above, simulated below."""
     gap = np.full((8, real.shape[1]), 255, np.uint8)
-    tifffile_free = np.concatenate([real, gap, fake])
-    import imageio.v3 as iio
+    from skimage.io import imsave
 
-    iio.imwrite(path, tifffile_free)
+    imsave(path, np.concatenate([real, gap, fake]), check_contrast=False)
 
 
 def main() -> None:
@@ -235,9 +234,8 @@ def main() -> None:
             print(f"{kind}: {name:22s}{shown}{column.mean():12.2f}{column.std():9.2f}")
         histogram(image, simulated[-1], args.out / f"histogram_{kind}.png")
     auc, each, telling = tell_apart(real, simulated)
-    print(
-        f"\nreal or simulated, {PATCH} px patches: AUC {auc:.3f} (per fold and slice: {', '.join(f'{a:.2f}' for a in each)})"
-    )
+    shown = ", ".join(f"{a:.2f}" for a in each)
+    print(f"\nreal or simulated, {PATCH} px patches: AUC {auc:.3f} (per fold and slice: {shown})")
     print("what tells them apart (importance; medians: fine real, simulated, coarse real, simulated):")
     for name, share, *medians in telling[:14]:
         print(f"  {name:24s}{share:6.3f}   " + "".join(f"{m:10.3f}" for m in medians))

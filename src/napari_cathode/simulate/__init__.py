@@ -4,14 +4,17 @@ from .parameters import DRIVERS, PRESETS, SimulationParameters
 from .randomise import randomise, realistic
 from .result import Simulation
 from .slices import simulate_slice, training_slice
+from .volume import iter_simulate, simulate
 
 __all__ = [
     "DRIVERS",
     "PRESETS",
     "Simulation",
     "SimulationParameters",
+    "iter_simulate",
     "randomise",
     "realistic",
+    "simulate",
     "simulate_slice",
     "training_slice",
 ]

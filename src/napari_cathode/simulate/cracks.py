@@ -70,7 +70,9 @@ def crack_score(
         b = matrix[1, 0] * pz + matrix[1, 1] * py + matrix[1, 2] * px
         c = matrix[2, 0] * pz + matrix[2, 1] * py + matrix[2, 2] * px
         q = np.sqrt(a * a + b * b + c * c) / core[3]
-        if q < 2.2:
+        if q >= 2.2:
+            score = min(score, core[4] * 0.9 * (1.9 * (q - 1.0) + core[5]))
+        else:
             g = 1.0 / core[4]
             wild = sample_tile(tile, z * g + offset[0], y * g + offset[1], x * g + offset[2])
             g *= 2.3
@@ -134,6 +136,7 @@ def draw_flaws(
     parameters: SimulationParameters,
     radius: npt.NDArray[Any],
     severity: npt.NDArray[Any],
+    always: bool = False,
 ) -> Flaws:
     """Draw the flaws of particles.
 
@@ -147,6 +150,9 @@ def draw_flaws(
         (n,) radius of the ball of equal volume, voxels.
     severity : numpy.ndarray
         (n,) 0…1, rank of a particle's damage: the worst have more and wider cracks and are the pulverised ones.
+    always : bool
+        Give every particle something that can open: those without cracks a core, and those with cracks only a core that
+        opens last.
     """
     n = len(radius)
     core = np.zeros((n, 6), np.float32)
@@ -165,6 +171,10 @@ def draw_flaws(
     pieces[..., 3] = rng.normal(0, 5, (n, PIECES))
     pieces[..., 4] = rng.random((n, PIECES)) ** 2
     cracks = _draw_cracks(rng, parameters, radius, severity, core)
+    if always:
+        whole = core[:, 3] == 0
+        core[whole, 3] = parameters.hollow_size
+        core[whole & ((cracks[:, 0, 8] > 0) | (gaps > 0)), 5] += 3.0
     return Flaws(core, cracks, pieces, gaps, rng.uniform(0, 64, (n, 3)).astype(np.float32))
 
 

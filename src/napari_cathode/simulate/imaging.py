@@ -96,7 +96,9 @@ def _sharpen(grey: Floats, strength: float, width: float, flat: bool) -> None:
     if step == 1:
         sigma = (0, width, width) if flat else width
         soft = ndimage.gaussian_filter(grey, sigma, mode="nearest", truncate=2.5)
-        grey += strength * (grey - soft)
+        soft *= -strength / (1 + strength)
+        grey += soft
+        grey *= 1 + strength
         return
     zstep = 1 if flat else step
     small = np.ascontiguousarray(
@@ -152,7 +154,7 @@ def _add_noise(grey: Floats, p: SimulationParameters, rng: np.random.Generator, 
         noise = rng.standard_normal(shape, dtype=np.float32)
         sigmas = (0 if flat else sigma / step, sigma / stretch / step, sigma * stretch / step)
         ndimage.gaussian_filter(noise, sigmas, output=noise, mode="wrap", truncate=2.5)
-        noise *= scale * weight / noise.std()
+        noise *= scale * weight / noise[:8].std()
         if step == 1:
             grey += noise
             continue

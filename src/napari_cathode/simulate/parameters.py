@@ -43,10 +43,10 @@ class SimulationParameters:
     size_z: int = parameter(128, help="Voxels along z; 1 gives a slice.", unit="voxels", bounds=(1, 4096))
     size_y: int = parameter(256, help="Voxels along y.", unit="voxels", bounds=(16, 8192))
     size_x: int = parameter(256, help="Voxels along x.", unit="voxels", bounds=(16, 8192))
-    voxel_um: float = parameter(0.1, help="Edge of the cubic voxels.", unit="µm", bounds=(0.001, 100.0))
+    voxel_um: float = parameter(0.15, help="Edge of the cubic voxels.", unit="µm", bounds=(0.001, 100.0))
 
     diameter_um: float = parameter(
-        4.5, help="Median diameter of the particles (ball of equal volume).", unit="µm", bounds=(0.01, 1000.0)
+        5.4, help="Median diameter of the particles (ball of equal volume).", unit="µm", bounds=(0.01, 1000.0)
     )
     diameter_spread: float = parameter(
         0.15, help="Standard deviation of the logarithm of the diameter.", bounds=(0.0, 1.0)
@@ -73,18 +73,21 @@ class SimulationParameters:
     drivers: tuple[tuple[str, float], ...] = parameter(
         (), help="Features that drive the damage, each with its weight in the law."
     )
+    density_cube_um: float = parameter(
+        20.0, help="Edge of the cube in which the packing density is counted.", unit="µm", bounds=(0.1, 1000)
+    )
     damage_mean: float = parameter(0.1, help="Mean damage (cracked share of a particle).", bounds=(0.0, 0.5))
     damage_spread: float = parameter(0.05, help="Standard deviation of the damage.", bounds=(0.0, 0.3))
     damage_noise: float = parameter(0.4, help="Share of the spread that no driver explains.", bounds=(0.0, 1.0))
     hollow_fraction: float = parameter(0.7, help="Share of particles with a hollow core.", bounds=(0.0, 1.0))
     hollow_size: float = parameter(0.33, help="Radius of a hollow core over that of its particle.", bounds=(0.05, 0.8))
     crack_fraction: float = parameter(0.35, help="Share of particles with radial cracks.", bounds=(0.0, 1.0))
-    crack_width_um: float = parameter(0.15, help="Typical width of a crack.", unit="µm", bounds=(0.0, 10.0))
+    crack_width_um: float = parameter(0.25, help="Typical width of a crack.", unit="µm", bounds=(0.0, 10.0))
     pulverised_fraction: float = parameter(0.04, help="Share of pulverised particles.", bounds=(0.0, 1.0))
 
     particle_grey: float = parameter(178.0, help="Mean grey of solid particles.", unit="grey", bounds=(1, 255))
     particle_grey_spread: float = parameter(
-        5.0, help="Its standard deviation between particles.", unit="grey", bounds=(0, 60)
+        7.0, help="Its standard deviation between particles.", unit="grey", bounds=(0, 60)
     )
     particle_texture: float = parameter(
         6.0, help="Standard deviation of the grey inside a particle.", unit="grey", bounds=(0, 60)
@@ -116,8 +119,8 @@ class SimulationParameters:
     )
     streaks: float = parameter(1.5, help="Standard deviation of straight streaks.", unit="grey", bounds=(0, 40))
     rings: float = parameter(1.0, help="Standard deviation of ring artefacts.", unit="grey", bounds=(0, 40))
-    gradient: float = parameter(6.0, help="Size of slow brightness changes.", unit="grey", bounds=(0, 80))
-    contrast_fade: float = parameter(0.15, help="Share of the contrast that is lost towards one side.", bounds=(0, 0.9))
+    gradient: float = parameter(3.0, help="Size of slow brightness changes.", unit="grey", bounds=(0, 80))
+    contrast_fade: float = parameter(0.04, help="Share of the contrast that is lost towards one side.", bounds=(0, 0.9))
     outside: str = parameter(
         "none", help="Where the constant grey outside the field of view lies.", choices=("none", "side", "circle")
     )
@@ -152,7 +155,8 @@ PRESETS: dict[str, SimulationParameters] = {
         drivers=(("sphericity", -0.6), ("elongation", 0.45), ("edensity", -0.3), ("z_um", 0.25)),
         damage_mean=0.09,
         damage_spread=0.04,
-        particle_grey_spread=7.0,
+        particle_grey_spread=9.0,
+        halo=0.08,
         pulverised_fraction=0.02,
     ),
     "nmc-50-cycles": SimulationParameters(
@@ -169,11 +173,12 @@ PRESETS: dict[str, SimulationParameters] = {
         packing=0.45,
         pulverised_fraction=0.06,
         crack_fraction=0.5,
+        halo=0.08,
     ),
     "single-crystal": SimulationParameters(
         crystal_fraction=1.0,
         plate_fraction=0.25,
-        diameter_um=3.2,
+        diameter_um=5.0,
         diameter_spread=0.2,
         small_fraction=0.45,
         small_ratio=0.6,

@@ -289,20 +289,18 @@ def claim(scene: Scene, shape: tuple[int, int, int]) -> Steps[Canvas]:
     return Canvas(owner, best, second)
 
 
-def open_to(scene: Scene, canvas: Canvas, target: npt.NDArray[Any]) -> Steps[None]:
+def open_to(scene: Scene, canvas: Canvas, which: npt.NDArray[Any], target: npt.NDArray[Any]) -> Steps[None]:
     """Choose each particle's crack level so that cracked / filled voxels meets ``target``."""
     b, f, tile = scene.bodies, scene.flaws, noise_tile()
-    for i in range(len(target)):
+    for done, (i, share) in enumerate(zip(which, target, strict=True), 1):
         scores = _scores(
             i, scene.centre[i], b.matrix[i], b.waves[i], b.facets[i], b.faceted[i], b.reach[i], f.core[i], f.cracks[i],
             f.pieces[i], f.gaps[i], f.offset[i], tile, canvas.owner, canvas.best,
         )  # fmt: skip
-        count = round(float(target[i]) * len(scores))
-        if count > 0:
-            scene.level[i] = np.partition(scores, min(count, len(scores) - 1))[min(count, len(scores) - 1)]
-        elif len(scores):
-            scene.level[i] = scores.min() - 1
-        yield Progress(i + 1, len(target), "Opening cracks")
+        if len(scores):
+            count = min(round(float(share) * len(scores)), len(scores) - 1)
+            scene.level[i] = np.partition(scores, count)[count]
+        yield Progress(done, len(target), "Opening cracks")
 
 
 def paint(

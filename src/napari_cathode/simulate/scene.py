@@ -72,11 +72,11 @@ def complete_scene(
     flaws: Flaws,
     grey: npt.NDArray[Any],
     box: tuple[Floats, Floats],
-    keep: npt.NDArray[Any] | None = None,
+    may_dim: bool = True,
 ) -> Scene:
     """Add debris and dim blobs to placed particles, and say how bright and how sharp everything is.
 
-    ``keep`` says which particles may be dim (all by default); no cracks are seen in dim ones.
+    Particles below or above a slice may look dim (``may_dim``); no cracks are seen in those.
     """
     n = len(bodies)
     debris_at, debris_d = add_debris(rng, p, centre, bodies)
@@ -86,7 +86,7 @@ def complete_scene(
     rest = draw_bodies(rng, _ROUGH, np.concatenate([debris_d, blob_d]))
     m = len(debris_d) + blobs
     none = draw_flaws(rng, _WHOLE, np.ones(m), np.zeros(m))
-    dim = (rng.random(n) < p.dim_fraction) & (np.ones(n, bool) if keep is None else keep)
+    dim = (rng.random(n) < p.dim_fraction) & may_dim
     contrast = np.concatenate(
         [
             np.where(dim, rng.uniform(0.45, 0.8, n), 1.0),

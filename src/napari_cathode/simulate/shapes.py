@@ -139,6 +139,7 @@ def draw_bodies(
     parameters: SimulationParameters,
     diameter: npt.NDArray[Any],
     stretch: npt.NDArray[Any] | None = None,
+    order: npt.NDArray[Any] | None = None,
 ) -> Bodies:
     """Draw bodies of given diameter.
 
@@ -152,6 +153,8 @@ def draw_bodies(
         (n,) diameter of the ball of equal volume, in voxels.
     stretch : numpy.ndarray, optional
         (n,) factor on how far the axis ratios depart from 1 (default all 1).
+    order : numpy.ndarray, optional
+        (n,) 0…1, how far the long axes lie along one common direction (default 0).
 
     Returns
     -------
@@ -166,6 +169,8 @@ def draw_bodies(
     axes[:, 1] = axes[:, 0] * rng.uniform(0, 0.9, n)
     axes -= axes.mean(axis=1, keepdims=True)
     rotations = np.stack([random_rotation(rng) for _ in range(n)]) if n else np.zeros((0, 3, 3), np.float32)
+    if order is not None:
+        rotations = _align(rng, rotations, order)
     matrix = (np.exp(-axes)[:, :, None] * rotations).astype(np.float32)
     faceted = rng.random(n) < parameters.crystal_fraction
     waves = _draw_waves(rng, n, parameters.lumpiness)
@@ -176,6 +181,46 @@ def draw_bodies(
     if n:
         _scale_to(bodies, diameter)
     return bodies
+
+
+def principal_axes(bodies: Bodies, directions: int = 1500) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Elongation and long axis of each body, from its second moments ∫ x xᵀ dV = ∫ u uᵀ r⁵/5 dΩ.
+
+    Returns
+    -------
+    elongation : numpy.ndarray
+        float64 (n,): √(λ_max / λ_min) of the covariance, with a voxel's own 1/12 on its diagonal.
+    axis : numpy.ndarray
+        float64 (n, 3), unit vectors (z, y, x).
+    """
+    u = sphere_points(directions).astype(np.float64)
+    r = radii(bodies, u.astype(np.float32)).astype(np.float64)
+    weight = 4 * np.pi / directions
+    volume = weight * (r**3).sum(axis=1) / 3
+    mean = weight * (r**4) @ u / 4 / volume[:, None]
+    second = np.einsum("nd,di,dj->nij", r**5, u, u) * weight / 5 / volume[:, None, None]
+    covariance = second - mean[:, :, None] * mean[:, None, :] + np.eye(3) / 12
+    values, vectors = np.linalg.eigh(covariance)
+    return np.sqrt(values[:, 2] / values[:, 0]), vectors[:, :, 2]
+
+
+def _align(rng: np.random.Generator, rotations: Floats, order: npt.NDArray[Any]) -> Floats:
+    """Turn the long axes (first rows) towards one direction by the share ``order``."""
+    common = random_directions(rng, 1)[0].astype(np.float64)
+    turned = rotations.astype(np.float64)
+    for k, share in enumerate(order):
+        long = turned[k, 0]
+        goal = (1 - share) * long + share * common * np.sign(long @ common)
+        goal /= np.linalg.norm(goal)
+        axis = np.cross(long, goal)
+        s, c = np.linalg.norm(axis), long @ goal
+        if s < 1e-6:
+            continue
+        x, y, z = axis / s
+        cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+        turned[k] = turned[k] @ (np.eye(3) + s * cross + (1 - c) * cross @ cross).T
+    result: Floats = turned.astype(np.float32)
+    return result
 
 
 def _draw_waves(rng: np.random.Generator, n: int, lumpiness: float) -> Floats:

@@ -60,7 +60,16 @@ def simulate_slice(parameters: SimulationParameters, seed: int | np.random.Gener
     labels = _label(canvas.owner, inside & fov, coverage, p)
     cracked &= labels > 0
     table = _table(labels, cracked, grey, canvas.owner, p)
-    return Simulation(image, labels, cracked, fov, p.spacing_um, table, p, seed if isinstance(seed, int) else -1)
+    return Simulation(
+        image,
+        labels,
+        cracked,
+        np.broadcast_to(fov, shape),
+        p.spacing_um,
+        table,
+        p,
+        seed if isinstance(seed, int) else -1,
+    )
 
 
 def training_slice(
