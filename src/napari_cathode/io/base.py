@@ -102,8 +102,9 @@ def check_volume(volume: Volume, name: str) -> Volume:
     if dtype.kind not in "uif":
         raise InputError(f"{name} holds values of type {dtype}, not grey values; save it as an array of numbers.")
     if data.ndim not in (2, 3):
+        axes = "1 axis" if data.ndim == 1 else f"{data.ndim} axes"
         raise InputError(
-            f"{name} has {data.ndim} {'axis' if data.ndim == 1 else 'axes'} ({sizes(data.shape)}); save one volume with the axes z, y, x, or one slice."
+            f"{name} has {axes} ({sizes(data.shape)}); save one volume with the axes z, y, x, or one slice."
         )
     if data.ndim == 3 and data.shape[-1] in (3, 4) and dtype == np.uint8:
         raise InputError(f"{name} looks like a colour image ({sizes(data.shape)}); convert it to grey values.")

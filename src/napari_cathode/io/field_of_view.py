@@ -102,18 +102,20 @@ def _outside(image: npt.NDArray[Any], grey: Any) -> Mask:
     core = _core(image) & (image == grey)
     if not core.any():
         return core
+    if image.dtype.kind == "f":  # no pixel of the sample has exactly this value
+        exact: Mask = ndimage.binary_propagation(core, mask=image == grey)
+        return exact
     lossy = image.dtype.itemsize == 1
     near = np.abs(image.astype(np.float64) - float(grey)) <= (_LOSSY_GREYS if lossy else 0)
     reach = _LOSSY_REACH if lossy else 2
-    grown = ndimage.binary_dilation(core, iterations=reach, mask=near | core)
+    grown = np.pad(ndimage.binary_dilation(core, iterations=reach, mask=near | core), _LOSSY_REACH, mode="edge")
     # cut off single pixels of noise at the edge, then fill what compression has spoilt
-    smooth: Mask = ndimage.binary_opening(grown, np.ones((3, 3))) | core
+    smooth = ndimage.binary_opening(grown, np.ones((3, 3))) | np.pad(core, _LOSSY_REACH, mode="edge")
     if lossy:
-        padded = np.pad(smooth, _LOSSY_REACH, mode="edge")
         disc = ndimage.iterate_structure(ndimage.generate_binary_structure(2, 1), 3)
-        closed = _fill_small_holes(ndimage.binary_closing(padded, disc))
-        smooth = closed[_LOSSY_REACH:-_LOSSY_REACH, _LOSSY_REACH:-_LOSSY_REACH]
-    return smooth
+        smooth = _fill_small_holes(ndimage.binary_closing(smooth, disc))
+    outside: Mask = smooth[_LOSSY_REACH:-_LOSSY_REACH, _LOSSY_REACH:-_LOSSY_REACH]
+    return outside
 
 
 def _fill_small_holes(mask: Mask) -> Mask:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-EAGER_BYTES = 256 * 2**20
+EAGER_BYTES = 128 * 2**20
 """Up to this size a compressed or byte-swapped file is read at once, since memory is faster than anything lazy."""
 
 MAP_BYTES = 32 * 2**20

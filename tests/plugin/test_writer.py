@@ -1,0 +1,43 @@
+"""A Labels layer, saved from napari, keeps its voxel size."""
+
+import numpy as np
+import pytest
+from napari.layers import Labels
+
+from napari_cathode.errors import InputError
+from napari_cathode.io import read_labels
+from napari_cathode.plugin.writer import write_labels_layer
+
+LABELS = np.arange(6 * 8 * 9).reshape(6, 8, 9) // 50
+
+
+@pytest.mark.parametrize(
+    ("options", "spacing"),
+    [
+        ({"scale": (0.5, 0.2, 0.1), "units": ("um",) * 3}, (0.5, 0.2, 0.1)),
+        ({"scale": (500, 200, 100), "units": ("nm",) * 3}, (0.5, 0.2, 0.1)),
+        ({"scale": (2, 1, 1)}, None),
+        ({}, None),
+    ],
+    ids=str,
+)
+def test_the_voxel_size_goes_along(tmp_path, options, spacing):
+    path = str(tmp_path / "a.tif")
+    data, attributes, _ = Labels(LABELS, **options).as_layer_data_tuple()
+    assert write_labels_layer(path, data, attributes) == [path]
+    labels, written = read_labels(path)
+    np.testing.assert_array_equal(labels, LABELS)
+    assert written == (None if spacing is None else pytest.approx(spacing))
+
+
+def test_a_slice_is_as_thick_as_its_pixels_are_high(tmp_path):
+    path = str(tmp_path / "a.tif")
+    write_labels_layer(path, *Labels(LABELS[3], scale=(0.2, 0.1), units=("um",) * 2).as_layer_data_tuple()[:2])
+    assert read_labels(path)[1] == pytest.approx((0.2, 0.2, 0.1))
+
+
+def test_other_names_and_shapes_are_refused(tmp_path):
+    with pytest.raises(InputError, match="ends in"):
+        write_labels_layer(str(tmp_path / "a.csv"), *Labels(LABELS).as_layer_data_tuple()[:2])
+    with pytest.raises(InputError, match="4 axes"):
+        write_labels_layer(str(tmp_path / "a.tif"), *Labels(LABELS[None]).as_layer_data_tuple()[:2])
