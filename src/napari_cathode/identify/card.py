@@ -1,0 +1,116 @@
+"""The model card: what a model was trained on and how well it does, for machines (card.json) and for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .models import CARD
+from .rescale import FloatArray, rescale
+
+if TYPE_CHECKING:
+    from .training_data import LabelledSlice
+
+TEXT = "model_card.md"
+
+
+def slice_statistics(image: FloatArray) -> dict[str, float]:
+    """Describe the look of a normalised slice at working scale, so that images unlike the training data can be told.
+
+    Parameters
+    ----------
+    image : ndarray of float32, shape (y, x)
+        Normalised to percentiles, rescaled so that particles have the working diameter.
+
+    Returns
+    -------
+    dict
+        ``contrast``: difference of the 90th and the 10th percentile of the smoothed image; ``noise``: robust standard
+        deviation of the difference to the smoothed image (Gaussian of 1 px); ``sharpness``: 95th percentile of the
+        gradient magnitude (Gaussian of 1 px), per pixel; ``bright_share``: share of pixels above 0.5.
+    """
+    from scipy import ndimage
+
+    smooth = ndimage.gaussian_filter(image, 1)
+    rest = image - smooth
+    low, high = np.percentile(smooth, (10, 90))
+    return {
+        "contrast": float(high - low),
+        "noise": float(1.4826 * np.median(np.abs(rest - np.median(rest)))),
+        "sharpness": float(np.percentile(ndimage.gaussian_gradient_magnitude(image, 1), 95)),
+        "bright_share": float((image > 0.5).mean()),
+    }
+
+
+def image_statistics(slices: Sequence[LabelledSlice], diameter_px: float) -> dict[str, dict[str, float]]:
+    """Give minimum, median and maximum of each of the `slice_statistics` over several slices."""
+    rows = []
+    for one in slices:
+        factor = diameter_px / one.diameter_px
+        rows.append(slice_statistics(rescale(one.image, (factor, factor))))
+    return {
+        name: {
+            "min": round(min(row[name] for row in rows), 4),
+            "median": round(float(np.median([row[name] for row in rows])), 4),
+            "max": round(max(row[name] for row in rows), 4),
+        }
+        for name in rows[0]
+    }
+
+
+def write_card(folder: Path, card: dict[str, Any]) -> None:
+    """Write card.json and model_card.md into a model folder."""
+    (folder / CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    (folder / TEXT).write_text(card_text(card), encoding="utf-8")
+
+
+def card_text(card: dict[str, Any]) -> str:
+    """Write a model card for people from the one for machines."""
+    training = card["training"]
+    lines = [
+        f"# {card['name']}",
+        "",
+        f"{card['description']}.",
+        "",
+        f"- Input: one slice, one channel, grey values normalised to percentiles 1–99.8 inside the field of view, "
+        f"rescaled so that a typical particle measures {card['working_diameter_px']:g} px across.",
+        f"- Network: StarDist2D, {training['n_rays']} rays, grid {tuple(training['grid'])}, U-Net of depth "
+        f"{training['depth']} with {training['filters']} filters; `weights_best.h5` (Keras) and the same as "
+        "`model.onnx`.",
+        f"- Trained on: {card['training_data']}; no real image was used, neither for training nor for any choice.",
+        f"- Training: {training['steps_done']} steps of {training['batch']} patches of {training['patch']}² working "
+        f"pixels, sizes varied by up to {1 + training['jitter']:g}×, Adam with a peak rate of "
+        f"{training['learning_rate']:g} and cosine decay by steps, seed {training['seed']}.",
+        f"- Thresholds (chosen on simulated slices of other seeds): probability {card['thresholds']['prob']:g}, "
+        f"overlap {card['thresholds']['nms']:g}.",
+    ]
+    lines += [f"- {note}" for note in card.get("notes", ())]
+    lines += [
+        "",
+        "## Accuracy",
+        "",
+        "| data | IoU | F1 | precision | recall | mean matched IoU |",
+        "|---|---|---|---|---|---|",
+    ]
+    titles = {"simulated": "simulated slices of other seeds", "real": "real slice, outlined by a person"}
+    for kind, rows in card["accuracy"].items():
+        lines += [
+            f"| {titles.get(kind, kind)} | {row['iou']:g} | {row['f1']:.3f} | {row['precision']:.3f} | "
+            f"{row['recall']:.3f} | {row['mean_matched_iou']:.3f} |"
+            for row in rows
+        ]
+    lines += [
+        "",
+        "## Limits",
+        "",
+        "Made for bright, roundish, filled particles on a darker ground, as in X-ray nano-tomograms of battery "
+        "electrodes. Outlines are star-convex polygons: concave ones are smoothed. Particles that are much smaller "
+        "(below a third) or larger (above three times) than the typical one are found less reliably, and so are "
+        "pulverised ones.",
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,239 @@
+"""The store of models: those that ship with the package, those of the user, and any StarDist model folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_cathode import resources
+from napari_cathode.errors import InputError
+
+CONFIG, CARD, THRESHOLDS, ONNX = "config.json", "card.json", "thresholds.json", "model.onnx"
+# What StarDist itself assumes where a model folder has no thresholds file.
+DEFAULT_PROBABILITY, DEFAULT_OVERLAP = 0.5, 0.4
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a StarDist model folder says about itself.
+
+    Attributes
+    ----------
+    name : str
+        Name of the folder.
+    folder : Path
+        The folder: config.json, Keras weights (.h5), perhaps thresholds.json, model.onnx and card.json.
+    origin : str
+        "shipped", "own" (in the user's models folder) or "folder" (anywhere else).
+    dimensions : int
+        2 or 3.
+    n_rays : int
+        Rays of a star-convex polygon.
+    grid : tuple of int
+        Working pixels between two predictions, along each axis.
+    divisor : tuple of int
+        Image sizes along each axis have to be multiples of this.
+    depth : int
+        Levels of the U-Net.
+    probability_threshold, overlap_threshold : float
+        The model's own thresholds.
+    diameter_px : float or None
+        What particles measured across, in pixels, in training; None where no card says so (images then keep their
+        size).
+    card : mapping
+        The machine-readable model card, empty without one.
+    """
+
+    name: str
+    folder: Path
+    origin: str
+    dimensions: int
+    n_rays: int
+    grid: tuple[int, ...]
+    divisor: tuple[int, ...]
+    depth: int
+    probability_threshold: float
+    overlap_threshold: float
+    diameter_px: float | None
+    card: Mapping[str, Any]
+
+    @property
+    def weights(self) -> Path | None:
+        """The Keras weights: the best, else the last, else the newest .h5 file; None without any."""
+        for name in ("weights_best.h5", "weights_last.h5"):
+            if (self.folder / name).is_file():
+                return self.folder / name
+        found = sorted(self.folder.glob("*.h5"), key=lambda path: path.stat().st_mtime)
+        return found[-1] if found else None
+
+    @property
+    def description(self) -> str:
+        """One line for a list of models."""
+        return str(self.card.get("description", f"StarDist {self.dimensions}D model, {self.n_rays} rays"))
+
+
+def list_models() -> list[ModelInfo]:
+    """List the shipped models and the user's own, by name; an own model hides a shipped one of the same name."""
+    found: dict[str, ModelInfo] = {}
+    for base, origin in ((resources.models_folder(), "shipped"), (resources.user_models_folder(), "own")):
+        if not base.is_dir():
+            continue
+        for folder in sorted(base.iterdir()):
+            if (folder / CONFIG).is_file():
+                try:
+                    found[folder.name] = read_model(folder, origin)
+                except InputError:
+                    continue  # A damaged folder must not take the other models away; opening it says what is wrong.
+    return [found[name] for name in sorted(found)]
+
+
+def find_model(name_or_folder: str | os.PathLike[str]) -> ModelInfo:
+    """Find a model by name, or read the folder that a path names.
+
+    Raises
+    ------
+    InputError
+        When there is no such model, or when its folder cannot be used.
+    """
+    text = os.fspath(name_or_folder)
+    for base, origin in ((resources.user_models_folder(), "own"), (resources.models_folder(), "shipped")):
+        if text and Path(text).name == text and (base / text / CONFIG).is_file():
+            return read_model(base / text, origin)
+    folder = Path(text).expanduser()
+    if text and folder.is_dir():
+        return read_model(folder, "folder")
+    known = ", ".join(model.name for model in list_models()) or "none"
+    raise InputError(
+        f"There is no model {text!r}; choose one of: {known}, or give the path of a StarDist model folder."
+    )
+
+
+def read_model(folder: Path, origin: str = "folder") -> ModelInfo:
+    """Read what a StarDist model folder says about itself.
+
+    Raises
+    ------
+    InputError
+        Without a readable config.json of a StarDist U-Net with one channel, or when a number in it is missing.
+    """
+    config = _read_json(folder / CONFIG, folder)
+    try:
+        dimensions = int(config["n_dim"])
+        grid = tuple(int(value) for value in config["grid"])
+        depth = int(config["unet_n_depth"])
+        pool = tuple(int(value) for value in config["unet_pool"])
+        n_rays = int(config["n_rays"])
+        channels = int(config["n_channel_in"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{folder / CONFIG} is not the configuration of a StarDist U-Net model ({error}).") from None
+    if channels != 1:
+        raise InputError(f"The model {folder.name} takes images with {channels} channels; tomograms have one.")
+    thresholds = _read_json(folder / THRESHOLDS, folder) if (folder / THRESHOLDS).is_file() else {}
+    card = _read_json(folder / CARD, folder) if (folder / CARD).is_file() else {}
+    working = card.get("working_diameter_px")
+    return ModelInfo(
+        name=folder.name,
+        folder=folder,
+        origin=origin,
+        dimensions=dimensions,
+        n_rays=n_rays,
+        grid=grid,
+        divisor=tuple(g * p**depth for g, p in zip(grid, pool, strict=True)),
+        depth=depth,
+        probability_threshold=float(thresholds.get("prob") or DEFAULT_PROBABILITY),
+        overlap_threshold=float(thresholds.get("nms") or DEFAULT_OVERLAP),
+        diameter_px=None if working is None else float(working),
+        card=card,
+    )
+
+
+@dataclass(frozen=True)
+class OpenModel:
+    """A model that is ready to run.
+
+    Attributes
+    ----------
+    info : ModelInfo
+        What is known about it.
+    onnx : Path
+        Its network as ONNX file.
+    """
+
+    info: ModelInfo
+    onnx: Path
+
+
+def open_model(name_or_folder: str | os.PathLike[str], dimensions: int = 2) -> OpenModel:
+    """Open a model for inference; a StarDist folder without an ONNX file is converted once.
+
+    The converted file lies beside the weights, or in the cache folder where the model's folder is read-only.
+
+    Parameters
+    ----------
+    name_or_folder : str or path
+        Name of a shipped or own model, or a StarDist model folder.
+    dimensions : int
+        2 for a network that works slice by slice, 3 for one that works on volumes.
+
+    Returns
+    -------
+    OpenModel
+
+    Raises
+    ------
+    InputError
+        When the model does not exist, has other dimensions or no weights, or would have to be converted where
+        TensorFlow is not installed.
+    """
+    info = find_model(name_or_folder)
+    if info.dimensions != dimensions:
+        raise InputError(
+            f"The model {info.name} is for {info.dimensions}D images, but a {dimensions}D model is needed here; "
+            "choose another model."
+        )
+    weights = info.weights
+    beside = info.folder / ONNX
+    if weights is None:
+        if beside.is_file():
+            return OpenModel(info, beside)
+        raise InputError(
+            f"The model folder {info.folder} holds no weights (.h5) and no {ONNX}; copy the weights file into it."
+        )
+    fingerprint = weights_fingerprint(weights)
+    cached = resources.cache_folder() / "onnx" / f"{fingerprint}.onnx"
+    for candidate in (beside, cached):
+        if candidate.is_file() and _made_from(candidate, fingerprint):
+            return OpenModel(info, candidate)
+    from .export import convert_to_onnx
+
+    target = beside if os.access(info.folder, os.W_OK) else cached
+    target.parent.mkdir(parents=True, exist_ok=True)
+    convert_to_onnx(info, target)
+    return OpenModel(info, target)
+
+
+def weights_fingerprint(weights: Path) -> str:
+    """Give the SHA-256 of a weights file: an ONNX file states which weights it was made from."""
+    return hashlib.sha256(weights.read_bytes()).hexdigest()
+
+
+def _made_from(onnx_file: Path, fingerprint: str) -> bool:
+    """Whether an ONNX file was made from these weights (it holds their fingerprint as plain text)."""
+    return fingerprint.encode() in onnx_file.read_bytes()
+
+
+def _read_json(path: Path, folder: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise InputError(f"{folder} is not a StarDist model folder: it has no {path.name}.")
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path} cannot be read as JSON ({error}).") from None
+    if not isinstance(read, dict):
+        raise InputError(f"{path} should hold names with values.")
+    return read

@@ -1,0 +1,129 @@
+"""The network of a StarDist2D model on ONNX Runtime: images in, object probabilities and ray distances out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .models import OpenModel
+from .rescale import FloatArray
+
+TILE = 1024
+"""Edge of a tile's core in working pixels; smaller ones waste time on their margins."""
+WHOLE = 1536 * 1536
+"""Images of up to this many working pixels run in one piece."""
+
+
+class Network:
+    """A StarDist2D network, ready to run on the processor.
+
+    Parameters
+    ----------
+    model : OpenModel
+        The model.
+    threads : int, optional
+        Threads of ONNX Runtime; the cores that this process may use when left out.
+    """
+
+    def __init__(self, model: OpenModel, threads: int | None = None) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or usable_cores()
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self.info = model.info
+        self._session: Any = onnxruntime.InferenceSession(
+            str(model.onnx), sess_options=options, providers=["CPUExecutionProvider"]
+        )
+        self._input = self._session.get_inputs()[0].name
+
+    @property
+    def margin(self) -> int:
+        """Pixels around an output that can influence it, rounded up to the divisor.
+
+        Summed over the layers of StarDist's U-Net with two 3 × 3 convolutions a level: each reaches as many pixels
+        as its level is coarse, and each pooling or upsampling adds at most one pixel of its coarse level.
+        """
+        reach, step = 0, 1
+        while step < max(self.info.grid):
+            reach += 2 * step
+            step *= 2
+            reach += step
+        for _ in range(self.info.depth):
+            reach += 2 * (2 * step)  # the way down and the way up
+            step *= 2
+            reach += 2 * step
+        reach += 2 * step  # the bottom
+        reach += max(self.info.grid)  # the features layer
+        divisor = max(self.info.divisor)
+        return -(-reach // divisor) * divisor
+
+    def iter_predict(self, image: FloatArray) -> Iterator[tuple[FloatArray, FloatArray] | None]:
+        """Run the network; yields None after each tile but the last, and at last the result.
+
+        Parameters
+        ----------
+        image : ndarray of float32, shape (y, x)
+            Normalised and rescaled image.
+
+        Yields
+        ------
+        None, or in the end a tuple
+            Object probability (0…1), shape (⌈y / grid⌉, ⌈x / grid⌉), and distances in pixels along the rays, shape
+            (⌈y / grid⌉, ⌈x / grid⌉, n_rays), both float32.
+        """
+        grid, divisor = self.info.grid, self.info.divisor
+        # As StarDist pads: at the end of each axis, mirrored.
+        padded = np.pad(image, [(0, -size % step) for size, step in zip(image.shape, divisor, strict=True)], "reflect")
+        if padded.size <= WHOLE:
+            probability, distance = self._run(padded)
+        else:
+            shape = tuple(size // step for size, step in zip(padded.shape, grid, strict=True))
+            probability = np.empty(shape, np.float32)
+            distance = np.empty((*shape, self.info.n_rays), np.float32)
+            for outer, inner, target in self._tiles(padded.shape):
+                part_probability, part_distance = self._run(padded[outer])
+                probability[target] = part_probability[inner]
+                distance[target] = part_distance[inner]
+                yield None
+        kept = tuple(slice(-(-size // step)) for size, step in zip(image.shape, grid, strict=True))
+        # Distances of zero have no polygon.
+        yield probability[kept], np.maximum(distance[kept], np.float32(1e-3))
+
+    def predict(self, image: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Run the network on an image; see `iter_predict`."""
+        *_, result = self.iter_predict(image)
+        assert result is not None
+        return result
+
+    def _run(self, image: FloatArray) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        outputs = self._session.run(None, {self._input: np.ascontiguousarray(image)[None, :, :, None]})
+        probability, distance = sorted(outputs[:2], key=lambda array: array.shape[-1])
+        return probability[0, ..., 0], distance[0]
+
+    def _tiles(self, shape: tuple[int, ...]) -> Iterator[tuple[tuple[slice, ...], ...]]:
+        """Give for each tile the pixels it is fed, and its core in its own output and in the whole output."""
+        margin, grid = self.margin, self.info.grid
+        core = TILE // max(self.info.divisor) * max(self.info.divisor)
+        for top in range(0, shape[0], core):
+            for left in range(0, shape[1], core):
+                outer, inner, target = [], [], []
+                for start, size, step in zip((top, left), shape, grid, strict=True):
+                    stop = min(start + core, size)
+                    first, last = max(0, start - margin), min(size, stop + margin)
+                    outer.append(slice(first, last))
+                    inner.append(slice((start - first) // step, (stop - first) // step))
+                    target.append(slice(start // step, stop // step))
+                yield tuple(outer), tuple(inner), tuple(target)
+
+
+def usable_cores() -> int:
+    """Give the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

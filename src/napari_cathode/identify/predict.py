@@ -1,0 +1,236 @@
+"""The identification step: particles in every slice of every view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cathode.errors import InputError
+from napari_cathode.progress import Progress, Steps, drain
+from napari_cathode.tomogram import Tomogram
+
+from .diameter import estimate_diameter
+from .models import open_model
+from .network import Network
+from .parameters import IdentifyParameters
+from .rescale import BoolArray, FloatArray, constant_part, grey_range, rescale, resize_to
+from .stardist2d import draw_polygons, select_polygons
+from .views import VIEW_AXIS, ViewPrediction, check_views, iter_slices, sample_values
+from .watershed import otsu_threshold, particle_mask, smooth, watershed_slice
+
+SMALLEST_DIAMETER = 2.0
+"""Voxels: below, a particle has no shape."""
+
+Found = tuple[npt.NDArray[np.int32], FloatArray]
+
+
+class Finder(Protocol):
+    """A method that finds particles in a slice."""
+
+    parameters: IdentifyParameters
+
+    def iter_find(
+        self, image: npt.NDArray[Any], inside: BoolArray | None, diameter_px: tuple[float, float]
+    ) -> Iterator[Found | None]:
+        """Find particles; yields None while at work, and at last labels and probability, both of shape (y, x)."""
+        ...
+
+
+class StarDistFinder:
+    """StarDist2D on ONNX Runtime.
+
+    Parameters
+    ----------
+    tomogram : Tomogram
+        All its slices share one normalisation.
+    parameters : IdentifyParameters
+        Thresholds that are left open become the model's.
+    """
+
+    def __init__(self, tomogram: Tomogram, parameters: IdentifyParameters) -> None:
+        self._network = Network(open_model(parameters.model))
+        info = self._network.info
+        self._working = info.diameter_px
+        self._grid = (info.grid[0], info.grid[1])
+        probability, overlap = parameters.prob_threshold, parameters.nms_threshold
+        self._thresholds = (
+            info.probability_threshold if probability is None else probability,
+            info.overlap_threshold if overlap is None else overlap,
+        )
+        self.parameters = replace(parameters, prob_threshold=self._thresholds[0], nms_threshold=self._thresholds[1])
+        values = np.concatenate([_usable(image, inside) for image, inside in sample_values(tomogram)])
+        self._grey = grey_range(values, parameters.percentile_low, parameters.percentile_high, tomogram.name)
+
+    def iter_find(
+        self, image: npt.NDArray[Any], inside: BoolArray | None, diameter_px: tuple[float, float]
+    ) -> Iterator[Found | None]:
+        """Find particles in a slice; see `Finder`."""
+        factors = (1.0, 1.0)
+        if self._working is not None:
+            factors = (self._working / diameter_px[0], self._working / diameter_px[1])
+        shape = (image.shape[0], image.shape[1])
+        small = rescale(self._grey.normalise(image), factors)
+        scale = (small.shape[0] / shape[0], small.shape[1] / shape[1])
+        output = None
+        for output in self._network.iter_predict(small):  # noqa: B007
+            yield None
+        assert output is not None
+        probability, distance = output
+        polygons = select_polygons(probability, distance, self._grid, *self._thresholds)
+        yield None
+        labels = draw_polygons(polygons, shape, scale, inside)
+        fine = resize_to(probability, shape)
+        if inside is not None:
+            fine = np.where(inside, fine, np.float32(0))
+        yield labels, np.clip(fine, 0, 1)
+
+
+class WatershedFinder:
+    """Otsu's threshold and a watershed on the distance transform.
+
+    Parameters
+    ----------
+    tomogram : Tomogram
+        All its slices share one threshold.
+    parameters : IdentifyParameters
+        ``diameter_um`` is known.
+    """
+
+    def __init__(self, tomogram: Tomogram, parameters: IdentifyParameters) -> None:
+        self.parameters = parameters
+        diameter_px = diameter_in_view(tomogram, parameters, "xy")
+        values = []
+        for image, inside in sample_values(tomogram):
+            _usable(image, inside)
+            smoothed = smooth(image, diameter_px)
+            values.append(smoothed[inside & ~constant_part(image)])
+        pooled = np.concatenate(values)
+        grey_range(pooled, 0.0, 100.0, tomogram.name)  # says what is wrong with an image that has no threshold
+        self._threshold = otsu_threshold(pooled)
+
+    def iter_find(
+        self, image: npt.NDArray[Any], inside: BoolArray | None, diameter_px: tuple[float, float]
+    ) -> Iterator[Found | None]:
+        """Find particles in a slice; see `Finder`."""
+        bright = smooth(image, diameter_px) > self._threshold
+        if inside is not None:
+            bright &= inside
+        mask = particle_mask(bright, diameter_px)
+        if inside is not None:
+            mask &= inside
+        yield None
+        yield watershed_slice(mask, diameter_px, self.parameters.seed_depth, self.parameters.smallest_share)
+
+
+FINDERS: dict[str, Callable[[Tomogram, IdentifyParameters], Finder]] = {
+    "stardist2d": StarDistFinder,
+    "watershed": WatershedFinder,
+}
+
+
+def iter_identify(
+    tomogram: Tomogram,
+    parameters: IdentifyParameters | None = None,
+    views: Sequence[str] = ("xy", "xz", "yz"),
+) -> Steps[dict[str, ViewPrediction]]:
+    """Find the particles in every slice of the views.
+
+    Parameters
+    ----------
+    tomogram : Tomogram
+        A volume, or a single slice (then the only view is "xy"). Where the spacing is not known, voxels count as
+        cubes with an edge of 1.
+    parameters : IdentifyParameters, optional
+        How.
+    views : sequence of str
+        Any of "xy", "xz", "yz".
+
+    Yields
+    ------
+    Progress
+        In slices of all views.
+
+    Returns
+    -------
+    dict of str to ViewPrediction
+        By view.
+
+    Raises
+    ------
+    InputError
+        When the image is empty, constant or not finite, when the model cannot be used, or when the diameter does not
+        suit the image.
+    """
+    parameters = parameters or IdentifyParameters()
+    views = check_views(tomogram, views)
+    count = sum(tomogram.shape[VIEW_AXIS[view]] for view in views)
+    if parameters.diameter_um is None:
+        yield Progress(0, count, "Estimating the particle diameter")
+        sample_values(tomogram)
+        parameters = replace(parameters, diameter_um=estimate_diameter(tomogram))
+    check_diameter(tomogram, parameters)
+    yield Progress(0, count, "Loading the model" if parameters.method == "stardist2d" else "Choosing a threshold")
+    finder = FINDERS[parameters.method](tomogram, parameters)
+    found: dict[str, ViewPrediction] = {}
+    done = 0
+    for view in views:
+        axis = VIEW_AXIS[view]
+        labels = np.zeros(tomogram.shape, np.int32)
+        probability = np.zeros(tomogram.shape, np.float16)
+        diameter_px = diameter_in_view(tomogram, finder.parameters, view)
+        for index, image, inside in iter_slices(tomogram, view):
+            where = tuple(index if i == axis else slice(None) for i in range(3))
+            for result in finder.iter_find(image, inside, diameter_px):
+                yield Progress(done, count, f"Finding particles in {view} slices")
+                if result is not None:
+                    labels[where], probability[where] = result
+            done += 1
+        found[view] = ViewPrediction(view, labels, probability, tomogram.spacing_um, finder.parameters)
+    yield Progress(count, count, "Particles found")
+    return found
+
+
+def identify(
+    tomogram: Tomogram,
+    parameters: IdentifyParameters | None = None,
+    views: Sequence[str] = ("xy", "xz", "yz"),
+    on_progress: Callable[[Progress], None] | None = None,
+) -> dict[str, ViewPrediction]:
+    """Find the particles in every slice of the views; see `iter_identify`."""
+    return drain(iter_identify(tomogram, parameters, views), on_progress)
+
+
+def diameter_in_view(tomogram: Tomogram, parameters: IdentifyParameters, view: str) -> tuple[float, float]:
+    """Give the typical particle diameter in pixels along the two axes of a view's slices."""
+    assert parameters.diameter_um is not None
+    spacing = tomogram.spacing_um or (1.0, 1.0, 1.0)
+    first, second = (spacing[i] for i in range(3) if i != VIEW_AXIS[view])
+    return parameters.diameter_um / first, parameters.diameter_um / second
+
+
+def check_diameter(tomogram: Tomogram, parameters: IdentifyParameters) -> None:
+    """Raise `InputError` when particles of this diameter cannot be in the image."""
+    along_y, along_x = diameter_in_view(tomogram, parameters, "xy")
+    unit = "voxels" if tomogram.spacing_um is None else "µm"
+    shown = f"The particle diameter of {parameters.diameter_um:g} {unit}"
+    if max(along_y, along_x) <= SMALLEST_DIAMETER:
+        raise InputError(
+            f"{shown} is {max(along_y, along_x):.2g} voxels of {tomogram.name}; it must be more than "
+            f"{SMALLEST_DIAMETER:g} voxels: check the diameter and the voxel size."
+        )
+    if along_y > tomogram.shape[1] and along_x > tomogram.shape[2]:
+        raise InputError(f"{shown} is larger than {tomogram.name}; check the diameter and the voxel size.")
+
+
+def _usable(image: npt.NDArray[Any], inside: BoolArray) -> npt.NDArray[Any]:
+    """Grey values of a slice from which normalisation is learnt: those inside, without flat parts."""
+    values = image[inside & ~constant_part(image)]
+    if values.size == 0:
+        values = image[inside]
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        grey_range(values)
+    return values

@@ -1,0 +1,253 @@
+"""Train a StarDist2D model on simulated slices; resumes where it was interrupted.
+
+``python -m napari_cathode.identify.training --name NAME --steps N --seed S --out FOLDER [--resume]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_cathode.errors import InputError
+from napari_cathode.progress import Progress, Steps
+
+from .training_data import TRAINING, VALIDATION, SliceMaker, SlicePool, fill_pool, make_batch
+
+# Without these, glibc gives every freed tensor back to the system, and half of the time goes into page faults.
+MALLOC_SETTINGS = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184"}
+
+
+@dataclass(frozen=True)
+class TrainingParameters:
+    """How a model is trained.
+
+    Attributes
+    ----------
+    steps : int
+        Optimiser steps in all.
+    seed : int
+        Seed of the weights, the slices and the batches.
+    batch, patch : int
+        Patches per step, and their edge in working pixels.
+    diameter_px : float
+        Working diameter: what particles measure across for the network, in pixels.
+    jitter : float
+        Sizes are varied by a factor of up to 1 + jitter, both ways.
+    learning_rate : float
+        Peak learning rate of Adam; warmed up over ``warm_up`` steps, then lowered along a cosine by steps.
+    warm_up : int
+        Steps of the warm-up.
+    slice_shape : tuple of int
+        Size (y, x) of the simulated slices.
+    first_slices, steps_per_slice : int
+        Slices in use at the first step, and the steps after which one more comes into use.
+    validation_slices : int
+        Slices of the validation stream.
+    n_rays, grid, depth, filters : int, tuple of int, int, int
+        Architecture (StarDist's names: n_rays, grid, unet_n_depth, unet_n_filter_base).
+    """
+
+    steps: int = 3000
+    seed: int = 0
+    batch: int = 8
+    patch: int = 128
+    diameter_px: float = 24.0
+    jitter: float = 0.5
+    learning_rate: float = 4e-4
+    warm_up: int = 100
+    slice_shape: tuple[int, int] = (512, 512)
+    first_slices: int = 24
+    steps_per_slice: int = 10
+    validation_slices: int = 16
+    n_rays: int = 32
+    grid: tuple[int, int] = (2, 2)
+    depth: int = 3
+    filters: int = 32
+
+    def slices_at(self, step: int) -> int:
+        """Give the number of slices in use at a step; depends on the step alone, so that runs can be repeated."""
+        return self.first_slices + step // self.steps_per_slice
+
+    def rate_at(self, step: int) -> float:
+        """Give the learning rate at a step."""
+        warm = min(1.0, (step + 1) / self.warm_up)
+        return float(self.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * step / self.steps))))
+
+
+def simulated_slice(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[Any, Any]:
+    """Make a domain-randomised slice of the simulator."""
+    from napari_cathode.simulate import training_slice
+
+    return training_slice(rng, shape)
+
+
+def iter_train(
+    name: str,
+    out: Path,
+    parameters: TrainingParameters,
+    resume: bool = False,
+    start_from: Path | None = None,
+    make_slice: SliceMaker = simulated_slice,
+    checkpoint_seconds: float = 120.0,
+    until: int | None = None,
+) -> Steps[Path]:
+    """Train, validate and export a model.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model and of its folder.
+    out : Path
+        Folder that gets the folder ``name``.
+    parameters : TrainingParameters
+        How.
+    resume : bool
+        Go on from the checkpoint in the folder instead of starting anew.
+    start_from : Path, optional
+        Folder of a model with the same architecture whose weights are the start.
+    make_slice : callable
+        Source of slices, importable by name (a child process makes slices ahead).
+    checkpoint_seconds : float
+        A checkpoint is written about this often.
+    until : int, optional
+        Stop and export after this step, as if the run had been interrupted there.
+
+    Yields
+    ------
+    Progress
+        In steps.
+
+    Returns
+    -------
+    Path
+        The model's folder: config.json, weights_best.h5, thresholds.json, model.onnx, card.json, model_card.md.
+
+    Raises
+    ------
+    InputError
+        When the folder holds a checkpoint and ``resume`` is not set, or none and it is; or when TensorFlow is missing.
+    """
+    from .export import export_model, require_tensorflow
+    from .state import TrainingState
+
+    require_tensorflow("train a model")
+    folder = out / name
+    state_file = folder / "state" / "checkpoint.npz"
+    if state_file.exists() and not resume:
+        raise InputError(f"{folder} holds a training already; resume it, or choose another name.")
+    if resume and not state_file.exists():
+        raise InputError(f"There is no training to resume in {folder}; start it without resuming.")
+    state = TrainingState.start(name, out, parameters, start_from)
+    if resume:
+        state.load(state_file)
+    pool = SlicePool(folder / "slices", parameters.seed, TRAINING, parameters.slice_shape, make_slice)
+    ahead = multiprocessing.get_context("spawn").Process(
+        target=fill_pool, args=(pool, parameters.slices_at(parameters.steps)), daemon=True
+    )
+    ahead.start()
+    try:
+        yield from _loop(state, pool, parameters, state_file, checkpoint_seconds, until)
+    finally:
+        ahead.terminate()
+        ahead.join()
+    validation = SlicePool(folder / "slices", parameters.seed, VALIDATION, parameters.slice_shape, make_slice)
+    yield Progress(parameters.steps, parameters.steps, "Choosing thresholds on simulated slices")
+    export_model(state, validation, parameters, folder)
+    return folder
+
+
+def _loop(
+    state: Any,
+    pool: SlicePool,
+    parameters: TrainingParameters,
+    state_file: Path,
+    checkpoint_seconds: float,
+    until: int | None,
+) -> Steps[None]:
+    saved = time.monotonic()
+    last = min(parameters.steps, until or parameters.steps)
+    while state.step < last:
+        step = state.step
+        # Each step has its own generator: a resumed run sees the batches that an uninterrupted one would have seen.
+        rng = np.random.default_rng([parameters.seed, 2, step])
+        batch = make_batch(
+            pool,
+            parameters.slices_at(step),
+            rng,
+            parameters.batch,
+            parameters.patch,
+            parameters.diameter_px,
+            parameters.jitter,
+            parameters.n_rays,
+            parameters.grid,
+        )
+        losses = state.train_step(batch, parameters.rate_at(step))
+        if time.monotonic() - saved > checkpoint_seconds or state.step == last:
+            state.save(state_file)
+            saved = time.monotonic()
+        yield Progress(state.step, parameters.steps, f"Training, loss {losses['loss']:.3f}")
+
+
+def train(name: str, out: Path, parameters: TrainingParameters, **options: Any) -> Path:
+    """Train a model without reporting progress; see `iter_train`."""
+    from napari_cathode.progress import drain
+
+    return drain(iter_train(name, out, parameters, **options))
+
+
+def main(arguments: Iterable[str] | None = None) -> None:
+    """Run the command line of this module."""
+    defaults = TrainingParameters()
+    parser = argparse.ArgumentParser(prog="python -m napari_cathode.identify.training", description=__doc__)
+    parser.add_argument("--name", required=True, help="name of the model")
+    parser.add_argument("--steps", type=int, default=defaults.steps, help="optimiser steps in all")
+    parser.add_argument("--seed", type=int, default=defaults.seed)
+    parser.add_argument("--out", type=Path, default=Path("training"), help="folder that gets the model's folder")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument("--start-from", type=Path, help="model folder whose weights are the start")
+    parser.add_argument("--learning-rate", type=float, default=defaults.learning_rate)
+    parser.add_argument("--batch", type=int, default=defaults.batch)
+    parser.add_argument("--patch", type=int, default=defaults.patch)
+    parser.add_argument("--diameter", type=float, default=defaults.diameter_px, help="working diameter in pixels")
+    parser.add_argument("--until", type=int, help="stop and export after this step; resume later")
+    chosen = parser.parse_args(None if arguments is None else list(arguments))
+    parameters = TrainingParameters(
+        steps=chosen.steps,
+        seed=chosen.seed,
+        learning_rate=chosen.learning_rate,
+        batch=chosen.batch,
+        patch=chosen.patch,
+        diameter_px=chosen.diameter,
+    )
+    print(json.dumps({"name": chosen.name, **asdict(parameters)}), flush=True)
+    steps = iter_train(chosen.name, chosen.out, parameters, chosen.resume, chosen.start_from, until=chosen.until)
+    started, shown = time.monotonic(), -1
+    try:
+        while True:
+            progress = next(steps)
+            if progress.done // 50 > shown:
+                shown = progress.done // 50
+                seconds = time.monotonic() - started
+                print(f"{progress.done}/{progress.total} {progress.what} ({seconds:.0f} s)", flush=True)
+    except StopIteration as stop:
+        print(f"The model is in {stop.value}", flush=True)
+    except InputError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    if any(os.environ.get(key) != value for key, value in MALLOC_SETTINGS.items()) and sys.platform == "linux":
+        # The allocator reads them when the process starts, so start again with them.
+        os.environ.update(MALLOC_SETTINGS)
+        os.execv(sys.executable, [sys.executable, "-m", "napari_cathode.identify.training", *sys.argv[1:]])
+    main()
