@@ -58,6 +58,8 @@ class ParticleSet:
         The grey values that belong to the labels.
     table : DataFrame, optional
         Features; its column ``label`` names the particle of each row.
+    summary : object, optional
+        `napari_cathode.measure.Summary` of the table.
     explanation : object, optional
         `napari_cathode.explain.Explanation`.
     colouring : Colouring, optional
@@ -75,6 +77,7 @@ class ParticleSet:
     spacing_um: Spacing | None = None
     tomogram: Tomogram | None = None
     table: pd.DataFrame | None = None
+    summary: Any = None
     explanation: Any = None
     colouring: Colouring | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -259,13 +262,14 @@ class Session:
         particles.revision += 1
         self.changed.emit(particles, "labels")
 
-    def set_table(self, particles: ParticleSet, table: pd.DataFrame | None) -> None:
+    def set_table(self, particles: ParticleSet, table: pd.DataFrame | None, summary: Any = None) -> None:
         """Give a particle set a feature table of its present labels; an explanation of another table goes."""
         _on_main_thread()
         particles.table_revision = particles.revision
         if table is particles.table:
             return
         particles.table = table
+        particles.summary = summary
         self.changed.emit(particles, "table")
         self.set_explanation(particles, None)
         colouring = particles.colouring

@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import Colormap, CyclicLabelColormap, DirectLabelColormap, ensure_colormap
 
-from ..session import Colouring
+from napari_cathode.session import Colouring
 
 CYCLIC_ROWS = 65_535
 """napari's limit for a colour table with one row per label id."""

@@ -8,14 +8,17 @@ import numpy as np
 import pint
 from napari.layers import Image, Labels, Layer
 
-from ..errors import InputError
-from ..tomogram import Spacing, Tomogram, check_spacing
+from napari_cathode.errors import InputError
+from napari_cathode.tomogram import Spacing, Tomogram, check_spacing
 
 TOMOGRAM_KEY = "napari_cathode_tomogram"
 """Where an image layer's ``metadata`` keep the `Tomogram` that it shows."""
 
 HELPER_KEY = "napari_cathode_helper"
 """Marks, in ``metadata``, layers that only decorate others and are offered in no list."""
+
+VIEW_KEY = "napari_cathode_view"
+"""Where the ``metadata`` of a Labels layer say that it shows one view's predictions, and which view's."""
 
 
 def is_helper(layer: Layer) -> bool:
@@ -31,6 +34,11 @@ def is_image(layer: Layer) -> bool:
 def is_labels(layer: Layer) -> bool:
     """Whether a layer can hold particles."""
     return isinstance(layer, Labels) and layer.ndim in (2, 3) and not is_helper(layer)
+
+
+def is_particles(layer: Layer) -> bool:
+    """Whether a layer can hold particles and is not one view's predictions of ours."""
+    return is_labels(layer) and VIEW_KEY not in layer.metadata
 
 
 def full_data(layer: Layer) -> Any:

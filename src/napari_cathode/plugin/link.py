@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 from napari.layers import Labels, Layer
 
-from ..errors import InputError
-from ..session import Colouring, ParticleSet, Predictions, Session
+from napari_cathode.errors import InputError
+from napari_cathode.session import Colouring, ParticleSet, Predictions, Session
+
 from .boxes import Box, find_box
 from .colours import ColourScale, recolour, scale_for
 from .feature_copy import adopted_table, with_user_columns, write_features
 from .highlight import Highlight
-from .layers import full_data, is_labels, place_like, same_array, spacing_of, volume, world_point
+from .layers import VIEW_KEY, full_data, is_labels, place_like, same_array, spacing_of, volume, world_point
 from .picking import click_callback, label_at
 
 _links: dict[int, tuple[weakref.ref[Any], Link]] = {}
@@ -72,6 +73,11 @@ class Link:
         session.selection_changed.connect(self._on_selection_changed)
         session.focus_requested.connect(self._on_focus_requested)
 
+    @property
+    def layers(self) -> Any:
+        """The viewer's layer list."""
+        return self._viewer().layers
+
     # ---- layers and particle sets ------------------------------------------------------------------
 
     def layer_of(self, particles: ParticleSet) -> Labels | None:
@@ -109,8 +115,9 @@ class Link:
         first : tuple of int
             Voxel (z, y, x) of that image at which the labels begin.
         """
-        layer = self._add_labels(particles.labels, particles.name, particles.spacing_um, like, first)
-        self._bind(particles, layer)
+        layer = _labels_layer(particles.labels, particles.name, particles.spacing_um, like, first)
+        self._bind(particles, layer)  # before the viewer tells others of a layer that they do not know
+        self._insert(layer)
         self.session.add(particles)
         return layer
 
@@ -118,31 +125,35 @@ class Link:
         """Add the views of predictions to the session, and to the viewer as hidden layers."""
         for view, prediction in predictions.views.items():
             name = f"{predictions.name} · {view} slices"
-            layer = self._add_labels(prediction.labels, name, predictions.tomogram.spacing_um, like, (0, 0, 0), False)
+            layer = _labels_layer(prediction.labels, name, predictions.tomogram.spacing_um, like)
+            layer.visible = False
+            layer.metadata[VIEW_KEY] = view
             self._views[layer] = (predictions, view)
+            self._insert(layer)
         self.session.add_predictions(predictions)
+
+    def layers_of(self, predictions: Predictions) -> dict[str, Layer]:
+        """Give the layers that show the views of predictions."""
+        return {view: layer for layer, (known, view) in self._views.items() if known is predictions}
 
     def prediction_of(self, layer: Layer | None) -> tuple[Predictions, str] | None:
         """Give the predictions, and which view of them, that a layer shows."""
         return None if layer is None else self._views.get(layer)
 
-    def set_table(self, particles: ParticleSet, table: Any) -> None:
+    def set_table(self, particles: ParticleSet, table: Any, summary: Any = None) -> None:
         """Give a particle set a feature table, with the columns that other tools gave its layer beside it."""
         binding = self._bindings.get(particles)
         if binding is not None and table is not None:
             table = with_user_columns(table, binding.layer, binding.ours)
-        self.session.set_table(particles, table)
+        self.session.set_table(particles, table, summary)
 
-    def _add_labels(self, labels, name, spacing_um, like, first, visible=True) -> Labels:
-        flat = labels.shape[0] == 1 and (like is None or like.ndim == 2)
-        data = labels[0] if flat else labels
-        place = place_like(like, spacing_um, data.ndim, first)
+    def _insert(self, layer: Labels) -> None:
+        """Add a layer; the viewer stays at its slice."""
         viewer = self._viewer()
         point = viewer.dims.point
-        layer = viewer.add_labels(data, name=name, visible=visible, **place)
-        if like is not None and len(point) == viewer.dims.ndim:
-            viewer.dims.point = point  # napari goes to the middle slice when the first layer comes
-        return layer
+        viewer.add_layer(layer)
+        if len(point) == viewer.dims.ndim and len(viewer.layers) > 1:
+            viewer.dims.point = point
 
     def _bind(self, particles: ParticleSet, layer: Labels) -> None:
         self._bindings[particles] = _Binding(layer, layer.colormap)
@@ -179,8 +190,9 @@ class Link:
     def _on_particle_sets_changed(self) -> None:
         known = set(self.session.particle_sets)
         for particles in known - set(self._bindings):
-            layer = self._add_labels(particles.labels, particles.name, particles.spacing_um, None, (0, 0, 0))
+            layer = _labels_layer(particles.labels, particles.name, particles.spacing_um)
             self._bind(particles, layer)
+            self._insert(layer)
         viewer = self._viewer()
         for particles in set(self._bindings) - known:
             layer = self._unbind(particles)
@@ -352,6 +364,15 @@ class Link:
         viewer.scene.camera.center = tuple(centre)
         if size * viewer.scene.camera.zoom < _SMALLEST_ON_SCREEN_PX:
             viewer.scene.camera.zoom = 4 * _SMALLEST_ON_SCREEN_PX / size
+
+
+def _labels_layer(
+    labels: Any, name: str, spacing_um: Any, like: Layer | None = None, first: tuple[int, int, int] = (0, 0, 0)
+) -> Labels:
+    """Make a layer of labels (z, y, x); a slice lies flat unless its image has a third dimension."""
+    flat = labels.shape[0] == 1 and (like is None or like.ndim == 2)
+    data = labels[0] if flat else labels
+    return Labels(data, name=name, **place_like(like, spacing_um, data.ndim, first))
 
 
 def _clear_selection(viewer: Any) -> None:

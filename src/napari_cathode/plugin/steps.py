@@ -1,0 +1,121 @@
+"""The steps as the screen calls them, in a process of their own: with what layers lack, and without what is too large.
+
+This module knows neither napari nor Qt, so that the process starts quickly.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from napari_cathode.progress import Progress, Steps
+from napari_cathode.tomogram import Spacing, Tomogram
+
+_KEPT_VIEW_VOXELS = 1 << 26
+
+
+def _complete(tomogram: Tomogram) -> Tomogram:
+    """Find the field of view where nobody has looked for it yet."""
+    from napari_cathode.io import find_field_of_view
+
+    if tomogram.field_of_view is not None:
+        return tomogram
+    return replace(tomogram, field_of_view=find_field_of_view(tomogram.data))
+
+
+def iter_identify_layer(tomogram: Tomogram, parameters: Any, views: tuple[str, ...]) -> Steps[Any]:
+    """Find the particles of an image layer, view by view; see `identify.iter_identify`."""
+    yield Progress(0, 0, "Loading the network's library")
+    from napari_cathode.identify import iter_identify
+
+    return (yield from iter_identify(_complete(tomogram), parameters, views))
+
+
+def iter_fuse_layers(inputs: Mapping[str, Any], parameters: Any, spacing_um: Spacing) -> Steps[Any]:
+    """Fuse views, each a `ViewPrediction` or labels of any tool as an array (z, y, x); see `fuse.iter_fuse`."""
+    from napari_cathode.fuse import iter_fuse, iter_prediction_from_labels
+
+    views = {}
+    for view, given in inputs.items():
+        if hasattr(given, "probability"):
+            views[view] = given
+        else:
+            views[view] = yield from iter_prediction_from_labels(view, np.asarray(given), spacing_um)
+    return (yield from iter_fuse(views, parameters, spacing_um))
+
+
+def iter_measure_layers(
+    labels: Any, tomogram: Tomogram | None, spacing_um: Spacing, parameters: Any
+) -> Steps[tuple[pd.DataFrame, Any]]:
+    """Measure the particles of a Labels layer; gives the table and its summary."""
+    from napari_cathode.measure import iter_measure, summarise
+
+    image = None if tomogram is None else _complete(tomogram)
+    data = None if image is None else image.data
+    seen = None if image is None else image.field_of_view
+    with ThreadPoolExecutor(os.cpu_count()) as executor:
+        table = yield from iter_measure(labels, data, spacing_um, parameters, seen, executor=executor)
+    return table, summarise(table, labels, spacing_um, seen)
+
+
+def iter_explain_table(table: pd.DataFrame, parameters: Any) -> Steps[Any]:
+    """Explain a feature table; see `explain.iter_explain`."""
+    yield Progress(0, 0, "Loading the forest's library")
+    from napari_cathode.explain import iter_explain
+
+    return (yield from iter_explain(table, parameters))
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a run of all steps gives the screen.
+
+    Attributes
+    ----------
+    views : mapping
+        What each view saw; empty for volumes so large that they would fill the memory.
+    labels : ndarray of int32, shape (z, y, x)
+        The particles.
+    table : DataFrame
+        Their features.
+    summary : Summary
+        The numbers that people quote.
+    explanation : Explanation or None
+        What drives the target.
+    not_explained : str
+        Why there is no explanation.
+    used : dict
+        Everything that was used.
+    """
+
+    views: Mapping[str, Any]
+    labels: Any
+    table: pd.DataFrame
+    summary: Any
+    explanation: Any
+    not_explained: str
+    used: dict[str, Any]
+
+
+def iter_run_layer(tomogram: Tomogram, parameters: Any) -> Steps[Outcome]:
+    """Do all steps with an image layer; see `pipeline.iter_run`."""
+    yield Progress(0, 0, "Loading")
+    from napari_cathode.pipeline import iter_run
+
+    result = yield from iter_run(_complete(tomogram), parameters)
+    keep = not tomogram.is_slice and int(np.prod(tomogram.shape)) <= _KEPT_VIEW_VOXELS
+    return Outcome(
+        result.views if keep else {},
+        result.labels,
+        result.table,
+        result.summary,
+        result.explanation,
+        result.not_explained,
+        result.used,
+    )

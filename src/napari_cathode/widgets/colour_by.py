@@ -1,0 +1,186 @@
+"""What colours the particles, and the colour bar that says which value each colour means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from qtpy.QtCore import QRectF, QSize, Qt
+from qtpy.QtGui import QColor, QLinearGradient, QPainter, QPaintEvent
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_cathode.plugin.colours import CHOICES, MISSING, ColourScale, scale_for
+from napari_cathode.session import Colouring, ParticleSet, Session
+
+from .names import axis_title, display_name, tooltip
+from .parts import Connections, choice_box
+
+_PLAIN = "Each its own colour"
+_STOPS = 33
+
+
+class ColourBar(QWidget):
+    """A colour map with the values at its ends and in its middle."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._scale: ColourScale | None = None
+        self._missing = False
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """Values at the ends, None while nothing is shown."""
+        return None if self._scale is None else self._scale.limits
+
+    def show_scale(self, scale: ColourScale | None, missing: bool = False) -> None:
+        """Show a scale; ``missing`` adds the colour of particles without a value."""
+        self._scale, self._missing = scale, missing
+        self.setVisible(scale is not None)
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """Ask for a bar and a line of text."""
+        return QSize(200, 18 + self.fontMetrics().height())
+
+    def minimumSizeHint(self) -> QSize:
+        """Ask for room for the three numbers."""
+        return QSize(120, self.sizeHint().height())
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Draw it."""
+        if self._scale is None:
+            return
+        painter = QPainter(self)
+        text = self.palette().windowText().color()
+        height = self.fontMetrics().height()
+        aside = 22 + self.fontMetrics().horizontalAdvance("no value") if self._missing else 0
+        bar = QRectF(1, 1, self.width() - 2 - aside, 12)
+        gradient = QLinearGradient(bar.topLeft(), bar.topRight())
+        for share, colour in zip(
+            np.linspace(0, 1, _STOPS), self._scale.colormap.map(np.linspace(0, 1, _STOPS)), strict=True
+        ):
+            gradient.setColorAt(float(share), QColor.fromRgbF(*(float(part) for part in colour[:3])))
+        painter.fillRect(bar, gradient)
+        low, high = self._scale.limits
+        painter.setPen(text)
+        place = QRectF(1, 15, bar.width(), height)
+        for value, side in (
+            (low, Qt.AlignmentFlag.AlignLeft),
+            ((low + high) / 2, Qt.AlignmentFlag.AlignHCenter),
+            (high, Qt.AlignmentFlag.AlignRight),
+        ):
+            painter.drawText(place, int(side | Qt.AlignmentFlag.AlignVCenter), f"{value:.3g}")
+        if self._missing:
+            painter.fillRect(QRectF(bar.right() + 10, 1, 12, 12), QColor.fromRgbF(*MISSING))
+            words = QRectF(bar.right() + 10, 15, aside, height)
+            painter.drawText(words, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), "no value")
+        painter.end()
+
+
+class ColourBy(QWidget):
+    """Chooses the value that colours the particles of the session's current set.
+
+    Parameters
+    ----------
+    session : Session
+        The state that is shown and changed.
+    shap_only : bool
+        Whether only SHAP values are on offer.
+    """
+
+    def __init__(self, session: Session, shap_only: bool = False) -> None:
+        super().__init__()
+        self._session = session
+        self._shap_only = shap_only
+        self._value = choice_box()
+        self._map = choice_box()
+        self._map.setMinimumContentsLength(7)
+        self._map.setToolTip("Colour map. All are safe for colour-blind people.")
+        self._map.addItem("auto", "")
+        for name in CHOICES:
+            self._map.addItem(name, name)
+        self._bar = ColourBar()
+        self._lay_out()
+        self._value.activated.connect(self._on_chosen)
+        self._map.activated.connect(self._on_chosen)
+        self._connections = Connections(self)
+        self._connections.connect(session.current_changed, self._on_current)
+        self._connections.connect(session.changed, self._on_changed)
+        self._refresh()
+
+    @property
+    def bar(self) -> ColourBar:
+        """The colour bar."""
+        return self._bar
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(QLabel("Colour by SHAP of" if self._shap_only else "Colour by"))
+        row.addWidget(self._value, 3)
+        row.addWidget(self._map, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(row)
+        layout.addWidget(self._bar)
+
+    def choose(self, colouring: Colouring | None) -> None:
+        """Colour the current particles by a value."""
+        if self._session.current is not None:
+            self._session.set_colouring(self._session.current, colouring)
+
+    def _on_chosen(self, _index: int) -> None:
+        chosen = self._value.currentData()
+        self.choose(None if chosen is None else Colouring(chosen[0], chosen[1], self._map.currentData()))
+
+    def _on_current(self, _particles: ParticleSet | None) -> None:
+        self._refresh()
+
+    def _on_changed(self, particles: ParticleSet, what: str) -> None:
+        if particles is self._session.current and what != "labels":
+            self._refresh()
+
+    def _refresh(self) -> None:
+        particles = self._session.current
+        colouring = None if particles is None else particles.colouring
+        self._value.clear()
+        self._value.addItem(_PLAIN, None)
+        for column, shap in self._on_offer(particles):
+            name = display_name(column)
+            self._value.addItem(f"SHAP of {name}" if shap and not self._shap_only else name, (column, shap))
+            self._value.setItemData(self._value.count() - 1, tooltip(column), Qt.ItemDataRole.ToolTipRole)
+        chosen = None if colouring is None else (colouring.column, colouring.shap)
+        places = [place for place in range(self._value.count()) if self._value.itemData(place) == chosen]
+        self._value.setCurrentIndex(places[0] if places else 0)
+        self._value.setEnabled(self._value.count() > 1)
+        self._map.setEnabled(colouring is not None)
+        self._map.setCurrentIndex(max(0, self._map.findData("" if colouring is None else colouring.colormap)))
+        self._show_bar(particles, colouring if places and chosen is not None else None)
+
+    def _show_bar(self, particles: ParticleSet | None, colouring: Colouring | None) -> None:
+        if particles is None or colouring is None:
+            self._bar.show_scale(None)
+            return
+        values = particles.values(colouring)[1]
+        self._bar.show_scale(scale_for(values, colouring), missing=bool(np.isnan(values).any()))
+        self._bar.setToolTip(axis_title(colouring.column))
+
+    def _on_offer(self, particles: ParticleSet | None) -> list[tuple[str, bool]]:
+        if particles is None:
+            return []
+        found: list[tuple[str, bool]] = []
+        if particles.table is not None and not self._shap_only:
+            found += [(name, False) for name in numeric_columns(particles.table)]
+        if particles.explanation is not None:
+            by_share = [str(name) for name in particles.explanation.importance["feature"]]
+            found += [(name, True) for name in by_share]
+        return found
+
+
+def numeric_columns(table: Any) -> list[str]:
+    """List the columns of numbers but the label."""
+    kept = [str(name) for name in table.columns if pd.api.types.is_numeric_dtype(table[name])]
+    return [name for name in kept if name != "label"]

@@ -1,0 +1,274 @@
+"""Dock widget: measure particles, and look at them as a table that is linked with the picture."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QResizeEvent
+from qtpy.QtWidgets import QBoxLayout, QFileDialog, QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
+
+from napari_cathode.errors import InputError
+from napari_cathode.io import write_table
+from napari_cathode.measure import FEATURES, MeasureParameters
+from napari_cathode.parameters import to_dict
+from napari_cathode.plugin.layers import is_image, is_particles, set_spacing, shows, tomogram_of
+from napari_cathode.plugin.link import link_of
+from napari_cathode.plugin.steps import iter_measure_layers
+from napari_cathode.session import ParticleSet
+from napari_cathode.tomogram import Tomogram
+
+from .colour_by import ColourBy
+from .forms import Form
+from .parts import Connections, Fold, LayerChoice, Panel, Text, form_layout, primary_button
+from .runner import Job, Runner
+from .table_view import LinkedTable
+from .voxel_size import VoxelSize
+
+_EMPTY = (
+    "Every particle of a Labels layer is measured here. Find particles first (Identify particles), "
+    "or open a Labels layer made by another tool."
+)
+_CONTROLS_WIDTH = 360
+
+
+class FeaturesWidget(QWidget):
+    """Measure the particles of a Labels layer; table, colours and picture show the same particles."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__()
+        self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self._link = link_of(napari_viewer)
+        self._session = self._link.session
+        self.labels = LayerChoice(self._viewer, is_particles)
+        self.image = LayerChoice(self._viewer, is_image, nothing="none: shape only")
+        self.voxel_size = VoxelSize()
+        self.form = Form(MeasureParameters)
+        self.button = primary_button("Measure", "Measures every particle of the chosen Labels layer.")
+        self.runner = Runner()
+        self.colour_by = ColourBy(self._session)
+        self.table = LinkedTable(self._session)
+        self.export_button = _export_button(self.export)
+        self.summary = Text()
+        self._empty = Text(_EMPTY)
+        self._lay_out()
+        self._connect()
+        self._adopt(self.labels.layer)
+        self._on_current(self._session.current)
+
+    def _lay_out(self) -> None:
+        settings = QWidget()
+        form = form_layout()
+        form.addRow("Particles", self.labels)
+        form.addRow("Grey values", self.image)
+        form.addRow("Voxel size", self.voxel_size)
+        self._form_rows = form
+        inner = QVBoxLayout(settings)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.addLayout(form)
+        inner.addWidget(Fold("Settings", self.form))
+        self._controls = Panel()
+        column = self._controls.column
+        for widget in (self._empty, settings, self.button, self.runner):
+            column.addWidget(widget)
+        column.addStretch(1)
+        below = QHBoxLayout()
+        below.addWidget(self.summary, 1)
+        below.addWidget(self.export_button, 0, Qt.AlignmentFlag.AlignTop)
+        results = QWidget()
+        self._results = QVBoxLayout(results)
+        self._results.setContentsMargins(10, 4, 10, 8)
+        self._results.addLayout(below)
+        self._results.addWidget(self.colour_by)
+        self._results.addWidget(self.table, 1)
+        self._layout = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(0)
+        self._layout.addWidget(self._controls)
+        self._layout.addWidget(results, 1)
+
+    def _connect(self) -> None:
+        self.labels.layer_changed.connect(self._adopt)
+        self.button.clicked.connect(self.measure)
+        self.runner.started.connect(self._refresh)
+        self.runner.finished.connect(self._refresh)
+        self._connections = Connections(self)
+        self._connections.connect(self._session.current_changed, self._on_current)
+        self._connections.connect(self._session.changed, self._on_changed)
+
+    def sizeHint(self) -> QSize:
+        """Ask for enough to see a table."""
+        return QSize(400, 620)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Lay controls and table side by side in a wide dock, one above the other in a tall one."""
+        super().resizeEvent(event)
+        wide = event.size().width() > 1.4 * event.size().height()
+        direction = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
+        if direction != self._layout.direction():
+            self._layout.setDirection(direction)
+        self._controls.setFixedWidth(_CONTROLS_WIDTH) if wide else self._controls.setMinimumWidth(300)
+        if not wide:
+            self._controls.setMaximumWidth(16_777_215)
+        self._controls.setMaximumHeight(16_777_215 if wide else max(190, event.size().height() // 2))
+
+    # ---- what is chosen ----------------------------------------------------------------------------
+
+    def _adopt(self, layer: Any) -> None:
+        if layer is not None:
+            particles = self._link.adopt(layer)
+            if particles in self._session.particle_sets:
+                self._session.current = particles
+        self._refresh()
+
+    def _on_current(self, particles: ParticleSet | None) -> None:
+        layer = None if particles is None else self._link.layer_of(particles)
+        if layer is not None:
+            self.labels.layer = layer
+            self._choose_image(particles)
+            self.voxel_size.show_layer(layer)
+        self._refresh()
+
+    def _choose_image(self, particles: ParticleSet) -> None:
+        """Choose the image that the particles were found in, else one of the same shape."""
+        offered = self.image.layers
+        fitting = [layer for layer in offered if shows(layer, particles.tomogram)]
+        shape = tuple(particles.labels.shape)
+        fitting += [layer for layer in offered if tomogram_of(layer).shape == shape]
+        if fitting:
+            self.image.layer = fitting[0]
+
+    def _on_changed(self, particles: ParticleSet, what: str) -> None:
+        if particles is self._session.current and what in ("labels", "table"):
+            self._refresh()
+
+    def _refresh(self) -> None:
+        particles = self._session.current
+        has_table = particles is not None and particles.table is not None
+        self.button.setEnabled(self.labels.layer is not None and not self.runner.running)
+        self._empty.setVisible(self.labels.layer is None)
+        unknown = particles is not None and particles.spacing_um is None
+        self._form_rows.setRowVisible(self.voxel_size, unknown)
+        self.export_button.setEnabled(has_table)
+        self.table.setVisible(has_table)
+        self.colour_by.setVisible(has_table)
+        self.export_button.setVisible(has_table)
+        self.summary.say(_summary(particles))
+        self.button.setText("Measure again" if has_table else "Measure")
+
+    # ---- what is done ------------------------------------------------------------------------------
+
+    def measure(self) -> None:
+        """Measure the particles of the chosen layer."""
+        try:
+            if self.labels.layer is None:
+                raise InputError("No Labels layer is open; find particles first, or open one.")
+            particles = self._link.adopt(self.labels.layer)
+            if particles.spacing_um is None:
+                particles.spacing_um = self.voxel_size.spacing()
+                if self.image.layer is not None:
+                    set_spacing(self.image.layer, particles.spacing_um)
+            tomogram = _tomogram_for(particles, self.image.layer)
+            parameters = self.form.value()
+        except InputError as error:
+            self.runner.fail(str(error))
+            return
+        revision = particles.revision
+        job = Job(
+            "Measure particles", iter_measure_layers, particles.labels, tomogram, particles.spacing_um, parameters
+        )
+
+        def on_result(result: Any) -> str:
+            if particles not in self._session.particle_sets:
+                return "The particles were closed meanwhile; the result was dropped."
+            if particles.revision != revision:
+                raise InputError("The labels were changed while they were measured; measure again.")
+            particles.provenance["measure"] = to_dict(parameters)
+            self._link.set_table(particles, *result)
+            return ""
+
+        self.runner.start(job, on_result)
+
+    def export(self, which: str) -> None:
+        """Write the table as CSV: "all" particles, those "shown", or those "selected"."""
+        particles = self._session.current
+        if particles is None or particles.table is None:
+            return
+        path, _ = QFileDialog.getSaveFileName(self, "Export features", f"{particles.name}.csv", "CSV (*.csv)")
+        if path:
+            self.export_to(path, which)
+
+    def export_to(self, path: str, which: str = "all") -> None:
+        """Write the table to a file, with units and definitions in a JSON file beside it."""
+        particles = self._session.current
+        table = particles.table
+        if which != "all":
+            kept = self.table.model.labels if which == "shown" else sorted(self._session.selection)
+            table = table[table["label"].isin(np.asarray(kept, np.int64))]
+        path = path if path.lower().endswith(".csv") else f"{path}.csv"
+        try:
+            write_table(path, table, column_notes(table.columns), dict(particles.provenance))
+        except InputError as error:
+            self.runner.fail(str(error))
+            return
+        self.runner.say(f"Wrote {len(table)} particles to {path}.")
+
+
+def column_notes(columns: Any) -> dict[str, dict[str, str]]:
+    """Give unit, definition and meaning of the columns that we know."""
+    known = (FEATURES[name] for name in map(str, columns) if name in FEATURES)
+    return {f.column: {"name": f.display, "unit": f.unit, "definition": f.formula, "meaning": f.meaning} for f in known}
+
+
+def _tomogram_for(particles: ParticleSet, layer: Any) -> Tomogram | None:
+    """Give the grey values on the grid of the labels."""
+    if layer is None:
+        return None
+    shape = tuple(particles.labels.shape)
+    chosen = tomogram_of(layer)
+    if chosen.shape == shape:
+        return chosen
+    if particles.tomogram is not None and particles.tomogram.shape == shape:
+        return particles.tomogram
+    raise InputError(
+        f"The image {layer.name} has {_shape(chosen.shape)} voxels, the labels {particles.name} {_shape(shape)}; "
+        "choose the image that the labels belong to."
+    )
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " × ".join(map(str, shape))
+
+
+def _summary(particles: ParticleSet | None) -> str:
+    """Write the numbers that people quote in one line."""
+    if particles is None or particles.table is None:
+        return ""
+    if particles.out_of_date:
+        return "The labels were changed since; measure again."
+    found = particles.summary
+    if found is None:
+        return f"{len(particles.table)} particles"
+    parts = [f"<b>{found.count}</b> particles ({found.count_border} cut by the border)"]
+    if math.isfinite(found.solid_fraction):
+        parts.append(f"solid fraction {found.solid_fraction:.3g}")
+    if found.n_diameter:
+        parts.append(f"D10/D50/D90 {found.d10_um:.3g} / {found.d50_um:.3g} / {found.d90_um:.3g} µm")
+    if found.n_damage:
+        spread = f" ± {found.damage_sd:.3g}" if math.isfinite(found.damage_sd) else ""
+        parts.append(f"damage {found.damage_mean:.3g}{spread} (n = {found.n_damage})")
+    return " · ".join(parts)
+
+
+def _export_button(export: Any) -> QToolButton:
+    button = QToolButton()
+    button.setText("Export CSV")
+    button.setToolTip("Writes the table, and its units and definitions beside it.")
+    menu = QMenu(button)
+    for text, which in (("All particles", "all"), ("Rows shown", "shown"), ("Selected rows", "selected")):
+        menu.addAction(text, lambda which=which: export(which))
+    button.setMenu(menu)
+    button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    return button

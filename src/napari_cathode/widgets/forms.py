@@ -1,0 +1,234 @@
+"""A form made from a parameter dataclass: labels, units, bounds, help and defaults come from its fields."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_cathode.parameters import ParameterInfo, describe
+
+from .parts import Fold, choice_box, form_layout
+
+_DECIMALS = 4
+
+
+class Form(QWidget):
+    """Fields for the parameters of a step.
+
+    Parameters
+    ----------
+    parameters : type
+        The parameter dataclass.
+    skip : collection of str
+        Parameters that something else asks for.
+    choices : mapping of str to sequence
+        Values on offer for parameters that the dataclass leaves free.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        parameters: type,
+        skip: Collection[str] = (),
+        choices: Mapping[str, Collection[Any]] | None = None,
+    ) -> None:
+        super().__init__()
+        self._cls = parameters
+        self._fields: dict[str, _Field] = {}
+        self._labels: dict[str, QLabel] = {}
+        plain, advanced = form_layout(), form_layout()
+        for info in describe(parameters):
+            if info.name in skip:
+                continue
+            field = _field(info, tuple((choices or {}).get(info.name, info.choices)))
+            self._add(advanced if info.advanced else plain, info, field)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addLayout(plain)
+        if advanced.rowCount():
+            folded = QWidget()
+            folded.setLayout(advanced)
+            layout.addWidget(Fold("More settings", folded))
+
+    def _add(self, form: Any, info: ParameterInfo, field: _Field) -> None:
+        label = QLabel(info.label)
+        for widget in (label, field):
+            widget.setToolTip(f"<p>{info.help}</p>")
+        field.changed.connect(self.changed)
+        self._fields[info.name] = field
+        self._labels[info.name] = label
+        form.addRow(label, field)
+
+    def value(self, **others: Any) -> Any:
+        """Make the parameters from what stands in the form and from the values of skipped fields.
+
+        Raises
+        ------
+        InputError
+            When a value does not fit.
+        """
+        return self._cls(**{name: field.value() for name, field in self._fields.items()}, **others)
+
+    def set_value(self, parameters: Any) -> None:
+        """Show the values of some parameters."""
+        for name, field in self._fields.items():
+            field.set_value(getattr(parameters, name))
+
+    def show_field(self, name: str, visible: bool) -> None:
+        """Show or hide one field with its label."""
+        self._fields[name].setVisible(visible)
+        self._labels[name].setVisible(visible)
+
+    def field(self, name: str) -> _Field:
+        """Give the field of a parameter."""
+        return self._fields[name]
+
+
+class _Field(QWidget):
+    """A field, with a box to tick when the program is to decide."""
+
+    changed = Signal()
+
+    def __init__(self, editor: QWidget, read: Callable[[], Any], write: Callable[[Any], None], info: ParameterInfo):
+        super().__init__()
+        self.editor = editor
+        self._read = read
+        self._write = write
+        self._auto: QCheckBox | None = None
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        row.addWidget(editor, 1)
+        if info.optional:
+            self._auto = QCheckBox("auto")
+            self._auto.toggled.connect(editor.setDisabled)
+            self._auto.toggled.connect(lambda _on: self.changed.emit())
+            row.addWidget(self._auto)
+        self.set_value(info.default)
+
+    def value(self) -> Any:
+        """Give what stands in the field, None for "auto"."""
+        return None if self._auto is not None and self._auto.isChecked() else self._read()
+
+    def set_value(self, value: Any) -> None:
+        """Show a value."""
+        if self._auto is not None:
+            self._auto.setChecked(value is None)
+        if value is not None:
+            self._write(value)
+
+
+def _field(info: ParameterInfo, choices: tuple[Any, ...]) -> _Field:
+    if choices:
+        return _choice_field(info, choices)
+    if info.kind is bool:
+        check = QCheckBox()
+        return _watched(_Field(check, check.isChecked, check.setChecked, info), check.toggled)
+    if info.kind is int:
+        whole = QSpinBox()
+        low, high = info.bounds
+        whole.setRange(
+            int(low if low is not None else -(2**31)), int(min(high if high is not None else 2**31 - 1, 2**31 - 1))
+        )
+        _dress(whole, info)
+        return _watched(_Field(whole, whole.value, lambda value: whole.setValue(int(value)), info), whole.valueChanged)
+    if info.kind is float:
+        number = number_box(info.bounds, info.unit, info.default)
+        _dress(number, info)
+        return _watched(_Field(number, number.value, number.setValue, info), number.valueChanged)
+    return _text_field(info)
+
+
+def _choice_field(info: ParameterInfo, choices: tuple[Any, ...]) -> _Field:
+    box: QComboBox = choice_box()
+    for value in choices:
+        box.addItem(str(value).replace("_", " "), value)
+
+    def write(value: Any) -> None:
+        index = box.findData(value)
+        if index >= 0:
+            box.setCurrentIndex(index)
+
+    return _watched(_Field(box, box.currentData, write, info), box.currentIndexChanged)
+
+
+def _text_field(info: ParameterInfo) -> _Field:
+    line = QLineEdit()
+    if info.kind is tuple:
+        line.setPlaceholderText("names, parted by commas")
+
+        def read() -> Any:
+            return tuple(part.strip() for part in line.text().split(",") if part.strip())
+
+        return _watched(
+            _Field(line, read, lambda value: line.setText(", ".join(map(str, value))), info), line.textChanged
+        )
+    return _watched(_Field(line, lambda: line.text().strip(), line.setText, info), line.textChanged)
+
+
+def _watched(field: _Field, signal: Any) -> _Field:
+    signal.connect(lambda *_: field.changed.emit())
+    return field
+
+
+def _dress(box: QAbstractSpinBox, info: ParameterInfo) -> None:
+    box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons if info.optional else box.buttonSymbols())
+    box.setKeyboardTracking(False)
+    if info.kind is int and info.unit:
+        box.setSuffix(f" {info.unit}")
+
+
+def number_box(bounds: tuple[float | None, float | None], unit: str = "", default: Any = None) -> QDoubleSpinBox:
+    """Make a field for a number whose steps suit its size.
+
+    Parameters
+    ----------
+    bounds : tuple of (float or None, float or None)
+        Smallest and largest value.
+    unit : str
+        Shown after the number.
+    default : float, optional
+        Gives the number of decimals.
+    """
+    box = _Number()
+    low, high = bounds
+    box.setDecimals(_decimals(low, default))
+    box.setRange(low if low is not None else -1e9, high if high is not None else 1e9)
+    box.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
+    if unit:
+        box.setSuffix(f" {unit}")
+    if default is not None:
+        box.setValue(default)
+    return box
+
+
+def _decimals(low: float | None, default: Any) -> int:
+    smallest = min((abs(value) for value in (low, default) if value), default=0.01)
+    return int(min(6, max(_DECIMALS, math.ceil(-math.log10(smallest)))))
+
+
+class _Number(QDoubleSpinBox):
+    """A number without the zeros at its end."""
+
+    def textFromValue(self, value: float) -> str:
+        """Write a value."""
+        text = self.locale().toString(value, "f", self.decimals())
+        point = self.locale().decimalPoint()
+        return text.rstrip("0").rstrip(point) if point in text else text

@@ -1,0 +1,242 @@
+"""Small pieces that the dock widgets are made of."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from napari.layers import Layer
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QFrame,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+_PRIMARY = """
+QPushButton#primary { background-color: #2a6db0; color: white; font-weight: 600; padding: 6px 12px; }
+QPushButton#primary:hover { background-color: #3680c9; }
+QPushButton#primary:disabled { background-color: #7f8a96; color: #d9dde2; border: 0; }
+"""
+
+
+class Connections:
+    """Connections to signals that outlive a widget; all are cut when the widget goes.
+
+    Parameters
+    ----------
+    widget : QWidget
+        The widget whose methods are connected.
+    """
+
+    def __init__(self, widget: QWidget) -> None:
+        self._pairs: list[tuple[Any, Callable[..., Any]]] = []
+        widget.destroyed.connect(self.close)
+
+    def connect(self, signal: Any, slot: Callable[..., Any]) -> None:
+        """Connect a slot to a signal of psygnal or napari."""
+        signal.connect(slot)
+        self._pairs.append((signal, slot))
+
+    def close(self, _widget: Any = None) -> None:
+        """Cut all connections."""
+        for signal, slot in self._pairs:
+            try:
+                signal.disconnect(slot)
+            except (ValueError, RuntimeError, KeyError):
+                pass  # the sender went first
+        self._pairs.clear()
+
+
+class Text(QLabel):
+    """Running text that wraps, and takes no room while it is empty."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWordWrap(True)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        self.say(text)
+
+    def say(self, text: str) -> None:
+        """Show a text, or nothing."""
+        self.setText(text)
+        self.setVisible(bool(text))
+
+
+class Heading(QLabel):
+    """The title of a group."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.setStyleSheet("font-weight: 600; padding-top: 4px;")
+
+
+def primary_button(text: str, tooltip: str = "") -> QPushButton:
+    """Make the button for what a panel is there for."""
+    button = QPushButton(text)
+    button.setObjectName("primary")
+    button.setStyleSheet(_PRIMARY)
+    button.setToolTip(tooltip)
+    button.setCursor(Qt.CursorShape.PointingHandCursor)
+    return button
+
+
+def rule() -> QFrame:
+    """Make a thin line between parts of a panel."""
+    line = QFrame()
+    line.setFixedHeight(1)
+    line.setStyleSheet("background-color: rgba(128, 128, 128, 90);")
+    return line
+
+
+class Fold(QWidget):
+    """A group that folds away under its title."""
+
+    def __init__(self, title: str, content: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._content = content
+        self._button = QToolButton()
+        self._button.setText(title)
+        self._button.setCheckable(True)
+        self._button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._button.setStyleSheet("QToolButton { background: transparent; border: 0; padding: 2px 0; }")
+        self._button.toggled.connect(self.set_open)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self._button)
+        layout.addWidget(content)
+        self.set_open(False)
+
+    def set_open(self, is_open: bool) -> None:
+        """Unfold or fold."""
+        self._button.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
+        self._button.setChecked(is_open)
+        self._content.setVisible(is_open)
+
+
+def form_layout() -> QFormLayout:
+    """Make a form with aligned labels, whose fields take the width that there is."""
+    form = QFormLayout()
+    form.setContentsMargins(0, 0, 0, 0)
+    form.setHorizontalSpacing(10)
+    form.setVerticalSpacing(6)
+    form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
+    return form
+
+
+def choice_box() -> QComboBox:
+    """Make a drop-down list that long names do not widen."""
+    box = QComboBox()
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(10)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return box
+
+
+class LayerChoice(QComboBox):
+    """A drop-down list of the viewer's layers of one kind; it follows the layer list.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        The viewer.
+    accepts : callable
+        Whether a layer is offered.
+    nothing : str
+        The first entry, which chooses no layer; without it the first layer is chosen as soon as there is one.
+    """
+
+    layer_changed = Signal(object)
+
+    def __init__(self, viewer: Any, accepts: Callable[[Layer], bool], nothing: str = "") -> None:
+        super().__init__()
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(10)
+        self._viewer = weakref.ref(viewer)
+        self._accepts = accepts
+        self._nothing = nothing
+        self._layers: list[Layer | None] = []
+        self._connections = Connections(self)
+        for signal in (viewer.layers.events.inserted, viewer.layers.events.removed, viewer.layers.events.renamed):
+            self._connections.connect(signal, self._refresh)
+        self.currentIndexChanged.connect(self._on_index)
+        self._refresh()
+
+    @property
+    def layer(self) -> Layer | None:
+        """The chosen layer."""
+        index = self.currentIndex()
+        return self._layers[index] if 0 <= index < len(self._layers) else None
+
+    @layer.setter
+    def layer(self, layer: Layer | None) -> None:
+        if layer in self._layers:
+            self.setCurrentIndex(self._layers.index(layer))
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers on offer, from the top of the layer list down."""
+        return [layer for layer in self._layers if layer is not None]
+
+    def _refresh(self, _event: Any = None) -> None:
+        viewer = self._viewer()
+        if viewer is None:
+            return
+        before = self.layer
+        offered: list[Layer | None] = [None] if self._nothing else []
+        offered += [layer for layer in reversed(viewer.layers) if self._accepts(layer)]
+        self.blockSignals(True)
+        self._layers = offered
+        self.clear()
+        for layer in offered:
+            self.addItem(self._nothing if layer is None else layer.name)
+        if not offered:
+            self.setPlaceholderText("none open")
+        self.setCurrentIndex(offered.index(before) if before in offered else (0 if offered else -1))
+        self.setEnabled(bool(self.layers))
+        self.blockSignals(False)
+        if self.layer is not before:
+            self.layer_changed.emit(self.layer)
+
+    def _on_index(self, _index: int) -> None:
+        self.setToolTip(self.layer.name if self.layer is not None else "")
+        self.layer_changed.emit(self.layer)
+
+
+class Panel(QScrollArea):
+    """The frame of a dock widget: a column that scrolls when the window is small.
+
+    Attributes
+    ----------
+    column : QVBoxLayout
+        Where the panel's parts go.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        inner = QWidget()
+        self.column = QVBoxLayout(inner)
+        self.column.setContentsMargins(10, 8, 10, 8)
+        self.column.setSpacing(8)
+        self.setWidget(inner)
+        self.setMinimumWidth(300)
+
+    def sizeHint(self) -> QSize:
+        """Prefer the width of the form, so that nothing is cut off."""
+        inner = self.widget().sizeHint()
+        return QSize(max(inner.width() + 16, 340), inner.height() + 4)

@@ -1,0 +1,140 @@
+"""Matplotlib figures in a dock: made at first use, in the colours of the window, with points that can be clicked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QEvent, QTimer, Signal
+from qtpy.QtGui import QPalette
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+_ACCENT = {True: "#4cb4e0", False: "#0b6e99"}
+_CLICK_PX = 4
+
+
+class Plot(QWidget):
+    """One figure.
+
+    Parameters
+    ----------
+    draw : callable
+        Draws into a figure: called with ``theme`` and ``figure``, gives `explain.plots.Points` or `explain.plots.Bars`.
+        It is called again when the window's colours change.
+    """
+
+    particle_clicked = Signal(int, bool)
+    feature_clicked = Signal(str)
+
+    def __init__(self, draw: Callable[..., Any]) -> None:
+        super().__init__()
+        self._draw = draw
+        self._canvas: Any = None
+        self._drawn: Any = None
+        self._ring: Any = None
+        self._background: Any = None
+        self._pressed: tuple[float, float] | None = None
+        self._selected: frozenset[int] = frozenset()
+        self._wanted = False
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self.setMinimumHeight(220)
+
+    def redraw(self) -> None:
+        """Draw anew, now or as soon as it is visible."""
+        self._wanted = True
+        if self.isVisible():
+            QTimer.singleShot(0, self._draw_now)
+
+    def show_selection(self, labels: Collection[int]) -> None:
+        """Ring the points of some particles."""
+        self._selected = frozenset(labels)
+        if self._ring is not None and self._background is not None:
+            self._place_ring()
+            self._blit()
+
+    @property
+    def drawn(self) -> Any:
+        """What the figure shows, None before it was drawn."""
+        return self._drawn
+
+    def showEvent(self, event: Any) -> None:
+        """Draw what was asked for while hidden."""
+        super().showEvent(event)
+        if self._wanted:
+            QTimer.singleShot(0, self._draw_now)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow the window's colours."""
+        super().changeEvent(event)
+        kinds = (QEvent.Type.PaletteChange, QEvent.Type.StyleChange)
+        if self._drawn is not None and event.type() in kinds and self._theme() != self._used_theme:
+            self.redraw()
+
+    def _theme(self) -> dict[str, str]:
+        palette = self.palette()
+        background = palette.color(QPalette.ColorRole.Window)
+        foreground = palette.color(QPalette.ColorRole.WindowText)
+        dark = background.lightness() < foreground.lightness()
+        return {"background": background.name(), "foreground": foreground.name(), "accent": _ACCENT[dark]}
+
+    def _draw_now(self) -> None:
+        if not self._wanted or not self.isVisible():
+            return
+        self._wanted = False
+        if self._canvas is None:
+            self._make_canvas()
+        self._used_theme = self._theme()
+        self._background = None
+        self._drawn = self._draw(theme=self._used_theme, figure=self._canvas.figure)
+        if hasattr(self._drawn, "label"):
+            self._ring = self._drawn.axes.scatter(
+                [], [], s=48, facecolors="none", edgecolors=self._used_theme["foreground"], linewidths=1.6, zorder=5,
+                animated=True,
+            )  # fmt: skip
+            self._place_ring()
+        self._canvas.draw_idle()
+
+    def _make_canvas(self) -> None:
+        from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
+        from matplotlib.figure import Figure
+
+        self._canvas = FigureCanvasQTAgg(Figure())
+        self._canvas.mpl_connect("button_press_event", self._on_press)
+        self._canvas.mpl_connect("button_release_event", self._on_release)
+        self._canvas.mpl_connect("draw_event", self._on_drawn)
+        self._layout.addWidget(self._canvas)
+
+    # The ring is drawn over a copy of the rest, so that a click does not draw thousands of points again.
+
+    def _on_drawn(self, _event: Any) -> None:
+        if self._ring is not None:
+            self._background = self._canvas.copy_from_bbox(self._drawn.axes.bbox)
+            self._drawn.axes.draw_artist(self._ring)
+
+    def _place_ring(self) -> None:
+        points = self._drawn
+        chosen = np.isin(points.label, list(self._selected))
+        self._ring.set_offsets(np.column_stack([points.x[chosen], points.y[chosen]]))
+
+    def _blit(self) -> None:
+        self._canvas.restore_region(self._background)
+        self._drawn.axes.draw_artist(self._ring)
+        self._canvas.blit(self._drawn.axes.bbox)
+
+    def _on_press(self, event: Any) -> None:
+        self._pressed = (event.x, event.y)
+
+    def _on_release(self, event: Any) -> None:
+        pressed, self._pressed = self._pressed, None
+        if pressed is None or max(abs(event.x - pressed[0]), abs(event.y - pressed[1])) > _CLICK_PX:
+            return
+        if hasattr(self._drawn, "label"):
+            point = self._drawn.nearest(event.x, event.y)
+            if point is not None:
+                self.particle_clicked.emit(int(self._drawn.label[point]), event.key == "shift")
+        elif event.inaxes is self._drawn.axes:
+            feature = self._drawn.feature_at(event.ydata)
+            if feature is not None:
+                self.feature_clicked.emit(feature)

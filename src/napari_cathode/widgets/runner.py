@@ -1,0 +1,280 @@
+"""Runs a step in a process of its own and shows how far it is; the window stays free."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from typing import Any
+
+from napari.qt.threading import GeneratorWorker, create_worker
+from napari.utils import progress as activity
+from qtpy.QtCore import Signal
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from napari_cathode.errors import InputError
+from napari_cathode.process import StepFailed, iter_in_process
+from napari_cathode.progress import Progress, Steps
+
+from .parts import Text
+
+_BETWEEN_REPORTS_S = 0.05
+_BEFORE_ESTIMATE_S = 2.0
+_ERROR = "border-left: 3px solid #d9534f; padding: 2px 2px 2px 8px;"
+
+
+class Job:
+    """A step with its arguments, to be run in a process of its own.
+
+    Parameters
+    ----------
+    name : str
+        What is done, as napari's own messages show it ("Find particles").
+    function : callable
+        An importable generator function of `Progress`.
+    *args, **kwargs
+        Its arguments.
+    """
+
+    def __init__(self, name: str, function: Callable[..., Steps[Any]], *args: Any, **kwargs: Any) -> None:
+        self._name = name
+        self._call = (function, args, kwargs)
+
+    def __str__(self) -> str:
+        return self._name
+
+    def steps(self) -> Generator[Progress, None, Any]:
+        """Run the step, reporting no more often than a person can see."""
+        function, args, kwargs = self._call
+        inner = iter_in_process(function, *args, **kwargs)
+        told = 0.0
+        try:
+            while True:
+                try:
+                    report = next(inner)
+                except StopIteration as stop:
+                    return stop.value
+                if time.monotonic() - told >= _BETWEEN_REPORTS_S:
+                    told = time.monotonic()
+                    yield report
+        finally:
+            inner.close()
+
+
+class _StepWorker(GeneratorWorker):
+    """A worker that closes its generator, and with it the process, as soon as it is told to stop.
+
+    napari leaves the generator suspended; its ``finally`` would run when Python happens to collect it.
+    """
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(self._run)
+        self._gen = self._steps = job.steps()
+
+    def _run(self) -> Generator[Progress, None, Any]:
+        yield from ()
+
+    def work(self) -> Any:
+        try:
+            outcome = super().work()
+            if isinstance(outcome, StepFailed):
+                raise outcome  # what is a RuntimeError was taken for a sign that the window is gone
+            return outcome
+        finally:
+            self._steps.close()
+
+
+class Runner(QWidget):
+    """Progress bar, Cancel, what is being done, and the error where there was one.
+
+    One run at a time. A result that comes after `cancel` is dropped.
+    """
+
+    started = Signal()
+    finished = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._worker: _StepWorker | None = None
+        self._on_result: Callable[[Any], str | None] = lambda _result: None
+        self._activity: activity | None = None
+        self._details = ""
+        self._clock = _Clock()
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setFixedHeight(8)
+        self._cancel = QPushButton("Cancel")
+        self._cancel.clicked.connect(self.cancel)
+        self._status = Text()
+        self._error = Text()
+        self._error.setStyleSheet(_ERROR)
+        self._copy = QPushButton("Copy details")
+        self._copy.setToolTip("Copies what a bug report needs to the clipboard.")
+        self._copy.clicked.connect(self._copy_details)
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self._bar, 1)
+        row.addWidget(self._cancel)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(row)
+        layout.addWidget(self._status)
+        layout.addWidget(self._error)
+        layout.addWidget(self._copy)
+        self._show_running(False)
+
+    @property
+    def running(self) -> bool:
+        """Whether a step is running."""
+        return self._worker is not None
+
+    @property
+    def status(self) -> str:
+        """What stands below the bar."""
+        return str(self._status.text())
+
+    @property
+    def error(self) -> str:
+        """The error that is shown, "" for none."""
+        return str(self._error.text())
+
+    def start(self, job: Job, on_result: Callable[[Any], str | None]) -> None:
+        """Run a step.
+
+        Parameters
+        ----------
+        job : Job
+            The step.
+        on_result : callable
+            Called on the main thread with what the step returns; gives back the sentence that says what came out of
+            it, and may raise `InputError`.
+        """
+        if self._worker is not None:
+            return
+        self.say("Starting …")
+        self._on_result = on_result
+        self._clock = _Clock()
+        self._bar.setRange(0, 0)
+        self._activity = activity(total=1000, desc=str(job))
+        worker = create_worker(job, _worker_class=_StepWorker, _ignore_errors=True)
+        worker.yielded.connect(self._on_progress)
+        worker.returned.connect(self._on_returned)
+        worker.errored.connect(self._on_errored)
+        worker.finished.connect(self._on_finished)
+        worker.finished.connect(_Closing(self._activity))
+        self.destroyed.connect(worker.quit)
+        self._worker = worker
+        self._show_running(True)
+        self.started.emit()
+        worker.start()
+
+    def cancel(self) -> None:
+        """Stop what is running; nothing of it is kept."""
+        if self._worker is None:
+            return
+        self._on_result = _dropped
+        self._cancel.setEnabled(False)
+        self._status.say("Cancelling …")
+        self._worker.quit()
+
+    def say(self, text: str) -> None:
+        """Show a sentence, and no error."""
+        self._status.say(text)
+        self._show_error("", "")
+
+    def fail(self, text: str, details: str = "") -> None:
+        """Show an error."""
+        self._status.say("")
+        self._show_error(text, details)
+
+    def _on_progress(self, report: Progress) -> None:
+        if self._worker is None or self._worker.abort_requested:
+            return
+        self._bar.setRange(0, 1000 if report.total else 0)
+        done = round(1000 * min(1.0, report.done / report.total)) if report.total else 0
+        self._bar.setValue(done)
+        left = self._clock.remaining(done / 1000)
+        self._status.say(f"{report.what} · {left}" if left else report.what)
+        if self._activity is not None:
+            self._activity.set_description(report.what or str(self._activity.desc))
+            self._activity.update(max(0, done - self._activity.n))
+
+    def _on_returned(self, result: Any) -> None:
+        try:
+            self.say(self._on_result(result) or "")
+        except InputError as error:
+            self.fail(str(error))
+
+    def _on_errored(self, error: Exception) -> None:
+        if isinstance(error, InputError):
+            self.fail(str(error))
+        elif isinstance(error, StepFailed):
+            self.fail(f"This step did not work: {error}", error.details or repr(error))
+        else:
+            self.fail(f"This step did not work: {type(error).__name__}: {error}", repr(error))
+
+    def _on_finished(self) -> None:
+        cancelled = self._on_result is _dropped
+        self._worker = None
+        self._activity = None
+        self._on_result = _dropped
+        self._show_running(False)
+        if cancelled and not self.error:
+            self._status.say("Cancelled. Nothing was changed.")
+        self.finished.emit()
+
+    def _show_running(self, running: bool) -> None:
+        self._bar.setVisible(running)
+        self._cancel.setVisible(running)
+        self._cancel.setEnabled(running)
+
+    def _show_error(self, text: str, details: str) -> None:
+        self._details = details
+        self._error.say(text)
+        self._copy.setVisible(bool(details))
+
+    def _copy_details(self) -> None:
+        QGuiApplication.clipboard().setText(f"{self.error}\n\n{self._details}")
+
+
+class _Closing:
+    """Closes an activity of napari's once, however often it is called; outlives the widget that opened it."""
+
+    def __init__(self, opened: activity) -> None:
+        self._opened = opened
+
+    def __call__(self) -> None:
+        if self._opened in activity._all_instances:
+            self._opened.close()
+
+
+class _Clock:
+    """Estimates the remaining time from the share that is done."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+        self._from = 0.0
+        self._last = 0.0
+
+    def remaining(self, share: float) -> str:
+        now = time.monotonic()
+        if share < self._last:  # another part began
+            self._since, self._from = now, share
+        self._last = share
+        gained, taken = share - self._from, now - self._since
+        if taken < _BEFORE_ESTIMATE_S or gained < 0.02:
+            return ""
+        return _duration(taken * (1 - share) / gained)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 5:
+        return "a few seconds left"
+    if seconds < 90:
+        return f"about {5 * round(seconds / 5)} s left"
+    return f"about {round(seconds / 60)} min left"
+
+
+def _dropped(_result: Any) -> None:
+    """Take a result that nobody wants any more."""

@@ -1,0 +1,104 @@
+"""The voxel size of the chosen layer: shown when the file states it, asked for when not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QAbstractSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_cathode.errors import InputError
+from napari_cathode.plugin.layers import set_spacing, spacing_of
+from napari_cathode.tomogram import Spacing
+
+from .forms import number_box
+from .parts import Text
+
+_ASK = "The file states no voxel size. Give it in µm; without it nothing can be measured."
+
+
+class VoxelSize(QWidget):
+    """Three lengths in µm, two for a 2D image."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._layer: Any = None
+        self._boxes = [number_box((0.0, 1e5)) for _ in range(3)]
+        self._words = [QLabel(axis) for axis in "zyx"]
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        for word, box in zip(self._words, self._boxes, strict=True):
+            box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
+            box.setSpecialValueText("?")
+            box.setMinimumWidth(40)
+            box.setStyleSheet("min-width: 34px; padding: 1px 4px;")
+            box.setKeyboardTracking(False)
+            box.setToolTip("Edge length of a voxel in µm.")
+            box.valueChanged.connect(self._on_value)
+            row.addWidget(word)
+            row.addWidget(box, 1)
+        row.addWidget(QLabel("µm"))
+        self._hint = Text()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addLayout(row)
+        layout.addWidget(self._hint)
+        self.show_layer(None)
+
+    def show_layer(self, layer: Any) -> None:
+        """Show what is known of a layer."""
+        self._layer = layer
+        spacing = None if layer is None else spacing_of(layer)
+        flat = layer is not None and layer.ndim == 2
+        for widget in (self._words[0], self._boxes[0]):
+            widget.setVisible(not flat)
+        guess = (0.0, 0.0, 0.0)
+        if layer is not None and spacing is None and any(float(scale) != 1.0 for scale in layer.scale):
+            own = [abs(float(scale)) for scale in layer.scale]
+            guess = tuple([own[0], *own] if len(own) == 2 else own)
+        self._write(spacing or guess)
+        self._hint.say(_ASK if layer is not None and spacing is None else "")
+        self.setEnabled(layer is not None)
+
+    def spacing(self) -> Spacing:
+        """Give the voxel size, and write it to the layer when it is new.
+
+        Raises
+        ------
+        InputError
+            When a length is missing.
+        """
+        values = [box.value() for box in self._boxes]
+        if self._layer is not None and self._layer.ndim == 2:
+            values[0] = values[1]
+        if not all(value > 0 for value in values):
+            name = "the image" if self._layer is None else self._layer.name
+            raise InputError(f"The voxel size of {name} is not known; give it in µm in the fields above.")
+        spacing = (values[0], values[1], values[2])
+        if self._layer is not None and not _close(spacing_of(self._layer), spacing):
+            set_spacing(self._layer, spacing)
+            self._hint.say("")
+        return spacing
+
+    def _write(self, spacing: Any) -> None:
+        for box, value in zip(self._boxes, spacing, strict=True):
+            box.blockSignals(True)
+            box.setValue(value)
+            box.blockSignals(False)
+
+    def _on_value(self, value: float) -> None:
+        """Take the first length for the others while these are unknown: most voxels are cubes."""
+        for box in self._boxes:
+            if box.value() == 0:
+                box.blockSignals(True)
+                box.setValue(value)
+                box.blockSignals(False)
+        self.changed.emit()
+
+
+def _close(one: Spacing | None, other: Spacing) -> bool:
+    return one is not None and all(abs(a - b) <= 1e-6 * b for a, b in zip(one, other, strict=True))

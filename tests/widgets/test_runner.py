@@ -1,0 +1,125 @@
+"""A step on the screen: progress, Cancel, errors, and a window that stays free."""
+
+import os
+import time
+
+import pytest
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QApplication
+
+from napari_cathode.widgets.runner import Job, Runner, _duration
+
+from .steps import iter_broken, iter_busy, iter_count, iter_wrong_input
+
+
+@pytest.fixture
+def runner(qtbot):
+    made = Runner()
+    qtbot.addWidget(made)
+    made.show()
+    return made
+
+
+def children() -> set[int]:
+    """Give the ids of the processes that this one started."""
+    with open(f"/proc/{os.getpid()}/task/{os.getpid()}/children") as stream:
+        main = set(map(int, stream.read().split()))
+    for task in os.listdir(f"/proc/{os.getpid()}/task"):
+        try:
+            with open(f"/proc/{os.getpid()}/task/{task}/children") as stream:
+                main |= set(map(int, stream.read().split()))
+        except FileNotFoundError:
+            pass
+    return main
+
+
+def test_a_result_arrives_with_progress_on_the_way(runner, qtbot):
+    results = []
+    with qtbot.waitSignal(runner.finished, timeout=20_000):
+        runner.start(Job("Count", iter_count, 10), lambda result: results.append(result) or f"Counted to {result}.")
+        qtbot.waitUntil(lambda: runner.status.startswith("Counting"), timeout=20_000)
+    assert results == [10]
+    assert runner.status == "Counted to 10."
+    assert runner.error == ""
+    assert not runner.running
+
+
+def test_an_input_error_is_one_sentence_without_details(runner, qtbot):
+    with qtbot.waitSignal(runner.finished, timeout=20_000):
+        runner.start(Job("Look", iter_wrong_input), lambda _: None)
+    assert runner.error == "The layer x is empty; choose another."
+    assert not runner._copy.isVisible()
+
+
+def test_a_failure_offers_its_details(runner, qtbot):
+    with qtbot.waitSignal(runner.finished, timeout=20_000):
+        runner.start(Job("Look", iter_broken), lambda _: None)
+    assert runner.error == "This step did not work: ZeroDivisionError: by nought"
+    assert runner._copy.isVisible()
+    runner._copy.click()
+    assert "Traceback" in QGuiApplication.clipboard().text()
+
+
+def test_cancel_ends_the_process_and_drops_the_result(runner, qtbot):
+    results = []
+    before = children()
+    with qtbot.waitSignal(runner.finished, timeout=5000):
+        runner.start(Job("Count", iter_count, 10_000), results.append)
+        qtbot.waitUntil(lambda: runner.status.startswith("Counting"), timeout=20_000)
+        assert children() - before
+        asked = time.monotonic()
+        runner.cancel()
+    assert time.monotonic() - asked < 1.0
+    assert children() - before == set()
+    assert results == []
+    assert "Cancelled" in runner.status
+
+
+def test_a_widget_that_goes_ends_its_run(qtbot):
+    runner = Runner()
+    before = children()
+    runner.start(Job("Count", iter_count, 10_000), lambda _: None)
+    qtbot.waitUntil(lambda: bool(children() - before), timeout=20_000)
+    runner.deleteLater()
+    del runner
+    qtbot.waitUntil(lambda: not children() - before, timeout=5000)
+
+
+def test_the_window_stays_free_while_a_step_computes(runner, qtbot):
+    """No single turn of the event loop may take the main thread more than 0.2 s.
+
+    Its processor time is counted, not the clock's, since other programs may hold the machine up.
+    """
+    spent = []
+    last = [time.thread_time()]
+
+    def beat():
+        now = time.thread_time()
+        spent.append(now - last[0])
+        last[0] = now
+
+    timer = QTimer()
+    timer.timeout.connect(beat)
+    timer.start(10)
+    with qtbot.waitSignal(runner.finished, timeout=20_000):
+        runner.start(Job("Compute", iter_busy, 1.0), lambda _: "Done.")
+    timer.stop()
+    assert len(spent) > 20
+    assert max(spent) < 0.2
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(2, "a few seconds left"), (43, "about 45 s left"), (200, "about 3 min left")]
+)
+def test_remaining_time_in_words(seconds, text):
+    assert _duration(seconds) == text
+
+
+def test_nothing_is_left_in_napari_s_activity(runner, qtbot):
+    from napari.utils import progress
+
+    with qtbot.waitSignal(runner.finished, timeout=20_000):
+        runner.start(Job("Count", iter_count, 3), lambda _: None)
+    QApplication.processEvents()
+    assert len(progress._all_instances) == 0
