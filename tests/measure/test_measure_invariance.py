@@ -30,7 +30,7 @@ def test_rotation_by_a_right_angle(balls, table, plane):
     turned = measure(labels, np.ascontiguousarray(np.rot90(balls.image, axes=plane)), SPACING)
     for column in [*SCALARS, "damage", "contact"]:
         expected = table[column].to_numpy()
-        assert turned[column].to_numpy() == pytest.approx(expected, rel=1e-3, abs=1e-3, nan_ok=True), column
+        assert turned[column].to_numpy() == pytest.approx(expected, rel=5e-3, abs=1e-3, nan_ok=True), column
     names = ["z_um", "y_um", "x_um"]
     first, second = names[plane[0]], names[plane[1]]
     # rot90 takes the first axis to the second, and the second to the first, turned round.

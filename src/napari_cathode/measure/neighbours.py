@@ -39,7 +39,7 @@ def nearest_neighbours(centres_um: Values) -> tuple[npt.NDArray[np.int64], Value
 
 
 def spread(values: Values, neighbours: npt.NDArray[np.int64]) -> Values:
-    """Give the sample standard deviation (n − 1) of a feature over each particle's neighbours.
+    """Give the standard deviation of a feature over each particle's neighbours, taken as the whole population.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def spread(values: Values, neighbours: npt.NDArray[np.int64]) -> Values:
         count = count[enough]
         mean = near.sum(axis=1) / count
         squares = np.where(known[enough], near - mean[:, None], 0.0) ** 2
-        result[enough] = np.sqrt(squares.sum(axis=1) / (count - 1))
+        result[enough] = np.sqrt(squares.sum(axis=1) / count)
     return result
 
 

@@ -15,7 +15,7 @@ class MeasureParameters:
     """
 
     closing_radius_um: float = parameter(
-        0.3,
+        0.6,
         help="Gaps narrower than twice this, between solid parts of one particle, belong to the particle as cracks; "
         "about half the width of the widest crack that reaches the surface.",
         unit="µm",
@@ -28,7 +28,7 @@ class MeasureParameters:
         choices=("local", "global", "labels"),
     )
     gap_tolerance_um: float = parameter(
-        0.1, help="Neighbours count as touching across gaps up to this width.", unit="µm", bounds=(0.0, 20.0)
+        0.2, help="Neighbours count as touching across gaps up to this width.", unit="µm", bounds=(0.0, 20.0)
     )
     cube_edge_um: float = parameter(
         20.0,
@@ -43,7 +43,7 @@ class MeasureParameters:
         bounds=(0.01, 50.0),
     )
     denoising_voxels: float = parameter(
-        0.7,
+        0.5,
         help="Standard deviation of the Gaussian that quiets noise before the threshold; 0 for none.",
         unit="voxels",
         bounds=(0.0, 3.0),
