@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,7 @@ def iter_run(
     parameters: PipelineParameters | None = None,
     folder: str | os.PathLike[str] | None = None,
     dataset: str | None = None,
+    executor: Executor | None = None,
 ) -> Steps[PipelineResult]:
     """Find, fuse, measure and explain the particles of a tomogram.
 
@@ -108,6 +110,8 @@ def iter_run(
         nothing with it. The folder is prepared by `results.prepare_folder`.
     dataset : str, optional
         The data set within the input file, to be noted in ``used``.
+    executor : Executor, optional
+        Threads that measure particles side by side; the result is the same.
 
     Yields
     ------
@@ -137,6 +141,9 @@ def iter_run(
         results.write_parameters(folder, describe_run(tomogram, parameters, dataset))
 
     views = yield from _part(iter_identify(tomogram, parameters.identify, parameters.views), 0, 600)
+    found_with = views[parameters.views[0]].parameters
+    if found_with is not None:
+        parameters = replace(parameters, identify=found_with)
     if tomogram.is_slice:
         labels = results.contiguous(views["xy"].labels)
     else:
@@ -150,9 +157,11 @@ def iter_run(
         results.write_labels(folder, labels, spacing_um)
 
     table = yield from _part(
-        iter_measure(labels, tomogram.data, spacing_um, parameters.measure, tomogram.field_of_view), 700, 880
+        iter_measure(labels, tomogram.data, spacing_um, parameters.measure, tomogram.field_of_view, executor=executor),
+        700,
+        880,
     )
-    summary = summarise(table, tomogram.shape, spacing_um, tomogram.field_of_view)
+    summary = summarise(table, labels, spacing_um, tomogram.field_of_view)
     if folder is not None:
         results.write_table(folder, table, used)
 
@@ -184,9 +193,10 @@ def run(
     parameters: PipelineParameters | None = None,
     folder: str | os.PathLike[str] | None = None,
     dataset: str | None = None,
+    executor: Executor | None = None,
 ) -> PipelineResult:
     """Find, fuse, measure and explain the particles of a tomogram: `iter_run` run to its end."""
-    return drain(iter_run(tomogram, parameters, folder, dataset))
+    return drain(iter_run(tomogram, parameters, folder, dataset, executor))
 
 
 def write_results(result: PipelineResult, folder: str | os.PathLike[str]) -> None:

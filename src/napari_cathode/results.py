@@ -101,7 +101,7 @@ def write_table(folder: str | os.PathLike[str], table: pd.DataFrame, used: dict[
 
 def write_explanation(folder: str | os.PathLike[str], result: PipelineResult) -> None:
     """Write ``scores.json`` and, where there is an explanation, ``shap.csv`` and ``importance.csv``."""
-    scores: dict[str, Any] = {"summary": plain(result.summary)}
+    scores: dict[str, Any] = {"summary": plain(result.summary), "notes": plain(result.table.attrs.get("notes", []))}
     if result.explanation is None:
         scores["not_explained"] = result.not_explained
     else:

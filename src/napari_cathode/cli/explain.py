@@ -34,7 +34,7 @@ def command(
     explanation = follow(iter_explain(table, settings.explain), quiet)
     results.write_explanation_tables(out, explanation)
     results.write_json(out / results.SCORES, {"explanation": results.plain(explanation.scores)})
-    typer.echo(str(explanation.scores.get("verdict", "")))
+    typer.echo(explanation.scores["verdict"]["text"])
     first = explanation.importance.head(5)
     for rank, (feature, share) in enumerate(zip(first["feature"], first["share"], strict=True), start=1):
         typer.echo(f"{rank:>3}. {feature:<32}{100 * share:5.1f} %")

@@ -15,7 +15,7 @@ from napari_cathode.pipeline import PipelineParameters
 
 from .files import may_write
 from .options import Dataset, Given, Overwrite, ParameterFile, Quiet, Spacing, read_parameters, with_parameters
-from .progress import follow
+from .progress import follow, threads
 
 
 @with_parameters(PipelineParameters, {"measure": ""})
@@ -48,7 +48,8 @@ def command(
             f"{labels_file} has the shape {labels.shape}, {image} {tomogram.shape}; labels must be those of this image."
         )
     grey, seen = (None, None) if tomogram is None else (tomogram.data, tomogram.field_of_view)
-    table = follow(iter_measure(labels, grey, spacing, settings.measure, seen), quiet)
+    with threads() as executor:
+        table = follow(iter_measure(labels, grey, spacing, settings.measure, seen, executor=executor), quiet)
     made_with = {
         "labels": str(labels_file.absolute()),
         "image": None if image is None else str(image.absolute()),
@@ -56,4 +57,6 @@ def command(
         "measure": to_dict(settings.measure),
     }
     io.write_table(out, table, results.define_columns(table), made_with)
+    for note in table.attrs.get("notes", ()):
+        typer.echo(f"Note: {note}")
     typer.echo(f"{len(table)} particles with {len(table.columns) - 1} features are in {out}.")

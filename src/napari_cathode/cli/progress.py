@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 
 from napari_cathode.progress import Progress, Steps, T, drain
 
@@ -31,6 +35,16 @@ def follow(steps: Steps[T], quiet: bool = False) -> T:
         return _with_bar(steps) if sys.stderr.isatty() else _with_lines(steps)
     finally:
         steps.close()
+
+
+@contextmanager
+def threads() -> Iterator[Executor]:
+    """Give threads for a step that can use several; work that has not begun falls away when it is left early."""
+    executor = ThreadPoolExecutor(os.cpu_count())
+    try:
+        yield executor
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _with_bar(steps: Steps[T]) -> T:

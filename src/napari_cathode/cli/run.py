@@ -13,7 +13,7 @@ from napari_cathode.pipeline import PipelineParameters, PipelineResult, iter_run
 from napari_cathode.tomogram import Tomogram
 
 from .options import Dataset, Given, Overwrite, ParameterFile, Quiet, Spacing, read_parameters, with_parameters
-from .progress import follow
+from .progress import follow, threads
 
 _PREFIXES = {"": "", "identify": "identify-", "fuse": "fuse-", "measure": "measure-", "explain": "explain-"}
 
@@ -44,7 +44,8 @@ def command(
     tomogram, dataset = _open(image, spacing, dataset, parameters)
     tomogram.require_spacing()
     out = results.prepare_folder(out, overwrite)
-    result = follow(iter_run(tomogram, settings, out, dataset), quiet)
+    with threads() as executor:
+        result = follow(iter_run(tomogram, settings, out, dataset, executor), quiet)
     typer.echo(_summary(result))
     typer.echo(f"Results are in {out}; open {out / results.REPORT} in a browser.")
 
@@ -70,8 +71,9 @@ def _summary(result: PipelineResult) -> str:
     for name, value, unit, count in result.summary.rows():
         number = f"{value}" if isinstance(value, int) else f"{value:.4g}"
         lines.append(f"{name:<28}{number:>10} {unit:<3}" + ("" if isinstance(value, int) else f" (n = {count})"))
+    lines += [f"Note: {note}" for note in result.table.attrs.get("notes", ())]
     if result.explanation is None:
         lines.append(f"Not explained: {result.not_explained}")
     else:
-        lines.append(str(result.explanation.scores.get("verdict", "")))
+        lines.append(result.explanation.scores["verdict"]["text"])
     return "\n".join(line.rstrip() for line in lines)

@@ -29,11 +29,11 @@ class FuseParameters:
 
     method: str = parameter("watershed", help="How views are fused", choices=("watershed",), advanced=True)
     minimal_votes: int | None = parameter(
-        None, help="How many views must see a voxel as particle; empty: half of them", bounds=(1, 3)
+        None, help="How many views must see a voxel as particle; half of them when left open", bounds=(1, 3)
     )
     smoothing_um: float | None = parameter(
         None,
-        help="Smoothing of the fused probability; empty: two voxels",
+        help="Smoothing of the fused probability; two voxels when left open",
         unit="µm",
         bounds=(0.0, None),
         advanced=True,
@@ -46,7 +46,7 @@ class FuseParameters:
     )
     minimal_diameter_um: float | None = parameter(
         None,
-        help="Smaller particles are dropped; empty: a fifth of the typical diameter",
+        help="Smaller particles are dropped; a fifth of the typical diameter when left open",
         unit="µm",
         bounds=(0.0, None),
     )

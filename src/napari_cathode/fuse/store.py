@@ -129,9 +129,7 @@ def read_predictions(folder: str | os.PathLike[str]) -> StoredPredictions:
     index = _read_index(folder)
     made_with = index.get("identify")
     parameters = (
-        IdentifyParameters()
-        if made_with is None
-        else parameter_tools.from_dict(IdentifyParameters, made_with, f"{folder / _INDEX}")
+        None if made_with is None else parameter_tools.from_dict(IdentifyParameters, made_with, f"{folder / _INDEX}")
     )
     spacing = None if index.get("spacing_um") is None else check_spacing(index["spacing_um"], str(folder))
     views = {}
