@@ -10,18 +10,19 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
 
 from .lazy import EAGER_BYTES
-from .sampling import sample_slices
+from .sampling import Sample, sample_slices
 
 Mask = npt.NDArray[np.bool_]
 
 _CORE_SHARE = 0.001  # of a slice: a flat patch at the border smaller than this may be chance
 _OUTSIDE_SHARE = 0.004  # of a slice: less is not worth a mask
 _SOLIDITY = 0.8  # a field of view is a disc or a rectangle, cut by the image; gaps between particles are not round it
+_MOST = 0.75  # of the slices looked at
 _LOSSY_REACH = 8  # pixels: JPEG spoils constancy up to one of its blocks away from an edge
 _LOSSY_GREYS = 3
 
 
-def find_field_of_view(data: Any) -> Mask | None:
+def find_field_of_view(data: Any, sample: Sample | None = None) -> Mask | None:
     """Find where a tomogram shows something, from the constant grey outside.
 
     Outside is what touches the border of the slice, has exactly one and the same grey value over a large area in every
@@ -33,6 +34,9 @@ def find_field_of_view(data: Any) -> Mask | None:
     data : array-like, shape (z, y, x)
         Grey values; of a large volume at most 16 slices are read. Values that are not numbers count as one grey.
 
+    sample : Sample, optional
+        Slices of it that have been read already.
+
     Returns
     -------
     ndarray of bool or None
@@ -40,19 +44,21 @@ def find_field_of_view(data: Any) -> Mask | None:
         differs (and the volume is small enough to look at every slice). None where everything is inside.
         In slices of more than 2048 pixels the edge is good to ``step`` = length / 2048 pixels.
     """
-    _, slices, step = sample_slices(data)
-    images = [image for image in map(_comparable, slices) if image.min() < image.max()]
-    if not images:
-        return None
-    grey = _outside_grey(images)
+    sample = sample or sample_slices(data)
+    step = sample.step
+    images = [image for image in map(_comparable, sample.slices) if image.min() < image.max()]
+    cores = [_core(image) for image in images]
+    grey = _outside_grey(images, cores)
     if grey is None:
         return None
-    outside = [_outside(image, grey) for image in images]
-    common = np.logical_and.reduce(outside)
-    either = np.logical_or.reduce(outside)
-    alike = common.sum() > 0.9 * either.sum()
+    cores = [core & (image == grey) for image, core in zip(images, cores, strict=True)]
+    often = np.sum(cores, axis=0, dtype=np.uint8)
+    alike = (often == len(images)).sum() > 0.9 * (often > 0).sum()
     if not alike and step == 1 and data.dtype.itemsize * np.prod(data.shape, dtype=np.int64) <= EAGER_BYTES:
         return _by_slice(data, grey)
+    near = np.sum([_near(image, grey) for image in images], axis=0, dtype=np.uint8)
+    enough = _MOST * len(images)
+    common = _grow(np.asarray(often >= enough), np.asarray(near >= enough), images[0].dtype)
     if not _is_field(~common):
         return None
     if step > 1:
@@ -74,39 +80,54 @@ def _comparable(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _core(image: npt.NDArray[Any]) -> Mask:
     """Find large patches without any variation that touch the border."""
-    flat = ndimage.maximum_filter(image, 3) == ndimage.minimum_filter(image, 3)
+    flat = _flat_along(_flat_along(np.ones(image.shape, bool), image, 0), image, 1)
+    flat = ndimage.minimum_filter1d(flat, 3, axis=0) & ndimage.minimum_filter1d(flat, 3, axis=1)
     labels, count = ndimage.label(flat)
-    if not count:
-        return np.zeros(image.shape, bool)
+    area = np.bincount(labels.ravel(), minlength=count + 1)
     at_border = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
-    area = np.bincount(labels.ravel())
     keep = np.zeros(count + 1, bool)
     keep[at_border] = area[at_border] >= max(9.0, _CORE_SHARE * image.size)
     keep[0] = False
     return keep[labels]
 
 
-def _outside_grey(images: list[npt.NDArray[Any]]) -> Any:
+def _flat_along(flat: Mask, image: npt.NDArray[Any], axis: int) -> Mask:
+    """Take away the pixels that differ from a neighbour along an axis."""
+    values, kept = np.moveaxis(image, axis, 0), np.moveaxis(flat, axis, 0)
+    same = values[1:] == values[:-1]
+    kept[1:] &= same
+    kept[:-1] &= same
+    return flat
+
+
+def _outside_grey(images: list[npt.NDArray[Any]], cores: list[Mask]) -> Any:
     """Give the grey value of most of the flat border patches, or None where they disagree or there are none."""
     greys = []
-    for image in images:
-        values, counts = np.unique(image[_core(image)], return_counts=True)
+    for image, core in zip(images, cores, strict=True):
+        values, counts = np.unique(image[core], return_counts=True)
         if values.size:
             greys.append(values[counts.argmax()])
     # a few slices at the ends may show nothing but sample
     return greys[0] if len(greys) > len(images) // 2 and len(set(greys)) == 1 else None
 
 
-def _outside(image: npt.NDArray[Any], grey: Any) -> Mask:
-    """Grow the flat patches of this grey to their edge."""
-    core = _core(image) & (image == grey)
+def _near(image: npt.NDArray[Any], grey: Any) -> Mask:
+    """Find the pixels of this grey, in 8-bit images give or take what lossy compression does."""
+    if image.dtype.itemsize > 1:
+        same: Mask = image == grey
+        return same
+    close: Mask = np.abs(image.astype(np.int16) - int(grey)) <= _LOSSY_GREYS
+    return close
+
+
+def _grow(core: Mask, near: Mask, dtype: np.dtype[Any]) -> Mask:
+    """Grow the flat patches to their edge."""
     if not core.any():
         return core
-    if image.dtype.kind == "f":  # no pixel of the sample has exactly this value
-        exact: Mask = ndimage.binary_propagation(core, mask=image == grey)
+    if dtype.kind == "f":  # no pixel of the sample has exactly this value
+        exact: Mask = ndimage.binary_propagation(core, mask=near | core)
         return exact
-    lossy = image.dtype.itemsize == 1
-    near = np.abs(image.astype(np.float64) - float(grey)) <= (_LOSSY_GREYS if lossy else 0)
+    lossy = dtype.itemsize == 1
     reach = _LOSSY_REACH if lossy else 2
     grown = np.pad(ndimage.binary_dilation(core, iterations=reach, mask=near | core), _LOSSY_REACH, mode="edge")
     # cut off single pixels of noise at the edge, then fill what compression has spoilt
@@ -129,7 +150,8 @@ def _by_slice(data: Any, grey: Any) -> Mask | None:
     inside = np.ones(data.shape, bool)
     for z in range(data.shape[0]):
         image = _comparable(np.asarray(data[z]))
-        inside[z] = image.min() < image.max() and ~_outside(image, grey)
+        outside = _grow(_core(image) & (image == grey), _near(image, grey), image.dtype)
+        inside[z] = image.min() < image.max() and ~outside
         if inside[z].any() and not inside[z].all() and not _is_compact(inside[z]):
             return None
     return None if 1 - inside.mean() < _OUTSIDE_SHARE else inside

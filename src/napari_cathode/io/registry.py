@@ -14,7 +14,7 @@ from . import hdf5, npy, slices, tiff
 from .base import Format, Volume, check_volume
 from .field_of_view import find_field_of_view
 from .lazy import EAGER_BYTES
-from .sampling import sample_slices
+from .sampling import Sample, sample_slices
 
 FORMATS: tuple[Format, ...] = (tiff.FORMAT, hdf5.FORMAT, npy.FORMAT, slices.FORMAT)
 """In the order in which they are asked; a new format is one file and one place in this line."""
@@ -55,8 +55,14 @@ def read(
     if spacing_um is not None:
         spacing_um = check_spacing(spacing_um, path.name)
     volume = open_volume(path, dataset)
-    mask = find_field_of_view(volume.data) if field_of_view else None
-    data, mask = _without_gaps(volume.data, mask, path.name)
+    try:
+        sample = sample_slices(volume.data)
+    except InputError:
+        raise
+    except Exception as error:  # what was damaged shows only where it is decoded
+        raise InputError(f"{path.name} cannot be decoded; copy or export it again.") from error
+    mask = find_field_of_view(volume.data, sample) if field_of_view else None
+    data, mask = _without_gaps(volume.data, mask, sample, path.name)
     name = path.name if path.is_dir() else path.name.removesuffix(path.suffix).removesuffix(".ome")
     return Tomogram(data, spacing_um or volume.spacing_um, name or path.name, str(path), mask)
 
@@ -151,7 +157,7 @@ def _recognise(path: Path) -> Format:
     raise InputError(f"{path.name} is of no kind that can be opened; save it as {known}.")
 
 
-def _without_gaps(data: Any, mask: Any, name: str) -> tuple[Any, Any]:
+def _without_gaps(data: Any, mask: Any, sample: Sample, name: str) -> tuple[Any, Any]:
     """Replace what is not a number (NaN, infinite), and put it outside the field of view.
 
     Of a volume that is not in memory, a few slices are looked at, and the rest is replaced as it is read.
@@ -159,7 +165,7 @@ def _without_gaps(data: Any, mask: Any, name: str) -> tuple[Any, Any]:
     if np.dtype(data.dtype).kind != "f":
         return data, mask
     small = data.dtype.itemsize * np.prod(data.shape, dtype=np.int64) <= EAGER_BYTES
-    looked_at = [np.asarray(data)] if small else sample_slices(data)[1]
+    looked_at = [np.asarray(data)] if small else sample.slices
     if all(np.isfinite(part).all() for part in looked_at):
         return data, mask
     numbers = [part[np.isfinite(part)] for part in looked_at]
