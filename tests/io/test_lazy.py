@@ -114,3 +114,12 @@ def test_spawned_processes_open_the_files_anew(tmp_path, monkeypatch):
         assert pool.map(total, arrays) == [GREY.sum()] * 3
     for data in arrays:
         assert drain(iter_in_process(iter_total, data)) == GREY.sum()
+
+
+def test_blocks_of_an_hdf5_file_are_read_whole_but_not_all_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_cathode.io.hdf5.EAGER_BYTES", 100)
+    monkeypatch.setattr("napari_cathode.io.hdf5._CHUNK_BYTES", 4 * 50 * 2 * 20)
+    _write_h5(tmp_path / "c.h5", chunks=(4, 8, 16))
+    data = read(tmp_path / "c.h5").data
+    assert data.chunksize == (4, 16, 50)
+    np.testing.assert_array_equal(np.asarray(data), GREY)

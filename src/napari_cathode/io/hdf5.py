@@ -17,6 +17,7 @@ from .lazy import EAGER_BYTES, as_dask, contiguous
 
 _MAGIC = b"\x89HDF\r\n\x1a\n"
 _MOST_LISTED = 12
+_CHUNK_BYTES = 64 * 2**20
 
 
 class DatasetSource:
@@ -196,10 +197,17 @@ def _read(path: Path, dataset: str | None) -> Volume:
             return Volume(contiguous(path, chosen.dtype, stack, offset), spacing)
         leading = len(chosen.shape) - 3 if len(chosen.shape) > 3 else 0
         source = DatasetSource(str(path), chosen.name, stack, chosen.dtype, leading)
-        deep = min(chosen.chunks[-3], stack[0]) if chosen.chunks and len(chosen.chunks) >= 3 else 1
         if len(shape) == 2:
             return Volume(np.asarray(chosen[()])[np.newaxis], spacing)
-        return Volume(as_dask(source, path, (deep, stack[1], stack[2]), chosen.name), spacing)
+        return Volume(as_dask(source, path, _chunks(chosen, stack), chosen.name), spacing)
+
+
+def _chunks(dataset: h5py.Dataset, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Give dask chunks that hold whole chunks of the file, over the full width and as many rows as is reasonable."""
+    stored = dataset.chunks[-3:] if dataset.chunks else (1, shape[1], shape[2])
+    deep = min(stored[0], shape[0])
+    rows = _CHUNK_BYTES // (deep * shape[2] * dataset.dtype.itemsize) // stored[1] * stored[1]
+    return deep, min(max(rows, stored[1]), shape[1]), shape[2]
 
 
 FORMAT = Format(
