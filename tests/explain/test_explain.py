@@ -213,3 +213,18 @@ def test_too_few_particles():
         explain(planted_table(31, seed=2))
     with pytest.raises(TooFewParticles, match="Only 0 of 0"):
         explain(planted_table(40).head(0))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["nmc-10-cycles", "nmc-50-cycles"])
+def test_what_the_simulator_planted_is_found(preset):
+    from napari_cathode.simulate import PRESETS as ELECTRODES
+    from napari_cathode.simulate import simulate
+
+    parameters = ELECTRODES[preset]
+    found = explain(simulate(parameters, 1).table)
+    assert found.scores["verdict"]["explains"]
+    drivers = {name for name, _ in parameters.drivers}
+    groups = found.importance.drop_duplicates("group").sort_values("group_share", ascending=False)["group"]
+    planted = set(found.importance.loc[found.importance["feature"].isin(drivers), "group"])
+    assert len(planted & set(groups.head(len(planted)))) / len(planted) >= 0.75

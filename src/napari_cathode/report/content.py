@@ -114,7 +114,11 @@ def parameter_sections(parameters: Any) -> list[tuple[str, list[tuple[str, str, 
 
 
 def _parameter_rows(parameters: Any) -> list[tuple[str, str, str, str]]:
-    return [(info.name, _value(getattr(parameters, info.name)), info.unit, info.help) for info in describe(parameters)]
+    rows = []
+    for info in describe(parameters):
+        value = getattr(parameters, info.name)
+        rows.append((info.name, _value(value), "" if value is None else info.unit, info.help))
+    return rows
 
 
 def flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from napari_cathode.errors import InputError
 from napari_cathode.explain import plots
+from napari_cathode.explain.names import display_name
 from napari_cathode.progress import Progress, Steps, drain
 
 from . import charts, content
@@ -113,6 +114,7 @@ def _render(
         pictures=pictures,
         distributions=distributions,
         explanation=explanation,
+        target=display_name(explanation.target).lower() if explained else "damage",
         not_explained=result.not_explained,
         figures=figures,
         scores=content.scores(explanation) if explained else [],
