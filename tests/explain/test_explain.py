@@ -224,7 +224,5 @@ def test_what_the_simulator_planted_is_found(preset):
     parameters = ELECTRODES[preset]
     found = explain(simulate(parameters, 1).table)
     assert found.scores["verdict"]["explains"]
-    drivers = {name for name, _ in parameters.drivers}
-    groups = found.importance.drop_duplicates("group").sort_values("group_share", ascending=False)["group"]
-    planted = set(found.importance.loc[found.importance["feature"].isin(drivers), "group"])
-    assert len(planted & set(groups.head(len(planted)))) / len(planted) >= 0.75
+    # The weakest of the planted drivers may drown among some hundred particles; the leaders may not.
+    assert set(found.importance["feature"].head(3)) <= {name for name, _ in parameters.drivers}
