@@ -34,11 +34,14 @@ def test_noise_is_no_damage(make_cracked_balls):
     assert measure(whole.filled, whole.image, SPACING)["damage"].max() < 0.005
 
 
-def test_labels_a_voxel_too_wide_add_little_damage(balls):
-    wide = ndimage.grey_dilation(balls.filled, footprint=ndimage.generate_binary_structure(3, 1))
-    wide = np.where(balls.filled > 0, balls.filled, wide).astype(np.int32)
+@pytest.mark.parametrize("voxels", [1, 2])
+def test_labels_that_are_too_wide_add_little_damage(balls, voxels):
+    wide = balls.filled
+    for _ in range(voxels):
+        grown = ndimage.grey_dilation(wide, footprint=ndimage.generate_binary_structure(3, 1))
+        wide = np.where(wide > 0, wide, grown).astype(np.int32)
     bias = measure(wide, balls.image, SPACING)["damage"].to_numpy() - balls.damage
-    assert abs(bias.mean()) < 0.02
+    assert np.abs(bias).max() < 0.03 and abs(bias.mean()) < 0.015
 
 
 def test_closing_does_not_inflate_a_whole_ball(draw_ellipsoid):

@@ -173,10 +173,54 @@ def test_executor_gives_the_same(balls):
 
 def test_progress_counts_particles_and_can_be_cancelled(balls):
     steps = iter_measure(balls.filled, balls.image, SPACING)
-    seen = [next(steps) for _ in range(6)]
-    assert [step.what for step in seen][-1] == "Measuring particles"
-    assert seen[-1].total == 8 and seen[-1].done < 8
+    seen = []
+    for step in steps:
+        seen.append(step)
+        if step.what == "Measuring particles":
+            break
+    assert (seen[-1].done, seen[-1].total) == (1, 8)
+    assert {step.what for step in seen[:-1]} == {"Taking stock of the labels", "Reading grey levels"}
     steps.close()
+
+
+def test_a_cancelled_run_drops_what_its_executor_has_not_begun(balls):
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        steps = iter_measure(balls.filled, balls.image, SPACING, executor=pool)
+        while next(steps).what != "Measuring particles":
+            pass
+        steps.close()
+        assert pool.submit(int).result(timeout=10) == 0
+
+
+def test_crops_can_travel_to_another_process(balls):
+    import pickle
+
+    from napari_cathode.measure.measuring import _cut_out
+    from napari_cathode.measure.particle import Context, Crop, measure_particle
+    from napari_cathode.measure.threshold import GreyLevels
+
+    labels, image = _cut_out(balls.filled, balls.image, None, np.array([-2, 0, 4]), np.array([50, 50, 50]))
+    job = (Crop(1, False, (-2, 0, 4), labels, image), Context(SPACING, MeasureParameters(), GreyLevels(), (2, 2, 2)))
+    here, there = measure_particle(*job), measure_particle(*pickle.loads(pickle.dumps(job)))
+    assert here.values["damage"] == pickle.loads(pickle.dumps(there)).values["damage"]
+
+
+def test_without_a_place_for_its_cache_code_is_compiled_anew(monkeypatch):
+    import numba
+
+    from napari_cathode.measure import _jit
+
+    real = numba.njit
+
+    def nowhere(**options):
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return real(**options)
+
+    monkeypatch.setattr(numba, "njit", nowhere)
+    assert _jit.jit(lambda number: number + 1)(1) == 2
 
 
 def test_lazy_arrays(balls, tmp_path):

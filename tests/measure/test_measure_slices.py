@@ -112,3 +112,16 @@ def test_summary_of_a_slice(section):
     assert summary.damage_mean == pytest.approx(truth.mean(), abs=0.01)
     solid = ((labels > 0).sum() - truth @ np.bincount(labels.ravel())[1:]) / labels.size
     assert summary.solid_fraction == pytest.approx(solid, abs=0.01)
+
+
+def test_a_real_slice(real_data):
+    import tifffile
+
+    image = tifffile.imread(real_data / "nmc_slice_a.tif")[None]
+    labels = tifffile.imread(real_data / "nmc_slice_a_labels.tif")[None].astype(np.int32)
+    table = measure(labels, image, SPACING)
+    damage = table["damage"].dropna()
+    assert len(table) == 85 and len(damage) > 50
+    # Most have a small hollow core; a few are cracked or pulverised.
+    assert 0.01 < damage.median() < 0.15 and damage.min() >= 0 and damage.max() < 0.5
+    assert table["edensity"].between(140, 230).all()

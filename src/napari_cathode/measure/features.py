@@ -389,11 +389,11 @@ different edges along z, y and x.
 - **M**, the solid: voxels of F brighter than half way between the particle's own solid grey and the background around
   it, after a light Gaussian against noise. The solid grey is the median of the label's voxels that lie nearer to it
   than to the background; the background is the median at least three voxels away from all particles (of the whole
-  image where too few such voxels are near). In the two outermost layers of F a dark voxel is a crack only where it
-  continues one from below; elsewhere it is partial volume or a label a little too wide. Cracks thinner than about two
-  voxels are missed in part.
-- **F**, the filled particle: its label, and what closing M by a ball and filling its holes adds, less the voxels of
-  other labels.
+  image where too few such voxels are near). Near the surface a dark voxel may be partial volume or a label a little
+  too wide: it is a crack only two layers below the surface of what the solid encloses, or three below that of F, or
+  where it continues such a crack. Cracks thinner than about two voxels are missed in part.
+- **F**, the filled particle: its label, and what closing M by a ball and filling its holes (while it is swollen)
+  adds, less the voxels of other labels.
 - **K** = F without M: the particle's cracks and pores.
 
 Without an image M is the label, and grey values are empty. A particle that does not stand out from the background has

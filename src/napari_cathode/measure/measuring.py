@@ -19,7 +19,7 @@ from .neighbours import add_neighbour_features
 from .packing import CoarseCounts
 from .parameters import MeasureParameters
 from .particle import OUTSIDE, Context, Crop, Measured, measure_particle, padding
-from .threshold import GreyLevels, image_greys
+from .threshold import GreyLevels, iter_image_greys
 from .volume_pass import Inventory, iter_inventory, read_labels
 
 Bools = npt.NDArray[np.bool_]
@@ -76,8 +76,7 @@ def iter_measure(
     inventory = yield from iter_inventory(labels, field_of_view)
     grey = GreyLevels()
     if image is not None:
-        yield Progress(0, 0, "Reading grey levels")
-        grey = image_greys(labels, image, field_of_view)
+        grey = yield from iter_image_greys(labels, image, field_of_view)
     counts = CoarseCounts(shape, spacing, parameters.cube_edge_um, field_of_view)
     context = Context(spacing, parameters, grey, counts.cell)
     crops = _crops(labels, image, field_of_view, inventory, context, largest_first=executor is not None)

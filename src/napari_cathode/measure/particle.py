@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import fill_voids
 import numpy as np
 import numpy.typing as npt
 
 from napari_cathode.tomogram import Spacing
 
 from .describe import describe
-from .kernels import Mask, count_in_cells, erode, grow_within, within_ball
+from .filling import brighter, fill_holes, fill_particle, find_solid
+from .kernels import Mask, count_in_cells, erode
 from .parameters import MeasureParameters
 from .threshold import GreyLevels, gaussian, particle_greys
 
 OUTSIDE = -1
 """Label, within a crop, of voxels outside the volume or its field of view."""
-RIM = 2
-"""Layers of voxels at the surface of a particle where darkness alone is no crack but partial volume or a wide label."""
-
 Floats = npt.NDArray[np.float32]
 
 
@@ -113,11 +110,11 @@ def measure_particle(crop: Crop, context: Context) -> Measured:
     quiet, level = _threshold(crop, own, context)
     found = quiet is not None and not np.isnan(level)
     bright = own & brighter(quiet, level) if quiet is not None and found else own
-    filled = fill_particle(own, bright, taken, context)
+    filled, closed = fill_particle(own, bright, taken, context.spacing_um, context.parameters.closing_radius_um)
     box = _box(filled, _margin(context.spacing_um, context.parameters))
     filled = np.ascontiguousarray(filled[box])
     if quiet is not None and found:
-        solid = find_solid(filled, np.ascontiguousarray(quiet[box]), level)
+        solid = find_solid(filled, np.ascontiguousarray(closed[box]), np.ascontiguousarray(quiet[box]), level)
     else:
         solid = filled & own[box]
     cut = Crop(
@@ -185,81 +182,8 @@ def _threshold(crop: Crop, own: Mask, context: Context) -> tuple[Floats | None, 
     quiet = gaussian(crop.image, (sigma, sigma, sigma))
     if context.parameters.threshold == "global":
         return quiet, context.grey.threshold
-    free = (crop.labels == 0).view(np.uint8) & ~_fill(own) & 1
+    free = (crop.labels == 0).view(np.uint8) & ~fill_holes(own) & 1
     return quiet, particle_greys(quiet, own, free, context.grey).threshold
-
-
-def fill_particle(own: Mask, solid: Mask, taken: npt.NDArray[np.bool_], context: Context) -> Mask:
-    """Fill a particle: its label and the filled closing of its solid, less what other labels or the outside take.
-
-    Parameters
-    ----------
-    own : ndarray of uint8, shape (z, y, x)
-        The label.
-    solid : ndarray of uint8, shape (z, y, x)
-        The solid part of the label.
-    taken : ndarray of bool, shape (z, y, x)
-        Voxels that the particle may not claim.
-    context : Context
-        Its closing radius and spacing.
-
-    Returns
-    -------
-    ndarray of uint8, shape (z, y, x)
-    """
-    radius = context.parameters.closing_radius_um
-    spacing = np.asarray(context.spacing_um)
-    whole = own
-    if radius >= spacing[0 if own.shape[0] > 1 else 1 :].min():
-        if own.shape[0] == 1:
-            spacing = np.array([np.inf, spacing[1], spacing[2]])
-        swollen = within_ball(solid, spacing, radius, False)
-        whole = own | (1 - within_ball(swollen, spacing, radius, True))
-    result: Mask = _fill(whole)
-    result[taken] = 0
-    return result
-
-
-def brighter(quiet: Floats, level: float) -> Mask:
-    """Mark the voxels brighter than a level."""
-    mask: npt.NDArray[np.bool_] = np.greater(quiet, level)
-    return mask.view(np.uint8)
-
-
-def _fill(mask: Mask) -> Mask:
-    """Fill the holes of a mask; in a slice those of the plane."""
-    if mask.shape[0] == 1:
-        return np.ascontiguousarray(fill_voids.fill(mask[0]), np.uint8)[None]
-    return np.ascontiguousarray(fill_voids.fill(mask), np.uint8)
-
-
-def find_solid(filled: Mask, quiet: Floats, level: float) -> Mask:
-    """Find the solid voxels of a filled particle.
-
-    Solid is what is brighter than the threshold. In the outermost RIM layers dark voxels are cracks only where they
-    continue a crack from below: elsewhere they are partial volume, noise on the edge, or the edge of a label that is
-    slightly too wide.
-
-    Parameters
-    ----------
-    filled : ndarray of uint8, shape (z, y, x)
-    quiet : ndarray of float32, shape (z, y, x)
-        Denoised image.
-    level : float
-        The threshold.
-
-    Returns
-    -------
-    ndarray of uint8, shape (z, y, x)
-    """
-    dark = filled & (1 - brighter(quiet, level))
-    inner = filled
-    for _ in range(RIM):
-        inner = erode(inner)
-    cracks = dark & inner
-    for _ in range(RIM):
-        cracks = grow_within(cracks, dark)
-    return filled & (1 - cracks)
 
 
 def _box(filled: Mask, margin: tuple[int, int, int]) -> tuple[slice, slice, slice]:

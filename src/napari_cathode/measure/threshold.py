@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_cathode.progress import Progress, Steps
+
 from .kernels import Mask, erode, smooth
 
 Floats = npt.NDArray[np.float32]
@@ -129,15 +131,15 @@ def split_grey(values: Floats, background: float) -> float:
     float
         Median of the brighter population; NaN where there is none.
     """
-    values = _thinned(values)
     if len(values) == 0 or np.isnan(background):
         return float("nan")
-    solid = float(np.percentile(values, 90))
+    values = np.sort(_thinned(values))
+    solid = float(values[int(0.9 * (len(values) - 1))])
     for _ in range(20):
-        bright = values[values > 0.5 * (solid + background)]
-        if len(bright) == 0:
+        first = int(np.searchsorted(values, 0.5 * (solid + background), side="right"))
+        if first == len(values):
             return float("nan")
-        previous, solid = solid, float(np.median(bright))
+        previous, solid = solid, float(values[(first + len(values)) // 2])
         if solid == previous:
             break
     return solid
@@ -155,7 +157,9 @@ def _middle_and_spread(values: Floats) -> tuple[float, float]:
     return middle, 1.4826 * float(np.median(np.abs(values - middle)))
 
 
-def image_greys(labels: Any, image: Any, field_of_view: npt.NDArray[np.bool_] | None, slices: int = 9) -> GreyLevels:
+def iter_image_greys(
+    labels: Any, image: Any, field_of_view: npt.NDArray[np.bool_] | None, slices: int = 9
+) -> Steps[GreyLevels]:
     """Grey of solid and background of a whole image, from some of its slices.
 
     Parameters
@@ -166,34 +170,37 @@ def image_greys(labels: Any, image: Any, field_of_view: npt.NDArray[np.bool_] | 
     slices : int
         How many xy slices to read.
 
+    Yields
+    ------
+    Progress
+        After each slice.
+
     Returns
     -------
     GreyLevels
     """
     depth = int(labels.shape[0])
-    quiet, particles, free = [], [], []
-    for z in np.unique(
+    places = np.unique(
         np.linspace(0, depth - 1, slices + 2).round().astype(int)[1:-1] if depth > slices else range(depth)
-    ):
-        part = np.asarray(labels[int(z) : int(z) + 1])
+    )
+    particles, free = [], []
+    for done, z in enumerate(places):
+        yield Progress(done, len(places), "Reading grey levels")
+        here = slice(int(z), int(z) + 1)
+        part = np.asarray(labels[here])
         seen = np.ones_like(part, bool)
         if field_of_view is not None:
-            seen = np.broadcast_to(field_of_view, labels.shape)[int(z) : int(z) + 1]
-        quiet.append(np.ascontiguousarray(image[int(z) : int(z) + 1], np.float32))
-        particles.append((part > 0) & seen)
-        free.append((part == 0) & seen)
-    planes = [gaussian(plane, (0.0, 0.7, 0.7)) for plane in quiet]
-    outside = _gather(planes, free)
+            seen = np.broadcast_to(field_of_view, labels.shape)[here]
+        quiet = gaussian(np.ascontiguousarray(image[here], np.float32), (0.0, 0.7, 0.7))
+        particles.append(_well_inside(quiet, (part > 0) & seen))
+        free.append(_well_inside(quiet, (part == 0) & seen))
+    outside = np.concatenate(free)
     if len(outside) < ENOUGH:
         return GreyLevels()
     background, spread = _middle_and_spread(outside)
-    return GreyLevels(split_grey(_gather(planes, particles), background), background, spread)
+    return GreyLevels(split_grey(np.concatenate(particles), background), background, spread)
 
 
-def _gather(planes: list[Floats], masks: list[npt.NDArray[np.bool_]]) -> Floats:
-    """Values at least two pixels inside the masks."""
-    values = [
-        plane[erode(erode(np.ascontiguousarray(mask).view(np.uint8))).view(bool)]
-        for plane, mask in zip(planes, masks, strict=True)
-    ]
-    return np.concatenate(values) if values else np.zeros(0, np.float32)
+def _well_inside(plane: Floats, mask: npt.NDArray[np.bool_]) -> Floats:
+    """Values at least three pixels inside a mask."""
+    return _thinned(plane[erode(erode(np.ascontiguousarray(mask).view(np.uint8))).view(bool)])
