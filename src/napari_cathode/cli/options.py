@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import inspect
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,7 +36,10 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
 def with_parameters(
-    cls: type, prefixes: Mapping[str, str], aliases: Mapping[str, str] | None = None
+    cls: type,
+    prefixes: Mapping[str, str],
+    aliases: Mapping[str, str] | None = None,
+    leave_out: Container[str] = (),
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of a parameter dataclass.
 
@@ -48,6 +51,8 @@ def with_parameters(
         The sections whose parameters become options, with what is put before their names; "" is ``cls`` itself.
     aliases : mapping, optional
         Further option names, by "section.field".
+    leave_out : container of str
+        Fields that are too complicated for an option.
 
     Returns
     -------
@@ -62,6 +67,8 @@ def with_parameters(
         made = []
         for section, prefix in prefixes.items():
             for info in describe(_section_class(cls, section)):
+                if info.name in leave_out:
+                    continue
                 argument = f"{section}__{info.name}"
                 places[argument] = (section, info.name)
                 alias = (aliases or {}).get(f"{section}.{info.name}")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from napari_cathode.progress import Progress, Steps, T, drain
 
-_LINE_EVERY_S = 5.0
+_LINE_EVERY_S = 15.0
 
 
 def follow(steps: Steps[T], quiet: bool = False) -> T:
@@ -54,7 +54,8 @@ def _with_bar(steps: Steps[T]) -> T:
     with tqdm(total=1000, file=sys.stderr, bar_format=layout, dynamic_ncols=True, leave=False) as bar:
 
         def show(progress: Progress) -> None:
-            bar.set_description_str(f"{progress.what[:44]:<44}", refresh=False)
+            text = f"{progress.what[:44]:<44}"
+            bar.set_description_str(text, refresh=text != bar.desc)
             share = progress.done / progress.total if progress.total else 0.0
             bar.update(round(1000 * min(share, 1.0)) - bar.n)
 

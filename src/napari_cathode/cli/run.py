@@ -42,6 +42,18 @@ def command(
     """
     settings = read_parameters(given, parameters)
     tomogram, dataset = _open(image, spacing, dataset, parameters)
+    analyse(tomogram, out, overwrite, quiet, settings, dataset)
+
+
+def analyse(
+    tomogram: Tomogram,
+    out: Path,
+    overwrite: bool,
+    quiet: bool,
+    settings: PipelineParameters | None = None,
+    dataset: str | None = None,
+) -> None:
+    """Run all steps, write their results and print the numbers that people quote."""
     tomogram.require_spacing()
     out = results.prepare_folder(out, overwrite)
     with threads() as executor:

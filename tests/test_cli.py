@@ -1,0 +1,345 @@
+"""The command line: each command on a small image, and a sentence for what it cannot do."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+import yaml
+
+from napari_cathode import cli, io, results
+from napari_cathode.cli import progress
+from napari_cathode.cli.demo import has_display
+from napari_cathode.cli.options import read_parameters
+from napari_cathode.progress import Progress
+from napari_cathode.simulate import PRESETS, simulate, simulate_slice
+
+QUICK = ["--identify-method", "watershed", "--explain-n-trees", "5", "--explain-repeats", "1", "-q"]
+
+
+@pytest.fixture
+def command(capsys):
+    """Give a function that runs a command and gives its exit code, output and error output."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as leave:
+            cli.main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        return leave.value.code or 0, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Give a folder with a slice without voxel size, a volume with one, and its labels."""
+    folder = tmp_path_factory.mktemp("data")
+    small = replace(PRESETS["nmc-10-cycles"], voxel_um=0.1)
+    flat = simulate_slice(replace(small, size_z=1, size_y=320, size_x=320, diameter_um=2.5), 3)
+    solid = simulate(replace(small, size_z=48, size_y=72, size_x=80, diameter_um=2.2), 1)
+    tifffile.imwrite(folder / "slice.tif", flat.image[0])
+    metadata = {"axes": "ZYX", "spacing": 0.1, "unit": "um"}
+    tifffile.imwrite(folder / "volume.tif", solid.image, imagej=True, resolution=(10, 10), metadata=metadata)
+    io.write_labels(folder / "labels.tif", solid.labels, None)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def slice_run(data, tmp_path_factory):
+    out = tmp_path_factory.mktemp("results") / "slice"
+    with pytest.raises(SystemExit) as leave:
+        cli.main(["run", str(data / "slice.tif"), "-o", str(out), "--spacing", "0.1", "0.1", "0.1", *QUICK])
+    assert not leave.value.code
+    return out
+
+
+def test_run_writes_all_files(slice_run):
+    assert {path.name for path in slice_run.iterdir()} == set(results.FILES)
+    table = pd.read_csv(slice_run / "features.csv")
+    assert table.columns[0] == "label" and len(table) > 30
+    used = yaml.safe_load((slice_run / "parameters.yaml").read_text("utf-8"))
+    assert used["identify"]["method"] == "watershed" and used["explain"]["n_trees"] == 5
+    assert os.path.isabs(used["input"]["path"]) and used["input"]["spacing_um"] == [0.1, 0.1, 0.1]
+
+
+def test_a_rerun_from_parameters_gives_identical_bytes(command, slice_run, data, tmp_path):
+    for number, given in enumerate(([], [data / "slice.tif"])):
+        out = tmp_path / str(number)
+        code, _, err = command("run", *given, "-o", out, "--parameters", slice_run / "parameters.yaml", "-q")
+        assert code == 0, err
+        for path in slice_run.iterdir():
+            assert path.read_bytes() == (out / path.name).read_bytes(), path.name
+
+
+def test_the_voxel_size_of_another_image_is_not_taken_from_parameters(command, slice_run, data, tmp_path):
+    shutil.copy(data / "slice.tif", tmp_path / "other.tif")
+    given = ["--parameters", slice_run / "parameters.yaml"]
+    code, _, err = command("run", tmp_path / "other.tif", "-o", tmp_path / "out", *given)
+    assert code == 2 and "voxel size of other is not known" in err
+
+
+def test_options_come_before_the_parameter_file(tmp_path):
+    (tmp_path / "p.yaml").write_text("fuse: {split_merge: 0.3, minimal_votes: 2}\nviews: [xz]\n", encoding="utf-8")
+    read = read_parameters({"fuse": {"split_merge": 0.4}, "identify": {"diameter_um": 5.0}}, tmp_path / "p.yaml")
+    assert (read.fuse.split_merge, read.fuse.minimal_votes, read.identify.diameter_um) == (0.4, 2, 5.0)
+    assert read.views == ("xz",)
+
+
+def test_the_steps_one_by_one_give_what_run_gives(command, data, tmp_path):
+    image = data / "volume.tif"
+    quick = ["--measure-closing-radius", "0.1", *QUICK]
+    assert command("run", image, "-o", tmp_path / "run", *quick)[0] == 0
+    assert command("identify", image, "-o", tmp_path / "seen", "--method", "watershed", "-q")[0] == 0
+    assert command("fuse", tmp_path / "seen", "-o", tmp_path / "labels.tif", "-q")[0] == 0
+    given = ["-o", tmp_path / "features.csv", "--closing-radius", 0.1, "-q"]
+    assert command("measure", tmp_path / "labels.tif", image, *given)[0] == 0
+    for name in ("labels.tif", "features.csv"):
+        assert (tmp_path / name).read_bytes() == (tmp_path / "run" / name).read_bytes()
+
+
+def test_a_single_view_and_labels_of_other_tools_can_be_fused(command, data, tmp_path):
+    labels = io.read_labels(data / "labels.tif")[0]
+    np.save(tmp_path / "cellpose.npy", labels)
+    given = ["--xy", tmp_path / "cellpose.npy", "--spacing", 0.1, 0.1, 0.1, "--minimal-diameter", 0.5]
+    code, out, _ = command("fuse", *given, "-o", tmp_path / "fused.tif", "-q")
+    fused, spacing = io.read_labels(tmp_path / "fused.tif")
+    assert code == 0 and out.startswith(f"{fused.max()} particles")
+    assert spacing == pytest.approx((0.1, 0.1, 0.1)) and fused.shape == labels.shape
+    assert ((fused > 0) == (labels > 0)).mean() > 0.95
+
+
+def test_predictions_of_a_slice_are_its_particles(command, data, slice_run, tmp_path):
+    given = ["--spacing", 0.1, 0.1, 0.1, "--method", "watershed", "-q"]
+    assert command("identify", data / "slice.tif", "-o", tmp_path / "seen", *given)[0] == 0
+    assert command("fuse", tmp_path / "seen", "-o", tmp_path / "labels.tif")[0] == 0
+    assert (tmp_path / "labels.tif").read_bytes() == (slice_run / "labels.tif").read_bytes()
+
+
+def test_explain_takes_any_column_as_target(command, slice_run, tmp_path):
+    given = ["--target", "elongation", "--n-trees", 5, "--repeats", 1, "-q"]
+    code, out, err = command("explain", slice_run / "features.csv", "-o", tmp_path, *given)
+    assert code == 0, err
+    assert "elongation" in out
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "shap.csv", "shap.json", "importance.csv", "importance.json", "scores.json",
+    }  # fmt: skip
+
+
+def test_hdf5_data_sets_are_chosen_and_noted(command, data, tmp_path):
+    image = tifffile.imread(data / "volume.tif")[:8]
+    with h5py.File(tmp_path / "two.h5", "w") as file:
+        file["a"], file["b"] = image, image
+    given = ["--spacing", 0.1, 0.1, 0.1, "--views", "xy", *QUICK]
+    code, _, err = command("run", tmp_path / "two.h5", "-o", tmp_path / "out", *given)
+    assert code == 2 and "--dataset NAME" in err
+    assert command("run", tmp_path / "two.h5", "-o", tmp_path / "out", "--dataset", "b", *given)[0] == 0
+    used = yaml.safe_load((tmp_path / "out" / "parameters.yaml").read_text("utf-8"))
+    assert used["input"]["dataset"] == "b" and used["views"] == ["xy"]
+    again = ["-o", tmp_path / "again", "--parameters", tmp_path / "out" / "parameters.yaml", "-q"]
+    assert command("run", *again)[0] == 0
+    for path in (tmp_path / "out").iterdir():
+        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes(), path.name
+
+
+def test_sample_data_are_listed_and_written(command, tmp_path):
+    code, out, _ = command("sample", "--list")
+    assert code == 0 and "nmc-slice" in out and "nmc-50-cycles" in out
+    assert command("sample", "nmc-slice", "-o", tmp_path / "s")[0] == 0
+    labels, spacing = io.read_labels(tmp_path / "s" / "nmc-slice_labels.tif")
+    assert spacing is not None and labels.max() > 5
+    assert len(pd.read_csv(tmp_path / "s" / "nmc-slice_truth.csv")) > 5
+
+
+def test_simulate_obeys_its_options(command, tmp_path):
+    given = ["--size-z", 1, "--size-y", 96, "--size-x", 128, "--voxel", 0.2, "--seed", 4, "-q"]
+    assert command("simulate", "-o", tmp_path, "--preset", "nmc-50-cycles", *given)[0] == 0
+    tomogram = io.read(tmp_path / "nmc-50-cycles.tif")
+    assert tomogram.shape == (1, 96, 128) and tomogram.spacing_um == pytest.approx((0.2, 0.2, 0.2))
+    before = tomogram.data.copy()
+    assert command("simulate", "-o", tmp_path, "--preset", "nmc-50-cycles", *given, "--overwrite")[0] == 0
+    np.testing.assert_array_equal(io.read(tmp_path / "nmc-50-cycles.tif").data, before)
+
+
+def bad_inputs():
+    """List arguments, with {data}, {run} and {tmp} for folders, and a part of the sentence that they get."""
+    voxels = "--spacing 1 1 1"
+    return [
+        ("run {data}/slice.tif -o {tmp}/out", "--spacing Z Y X"),
+        (f"run {{data}}/nothing.tif -o {{tmp}}/out {voxels}", "does not exist"),
+        ("run -o {tmp}/out", "No tomogram is given"),
+        ("run {data}/slice.tif -o {tmp}/out --spacing 0 1 1", "three positive numbers"),
+        (f"run {{data}}/slice.tif -o {{tmp}}/out {voxels} --diameter -3", "diameter_um is -3 µm"),
+        (f"run {{data}}/slice.tif -o {{tmp}}/out {voxels} --diameter 5000", "check the diameter and the voxel size"),
+        (f"run {{data}}/slice.tif -o {{tmp}}/out {voxels} --identify-method magic", "choose one of 'stardist2d'"),
+        (f"run {{data}}/slice.tif -o {{tmp}}/out {voxels} --identify-model nobody", "There is no model 'nobody'"),
+        (f"run {{data}}/slice.tif -o {{tmp}}/out {voxels} --views zz", "views is zz"),
+        (f"run {{data}}/slice.tif -o {{tmp}}/out {voxels} --dataset b", "no data sets to choose from"),
+        ("run {data}/slice.tif -o {tmp}/out --parameters {tmp}/none.yaml", "no parameter file"),
+        ("run {data}/slice.tif -o {tmp}/out --parameters {data}/slice.tif", "cannot be read as YAML"),
+        ("run {data}/slice.tif -o {tmp}/out --parameters {run}/scores.json", "unknown name 'summary'"),
+        (f"run {{data}}/slice.tif -o {{run}} {voxels}", "results of an earlier run"),
+        (f"run {{data}}/slice.tif -o {{run}}/labels.tif {voxels}", "is a file, not a folder"),
+        (f"run {{data}}/slice.tif -o {{data}} {voxels} --overwrite", "does not come from napari-cathode"),
+        ("identify {data}/slice.tif -o {run}/labels.tif", "is a file"),
+        ("fuse {tmp} -o {tmp}/l.tif", "holds no predictions"),
+        ("fuse -o {tmp}/l.tif", "either a folder of predictions, or label images"),
+        ("fuse --xy {data}/labels.tif -o {tmp}/l.tif", "voxel size is not known"),
+        ("fuse --xy {data}/volume.tif --xz {data}/slice.tif -o {tmp}/l.tif", "must lie on one grid"),
+        ("fuse --xy {data}/labels.tif -o {data}/labels.tif --spacing 1 1 1", "--overwrite"),
+        ("fuse --xy {data}/labels.tif -o {tmp}/l.png --spacing 1 1 1", ".tif or .npy"),
+        ("measure {data}/labels.tif -o {tmp}/f.csv", "--spacing Z Y X"),
+        ("measure {data}/labels.tif {data}/slice.tif -o {tmp}/f.csv --spacing 1 1 1", "labels must be those of this"),
+        ("measure {data}/labels.tif -o {tmp}/f.txt --spacing 1 1 1", "should end in .csv"),
+        ("measure {run}/features.csv -o {tmp}/f.csv --spacing 1 1 1", "no kind that can be opened"),
+        ("explain {run}/features.csv -o {run}", "--overwrite"),
+        ("explain {run}/features.csv -o {tmp}/e --target beauty", "no column 'beauty'"),
+        ("explain {run}/labels.tif -o {tmp}/e", "CSV"),
+        ("explain {run}/importance.csv -o {tmp}/e", "no column 'label'"),
+        ("sample nobody -o {tmp}", "There is no sample 'nobody'"),
+        ("simulate -o {tmp} --preset nobody", "There is no preset 'nobody'"),
+        ("simulate -o {tmp} --packing 2", "packing is 2"),
+    ]
+
+
+@pytest.mark.parametrize(("line", "says"), bad_inputs(), ids=[case[0] for case in bad_inputs()])
+def test_bad_input_gets_one_line_and_exit_code_2(command, data, slice_run, tmp_path, line, says):
+    before = {path: path.read_bytes() for folder in (data, slice_run) for path in folder.iterdir()}
+    words = [word.format(data=data, run=slice_run, tmp=tmp_path) for word in line.split()]
+    code, _, err = command(*words, *([] if words[0] == "sample" else ["-q"]))
+    assert code == 2
+    assert says in err and err.count("\n") == 1 and "Traceback" not in err
+    for path, content in before.items():
+        assert path.read_bytes() == content
+
+
+def test_overwrite_replaces_own_files_only(command, data, tmp_path):
+    line = ["run", data / "slice.tif", "-o", tmp_path, "--spacing", 0.1, 0.1, 0.1, *QUICK]
+    (tmp_path / "thesis.txt").write_text("precious")
+    assert command(*line)[0] == 0
+    assert command(*line)[0] == 2
+    # With too few particles in it, the second run has no explanation: that of the first must not stay.
+    tifffile.imwrite(tmp_path / "crop.tif", tifffile.imread(data / "slice.tif")[:90, :90])
+    line[1] = tmp_path / "crop.tif"
+    assert command(*line, "--overwrite")[0] == 0
+    assert not (tmp_path / "shap.csv").exists() and not (tmp_path / "importance.json").exists()
+    assert (tmp_path / "thesis.txt").read_text() == "precious"
+
+
+def test_stopping_says_so(command, monkeypatch, data, tmp_path):
+    def stop(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(io, "read", stop)
+    code, _, err = command("identify", data / "slice.tif", "-o", tmp_path / "out")
+    assert code == 130 and err.startswith("Stopped") and err.count("\n") == 1
+
+
+def test_a_full_disk_is_told_in_a_sentence(command, monkeypatch, data, tmp_path):
+    def fail(*args, **kwargs):
+        raise OSError(28, "No space left on device", "/data/x")
+
+    monkeypatch.setattr(io, "read", fail)
+    code, _, err = command("identify", data / "slice.tif", "-o", tmp_path / "out")
+    assert (code, err) == (1, "No space left on device (/data/x).\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no interrupt to one process alone")
+def test_ctrl_c_ends_a_run_quickly(data, tmp_path):
+    line = [
+        "run",
+        data / "volume.tif",
+        "-o",
+        tmp_path / "out",
+        "--identify-method",
+        "watershed",
+        "--explain-repeats",
+        50,
+    ]
+    program = [sys.executable, "-m", "napari_cathode", *map(str, line)]
+    run = subprocess.Popen(program, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    for _ in range(600):
+        if (tmp_path / "out" / "parameters.yaml").exists():
+            break
+        time.sleep(0.05)
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert "Stopped" in err and "Traceback" not in err
+
+
+def test_help_and_version_load_no_libraries():
+    program = (
+        "import sys, time\n"
+        "from napari_cathode.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'numpy', 'scipy', 'pandas', 'numba', 'napari', 'skimage', 'zarr'} & set(sys.modules)\n"
+        "print('LOADED', sorted(heavy), time.process_time() < 1)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "LOADED [] True" in done.stdout
+    assert all(name in done.stdout for name in cli.COMMANDS)
+
+
+def test_version(command):
+    code, out, _ = command("--version")
+    assert code == 0 and out.startswith("napari-cathode ")
+
+
+@pytest.mark.parametrize("name", list(cli.COMMANDS))
+def test_every_command_helps(command, name):
+    code, out, _ = command(name, "--help")
+    assert code == 0 and cli.COMMANDS[name] in " ".join(out.split())
+
+
+def test_every_parameter_is_an_option_with_its_help(command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "250")
+    out = command("run", "--help")[1]
+    for option in ("--diameter", "--identify-prob-threshold", "--fuse-split-merge", "--measure-closing-radius"):
+        assert option in out
+    assert "How deep the probability must dip between two particles" in out and "(default 0.1)" in out
+
+
+def test_a_terminal_gets_a_bar_and_a_log_gets_lines(capsys, monkeypatch):
+    def work():
+        for done in range(3):
+            yield Progress(done, 3, "Working")
+        return 7
+
+    assert progress.follow(work()) == 7
+    assert capsys.readouterr().err == "Working (0 %)\n"
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert progress.follow(work()) == 7
+    assert "Working" in capsys.readouterr().err
+    assert progress.follow(work(), quiet=True) == 7
+    assert capsys.readouterr().err == ""
+
+
+def test_demo_without_a_display_runs_the_analysis(command, monkeypatch, data, tmp_path):
+    from napari_cathode.cli import demo
+
+    sample = replace(demo.SAMPLES[demo.SAMPLE])
+    monkeypatch.setattr(type(sample), "path", property(lambda self: data / "volume.tif"))
+    monkeypatch.setattr(demo, "SETTINGS", read_parameters({"identify": {"method": "watershed"}}, None))
+    out = tmp_path / "demo"
+    for _ in range(2):
+        code, text, err = command("demo", "--headless", "-o", out, "-q")
+        assert code == 0, err
+        assert str(out / "report.html") in text
+    assert (out / "labels.tif").is_file()
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="there is always a display")
+def test_display_is_told_from_the_environment(monkeypatch):
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert has_display()
+    monkeypatch.delenv("DISPLAY")
+    assert not has_display()
