@@ -165,7 +165,7 @@ def iter_generate_large(name: str = "nmc-50-cycles") -> Steps[Simulation]:
     unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=folder.parent))
     try:
         result = yield from within(iter_simulate(sample.parameters, sample.seed), 0, 1)
-        yield from within(_iter_write(unfinished, sample.name, result), 99, 100)
+        yield from within(iter_write(unfinished, sample.name, result), 99, 100)
         try:
             os.replace(unfinished, folder)
         except OSError:
@@ -211,8 +211,8 @@ def _stack(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array[None] if array.ndim == 2 else array
 
 
-def _iter_write(folder: Path, name: str, result: Simulation) -> Steps[None]:
-    """Write TIFF files that Fiji opens with their voxel size, and the table."""
+def iter_write(folder: Path, name: str, result: Simulation) -> Steps[None]:
+    """Write a simulation: TIFF files that Fiji opens with their voxel size, and the table; names as in `Sample`."""
     labels = result.labels
     kinds: tuple[npt.NDArray[Any], ...] = (result.image, labels.astype(np.uint16), result.cracks * np.uint8(255))
     for done, (part, array) in enumerate(zip(_PARTS, kinds, strict=True)):
@@ -239,7 +239,7 @@ def main() -> None:
     for sample in list_samples():
         make = simulate_slice if sample.parameters.size_z == 1 else simulate
         result = make(sample.parameters, sample.seed)
-        drain(_iter_write(folder, sample.name, result))
+        drain(iter_write(folder, sample.name, result))
         whole = int((~result.table["touches_border"]).sum())
         size = sum(path.stat().st_size for path in folder.glob(f"{sample.name}*")) / 1e6
         print(f"{sample.name}: {len(result.table)} particles, {whole} not cut by the border, {size:.1f} MB")
