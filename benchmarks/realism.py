@@ -140,62 +140,68 @@ def cut(image: np.ndarray, step: int) -> list[tuple[int, int, np.ndarray]]:
     return found
 
 
-def tell_apart(
-    real: list[np.ndarray], simulated: list[list[np.ndarray]], seed: int = 0
-) -> tuple[float, list[float], list]:
-    """Train and test the classifier; both ways round (left part trains, right part tests, and the other way).
+def tabulate(real: list[np.ndarray], simulated: list[list[np.ndarray]]) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Features of all patches, and for each patch (is real, side, which slice).
 
-    Parameters
-    ----------
-    real : list of numpy.ndarray
-        Real slices.
-    simulated : list of list of numpy.ndarray
-        For each real slice, simulated slices of its kind; the first half trains, the second half tests.
-
-    Returns
-    -------
-    auc : float
-        Mean area under the ROC curve.
-    each : list of float
-        One per (fold, slice).
-    telling : list of tuple
-        Name, importance, then for each slice the median in real and in simulated patches; most important first.
+    Side 0 trains when side 1 tests: the left or the right part of a real slice, without the patches that come within
+    half a patch of its middle; the first or the second half of the simulated slices.
     """
-    from sklearn.ensemble import RandomForestClassifier
-    from sklearn.metrics import roc_auc_score
-
-    rows: list[tuple[dict[str, float], int, int, int]] = []  # features, is real, side, which slice
+    rows: list[dict[str, float]] = []
+    kinds: list[tuple[int, int, int]] = []
     for which, (image, fakes) in enumerate(zip(real, simulated, strict=True)):
         middle = image.shape[1] // 2
         for _, x, patch in cut(image, 32):
-            if (
-                x + PATCH <= middle - PATCH // 2 or x >= middle + PATCH // 2
-            ):  # nothing within half a patch of the middle
-                rows.append((patch_features(patch), 1, int(x >= middle), which))
+            if x + PATCH <= middle - PATCH // 2 or x >= middle + PATCH // 2:
+                rows.append(patch_features(patch))
+                kinds.append((1, int(x >= middle), which))
         for number, fake in enumerate(fakes):
-            side = int(number >= len(fakes) // 2)
-            rows += [(patch_features(patch), 0, side, which) for _, _, patch in cut(fake, 64)]
-    names = list(rows[0][0])
-    values = np.array([[row[0][name] for name in names] for row in rows])
-    is_real, side, which_slice = (np.array([row[k] for row in rows]) for k in (1, 2, 3))
-    each, importance = [], np.zeros(len(names))
+            for _, _, patch in cut(fake, 64):
+                rows.append(patch_features(patch))
+                kinds.append((0, int(number >= len(fakes) // 2), which))
+    names = list(rows[0])
+    return names, np.array([[row[name] for name in names] for row in rows]), np.array(kinds)
+
+
+def tell_apart(values: np.ndarray, kinds: np.ndarray, seed: int = 0) -> tuple[dict[str, list[float]], np.ndarray]:
+    """Train and test the classifiers, both ways round.
+
+    Returns
+    -------
+    auc : dict of str to list of float
+        Area under the ROC curve for each classifier, one per (fold, slice).
+    importance : numpy.ndarray
+        Importance of each feature for the forest.
+    """
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import roc_auc_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    is_real, side, which_slice = kinds.T
+    auc: dict[str, list[float]] = {"random forest": [], "logistic regression": []}
+    importance = np.zeros(values.shape[1])
     for test_side in (0, 1):
         train = side != test_side
         forest = RandomForestClassifier(300, min_samples_leaf=3, class_weight="balanced", random_state=seed, n_jobs=1)
-        forest.fit(values[train], is_real[train])
+        logistic = make_pipeline(StandardScaler(), LogisticRegression(C=0.05, class_weight="balanced", max_iter=2000))
+        for name, model in (("random forest", forest), ("logistic regression", logistic)):
+            model.fit(values[train], is_real[train])
+            for which in np.unique(which_slice):
+                test = ~train & (which_slice == which)
+                auc[name].append(float(roc_auc_score(is_real[test], model.predict_proba(values[test])[:, 1])))
         importance += forest.feature_importances_ / 2
-        for which in range(len(real)):
-            test = ~train & (which_slice == which)
-            each.append(float(roc_auc_score(is_real[test], forest.predict_proba(values[test])[:, 1])))
-    telling = []
-    for i in np.argsort(importance)[::-1]:
+    return auc, importance
+
+
+def print_telling(names: list[str], values: np.ndarray, kinds: np.ndarray, importance: np.ndarray) -> None:
+    """Print the features that tell real from simulated, with their medians."""
+    print("what tells them apart (importance; medians: fine real, simulated, coarse real, simulated):")
+    for i in np.argsort(importance)[::-1][:14]:
         medians = [
-            float(np.median(values[(is_real == kind) & (which_slice == which), i]))
-            for which in range(len(real))
-            for kind in (1, 0)
+            np.median(values[(kinds[:, 0] == real) & (kinds[:, 2] == which), i]) for which in (0, 1) for real in (1, 0)
         ]
-        telling.append((names[i], float(importance[i]), *medians))
-    return float(np.mean(each)), each, telling
+        print(f"  {names[i]:24s}{importance[i]:6.3f}   " + "".join(f"{m:10.3f}" for m in medians))
 
 
 def picture(real: np.ndarray, fake: np.ndarray, path: Path) -> None:
@@ -233,12 +239,13 @@ def main() -> None:
             shown = f"{here[name]:10.2f}" if name in here else f"{'-':>10s}"
             print(f"{kind}: {name:22s}{shown}{column.mean():12.2f}{column.std():9.2f}")
         histogram(image, simulated[-1], args.out / f"histogram_{kind}.png")
-    auc, each, telling = tell_apart(real, simulated)
-    shown = ", ".join(f"{a:.2f}" for a in each)
-    print(f"\nreal or simulated, {PATCH} px patches: AUC {auc:.3f} (per fold and slice: {shown})")
-    print("what tells them apart (importance; medians: fine real, simulated, coarse real, simulated):")
-    for name, share, *medians in telling[:14]:
-        print(f"  {name:24s}{share:6.3f}   " + "".join(f"{m:10.3f}" for m in medians))
+    names, values, kinds = tabulate(real, simulated)
+    auc, importance = tell_apart(values, kinds)
+    print(f"\nreal or simulated, {PATCH} px patches ({kinds[:, 0].sum()} real, {(kinds[:, 0] == 0).sum()} simulated):")
+    for name, each in auc.items():
+        shown = ", ".join(f"{a:.2f}" for a in each)
+        print(f"  {name}: AUC {np.mean(each):.3f} (fine and coarse, one fold, then the other: {shown})")
+    print_telling(names, values, kinds, importance)
 
 
 def histogram(real: np.ndarray, fakes: list[np.ndarray], path: Path) -> None:

@@ -73,11 +73,11 @@ def image_scene(
         if strength > 0:
             yield Progress(0, 6, "Adding phase-contrast fringes")
             _sharpen(grey, strength, width, flat)
-    yield Progress(2, 6, "Adding gradients")
-    _fade(grey, p, rng)
     if p.noise > 0:
         yield Progress(3, 6, "Adding noise")
         _add_noise(grey, p, rng, flat)
+    yield Progress(4, 6, "Adding gradients")
+    _fade(grey, p, rng)  # after the noise, which is weaker where contrast is
     yield Progress(5, 6, "Adding streaks and rings")
     lines = _Lines(p, rng)
     image = np.empty(grey.shape, np.uint8)
@@ -141,7 +141,7 @@ def _fade(grey: Floats, p: SimulationParameters, rng: np.random.Generator) -> No
 
 
 #: Grains of the noise relative to the finest, and their standard deviations: reconstructed noise has a long tail.
-_OCTAVES = ((0.0, 0.15), (0.85, 0.8), (1.7, 0.7), (3.5, 0.6), (12.0, 0.6))
+_OCTAVES = ((0.0, 0.13), (0.85, 0.8), (1.7, 0.7), (3.5, 0.6), (12.0, 0.6))
 
 
 def _add_noise(grey: Floats, p: SimulationParameters, rng: np.random.Generator, flat: bool) -> None:

@@ -221,7 +221,9 @@ def _paint(
                 grain = sample_tile(
                     tile, s * dz + 0.12 * dz + offset[2], s * dy + 0.12 * dy + offset[0], s * dx + 0.12 * dx + offset[1]
                 )
-                solid = grey + texture * (0.8 * fine + 0.4 * grain) + piece_grey(dz, dy, dx, pieces, gap)
+                grain = 0.8 * fine + 0.4 * grain
+                grain -= 2.0 * max(0.0, -0.6 - grain)  # small pores between grains: the dark tail is the longer one
+                solid = grey + texture * grain + piece_grey(dz, dy, dx, pieces, gap)
                 best[z, y, x] = ground + (solid - ground) * cover * contrast
     return top
 
