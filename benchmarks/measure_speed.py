@@ -1,8 +1,8 @@
 """CPU time and memory of measuring, on a simulated electrode: ``python benchmarks/measure_speed.py``.
 
 A simulated block is repeated along all axes, its labels renumbered, so that large volumes cost no simulation. Prints
-CPU seconds per million solid voxels (compilation apart), the time with two threads, the same for
-`skimage.measure.regionprops_table` with what both measure, and the peak memory over that of labels and image.
+CPU seconds per million solid voxels (compilation apart), the time with two threads, and the peak memory over that of
+labels and image.
 """
 
 from __future__ import annotations
@@ -69,7 +69,6 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=200, help="voxels along an edge of the simulated block")
     parser.add_argument("--repeats", type=int, default=2, help="blocks along each axis")
     parser.add_argument("--closing-voxels", type=float, default=5, help="closing radius in voxels")
-    parser.add_argument("--skimage", action="store_true", help="compare with scikit-image, too (slow)")
     options = parser.parse_args()
 
     labels, image, spacing = electrode(options.size, options.repeats)
@@ -87,12 +86,6 @@ def main() -> None:
     with ThreadPoolExecutor(2) as pool:
         cpu_two, wall_two, again = timed(lambda: measure(labels, image, spacing, parameters, executor=pool))
     print(f"two threads: {cpu_two:.1f} CPU s, {wall_two:.1f} s; same table: {again.equals(table)}")
-    if options.skimage:
-        from skimage.measure import regionprops_table
-
-        names = ("label", "area", "centroid", "bbox", "mean_intensity", "inertia_tensor_eigvals")
-        other, _, _ = timed(lambda: regionprops_table(labels, image, names, spacing=spacing))
-        print(f"scikit-image, {', '.join(names)}: {other:.1f} CPU s")
 
 
 if __name__ == "__main__":

@@ -85,6 +85,8 @@ def read_labels(labels: Any, box: tuple[slice, slice, slice]) -> npt.NDArray[np.
         When a label is negative or too large.
     """
     part = np.asarray(labels[box])
+    if part.size and part.dtype.kind == "i" and int(part.min()) < 0:
+        raise InputError("The labels have negative numbers; particles need numbers from 1 on, with 0 for background.")
     if part.dtype != np.int32 and part.size:
         if part.dtype == np.bool_:
             part = part.view(np.uint8)
@@ -129,8 +131,6 @@ def iter_inventory(labels: Any, field_of_view: Bools | None) -> Steps[Inventory]
 
 def _take_stock(slab: npt.NDArray[np.int32], edge: Bools, first: int) -> Inventory:
     """Take stock of one slab."""
-    if slab.size and int(slab.min()) < 0:
-        raise InputError("The labels have negative numbers; particles need numbers from 1 on, with 0 for background.")
     names = None
     top = int(slab.max(initial=0))
     if top > DIRECT_IDS:
