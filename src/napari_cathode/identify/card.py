@@ -82,9 +82,7 @@ def card_text(card: dict[str, Any]) -> str:
         f"{training['depth']} with {training['filters']} filters; `weights_best.h5` (Keras) and the same as "
         "`model.onnx`.",
         f"- Trained on: {card['training_data']}; no real image was used, neither for training nor for any choice.",
-        f"- Training: {training['steps_done']} steps of {training['batch']} patches of {training['patch']}² working "
-        f"pixels, sizes varied by up to {1 + training['jitter']:g}×, Adam with a peak rate of "
-        f"{training['learning_rate']:g} and cosine decay by steps, seed {training['seed']}.",
+        *_training_lines(training),
         f"- Thresholds (chosen on simulated slices of other seeds): probability {card['thresholds']['prob']:g}, "
         f"overlap {card['thresholds']['nms']:g}.",
     ]
@@ -114,3 +112,17 @@ def card_text(card: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _training_lines(training: dict[str, Any]) -> list[str]:
+    """Say how a model was trained, its start last."""
+    lines = [
+        f"- Training: {training['steps_done']} steps of {training['batch']} patches of {training['patch']}² working "
+        f"pixels, sizes varied by up to {1 + training['jitter']:g}×, Adam with a peak rate of "
+        f"{training['learning_rate']:g} and cosine decay by steps, seed {training['seed']}."
+    ]
+    before = training.get("started_from")
+    if before is not None and "steps_done" in before:
+        lines.append("- It started from the weights of an earlier training:")
+        lines += [f"  {line}" for line in _training_lines(before)]
+    return lines

@@ -118,7 +118,7 @@ def export_model(
         "name": folder.name,
         "description": "StarDist2D for electrode particles, trained on simulated slices only",
         "working_diameter_px": parameters.diameter_px,
-        "training": asdict(parameters) | {"steps_done": state.step},
+        "training": asdict(parameters) | {"steps_done": state.step, "started_from": state.started_from},
         "loss": state.history[-1][1] if state.history else None,
         "training_data": "simulated slices, domain-randomised (napari_cathode.simulate.training_slice)",
     }

@@ -12,6 +12,8 @@ import numpy as np
 
 from napari_cathode.errors import InputError
 
+from .models import read_model
+
 if TYPE_CHECKING:
     from .training import TrainingParameters
 
@@ -29,12 +31,15 @@ class TrainingState:
         Optimiser steps done.
     history : list of (int, float)
         Step and mean loss since the entry before.
+    started_from : dict or None
+        How the model was trained whose weights were the start; None with fresh weights.
     """
 
     def __init__(self, model: Any) -> None:
         self.model = model
         self.step = 0
         self.history: list[tuple[int, float]] = []
+        self.started_from: dict[str, Any] | None = None
         self._recent: list[float] = []
 
     @classmethod
@@ -69,7 +74,10 @@ class TrainingState:
                         f"{parameters.depth} and {parameters.filters} filters ({error})."
                     ) from None
             model.prepare_for_training()
-        return cls(model)
+        state = cls(model)
+        if start_from is not None:
+            state.started_from = read_model(start_from).card.get("training", {"name": start_from.name})
+        return state
 
     def train_step(self, batch: Any, learning_rate: float) -> dict[str, float]:
         """Do one optimiser step.

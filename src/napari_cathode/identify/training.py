@@ -9,6 +9,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterable
@@ -231,6 +232,8 @@ def main(arguments: Iterable[str] | None = None) -> None:
     )
     print(json.dumps({"name": chosen.name, **asdict(parameters)}), flush=True)
     steps = iter_train(chosen.name, chosen.out, parameters, chosen.resume, chosen.start_from, until=chosen.until)
+    # Ended by a signal, the run still ends the process that makes slices ahead.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     started, shown = time.monotonic(), -1
     try:
         while True:

@@ -37,15 +37,15 @@ class ViewPrediction:
         field of view.
     spacing_um : tuple of float or None
         Voxel edges (z, y, x) in µm, None where they are not known.
-    parameters : IdentifyParameters
-        What was used: values that were left open are filled in.
+    parameters : IdentifyParameters or None
+        What was used: values that were left open are filled in. None for labels that another tool made.
     """
 
     view: str
     labels: npt.NDArray[np.int32]
     probability: npt.NDArray[np.float16]
     spacing_um: Spacing | None
-    parameters: IdentifyParameters
+    parameters: IdentifyParameters | None
 
 
 def check_views(tomogram: Tomogram, views: Sequence[str]) -> tuple[str, ...]:
