@@ -34,12 +34,15 @@ class Colouring:
     limits : tuple of (float, float), optional
         Values at the ends of the colour map; None means the 2nd and 98th percentile (symmetric about zero for
         diverging ones).
+    hide_missing : bool
+        Whether particles without a value are left out instead of grey.
     """
 
     column: str
     shap: bool = False
     colormap: str = ""
     limits: tuple[float, float] | None = None
+    hide_missing: bool = False
 
 
 @dataclass(eq=False)

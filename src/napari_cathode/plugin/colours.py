@@ -17,6 +17,8 @@ CYCLIC_ROWS = 65_535
 MISSING = (0.5, 0.5, 0.5, 1.0)
 """Colour of particles without a value."""
 
+HIDDEN = (0.0, 0.0, 0.0, 0.0)
+
 SEQUENTIAL = "viridis"
 DIVERGING = "blue-white-red"
 CHOICES = (SEQUENTIAL, "magma", "inferno", "plasma", "gray", DIVERGING)
@@ -46,18 +48,21 @@ class ColourScale:
         napari's.
     limits : tuple of (float, float)
         Values at its ends.
+    missing : tuple of float
+        RGBA of particles without a value.
     """
 
     colormap: Colormap
     limits: tuple[float, float]
+    missing: tuple[float, float, float, float] = MISSING
 
     def map(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """Give the RGBA colours (n, 4) of n values; grey where there is no value."""
+        """Give the RGBA colours (n, 4) of n values."""
         low, high = self.limits
         finite = np.isfinite(values)
         share = np.clip((np.where(finite, values, low) - low) / (high - low), 0.0, 1.0)
         colours = np.asarray(self.colormap.map(share), dtype=np.float32)
-        colours[~finite] = MISSING
+        colours[~finite] = self.missing
         return colours
 
 
@@ -70,7 +75,7 @@ def scale_for(values: np.ndarray[Any, Any], colouring: Colouring) -> ColourScale
     signed = colouring.shap or (finite.size > 0 and finite.min() < 0 < finite.max())
     name = colouring.colormap or (DIVERGING if signed else SEQUENTIAL)
     limits = colouring.limits or _limits(finite, signed)
-    return ColourScale(named(name), limits)
+    return ColourScale(named(name), limits, HIDDEN if colouring.hide_missing else MISSING)
 
 
 def named(name: str) -> Colormap:
@@ -94,9 +99,9 @@ def _limits(finite: np.ndarray[Any, Any], signed: bool) -> tuple[float, float]:
 
 
 def label_colormap(
-    ids: np.ndarray[Any, Any], colours: np.ndarray[Any, Any], largest: int | None
+    ids: np.ndarray[Any, Any], colours: np.ndarray[Any, Any], largest: int | None, missing: Any = MISSING
 ) -> CyclicLabelColormap | DirectLabelColormap:
-    """Make a Labels colormap that shows each particle in its colour; others grey, background transparent.
+    """Make a Labels colormap that shows each particle in its colour; background is transparent.
 
     Parameters
     ----------
@@ -106,6 +111,8 @@ def label_colormap(
         Their RGBA.
     largest : int, optional
         The largest id in the label array, None when nobody knows.
+    missing : sequence of float
+        RGBA of all other labels.
 
     Notes
     -----
@@ -113,13 +120,13 @@ def label_colormap(
     allows 65,535 rows.
     """
     if largest is not None and max(largest, int(ids.max(initial=0))) < CYCLIC_ROWS:
-        table = np.tile(np.asarray(MISSING, np.float32), (max(largest, int(ids.max(initial=0)), 1) + 1, 1))
+        table = np.tile(np.asarray(missing, np.float32), (max(largest, int(ids.max(initial=0)), 1) + 1, 1))
         table[ids] = colours
         table[0] = 0
         return CyclicLabelColormap(colors=table, name="particles by value")
     by_id: dict[int | None, Any] = dict(zip(ids.tolist(), colours, strict=True))
     by_id[0] = np.zeros(4)
-    by_id[None] = np.asarray(MISSING)
+    by_id[None] = np.asarray(missing)
     return DirectLabelColormap(color_dict=by_id, name="particles by value")
 
 
@@ -134,4 +141,4 @@ def recolour(layer: Labels, ids: np.ndarray[Any, Any], values: np.ndarray[Any, A
     """Show each particle of a layer in the colour of its value."""
     from .layers import full_data
 
-    layer.colormap = label_colormap(ids, scale.map(values), largest_id(full_data(layer)))
+    layer.colormap = label_colormap(ids, scale.map(values), largest_id(full_data(layer)), scale.missing)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Labels
-from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.colormaps import CyclicLabelColormap
 
 from .boxes import Box
 from .layers import HELPER_KEY, full_data
@@ -109,14 +109,13 @@ class Highlight:
 
 
 def _outline_layer(like: Labels) -> Labels:
-    colours = {0: np.zeros(4), 1: np.asarray(COLOUR), None: np.zeros(4)}
     layer = Labels(
         np.zeros((1,) * like.ndim, np.uint8),
         units=like.units,
         scale=like.scale,
         translate=like.translate,
         name=_NAME,
-        colormap=DirectLabelColormap(color_dict=colours),
+        colormap=CyclicLabelColormap(colors=np.array([(0, 0, 0, 0), COLOUR], np.float32), name="selection"),
         opacity=1.0,
         blending="translucent_no_depth",
         visible=False,

@@ -31,10 +31,12 @@ def run_all(link: Link, runner: Any, layer: Any, tomogram: Tomogram, identify: A
     views : tuple of str
         Where they are looked for.
     """
+    from napari_cathode.widgets.plots import MODULES
     from napari_cathode.widgets.runner import Job
 
     parameters = replace(PipelineParameters(), identify=identify, views=views)
     job = Job("Run all steps", iter_run_layer, tomogram, parameters)
+    job.needs = MODULES
     runner.start(job, lambda outcome: show_outcome(link, layer, tomogram, outcome))
 
 

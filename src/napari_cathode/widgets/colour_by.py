@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from qtpy.QtCore import QRectF, QSize, Qt
-from qtpy.QtGui import QColor, QLinearGradient, QPainter, QPaintEvent
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtGui import QColor, QLinearGradient, QPainter, QPaintEvent, QResizeEvent
+from qtpy.QtWidgets import QBoxLayout, QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from napari_cathode.plugin.colours import CHOICES, MISSING, ColourScale, scale_for
 from napari_cathode.session import Colouring, ParticleSet, Session
@@ -17,6 +18,8 @@ from .names import axis_title, display_name, tooltip
 from .parts import Connections, choice_box
 
 _PLAIN = "Each its own colour"
+_NO_SHAP = "choose a feature"
+_WIDE_PX = 620
 _STOPS = 33
 
 
@@ -71,12 +74,20 @@ class ColourBar(QWidget):
             ((low + high) / 2, Qt.AlignmentFlag.AlignHCenter),
             (high, Qt.AlignmentFlag.AlignRight),
         ):
-            painter.drawText(place, int(side | Qt.AlignmentFlag.AlignVCenter), f"{value:.3g}")
+            painter.drawText(place, int(side | Qt.AlignmentFlag.AlignVCenter), tick(value, high - low))
         if self._missing:
             painter.fillRect(QRectF(bar.right() + 10, 1, 12, 12), QColor.fromRgbF(*MISSING))
             words = QRectF(bar.right() + 10, 15, aside, height)
             painter.drawText(words, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), "no value")
         painter.end()
+
+
+def tick(value: float, span: float) -> str:
+    """Write a value on an axis of some length: three digits of the length, no more."""
+    if not 1e-4 <= span < 1e6:
+        return f"{value:.3g}"
+    text = f"{value:.{max(0, 2 - math.floor(math.log10(span)))}f}"
+    return "0" if float(text) == 0 else text
 
 
 class ColourBy(QWidget):
@@ -96,15 +107,18 @@ class ColourBy(QWidget):
         self._shap_only = shap_only
         self._value = choice_box()
         self._map = choice_box()
-        self._map.setMinimumContentsLength(7)
+        self._map.setMinimumContentsLength(4)
         self._map.setToolTip("Colour map. All are safe for colour-blind people.")
         self._map.addItem("auto", "")
         for name in CHOICES:
             self._map.addItem(name, name)
         self._bar = ColourBar()
+        self._hide = QCheckBox("hide")
+        self._hide.setToolTip("Hide particles without a value, such as those that the border cuts.")
         self._lay_out()
         self._value.activated.connect(self._on_chosen)
         self._map.activated.connect(self._on_chosen)
+        self._hide.clicked.connect(self._on_chosen)
         self._connections = Connections(self)
         self._connections.connect(session.current_changed, self._on_current)
         self._connections.connect(session.changed, self._on_changed)
@@ -118,23 +132,37 @@ class ColourBy(QWidget):
     def _lay_out(self) -> None:
         row = QHBoxLayout()
         row.setSpacing(8)
-        row.addWidget(QLabel("Colour by SHAP of" if self._shap_only else "Colour by"))
-        row.addWidget(self._value, 3)
-        row.addWidget(self._map, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(row)
-        layout.addWidget(self._bar)
+        row.addWidget(QLabel("SHAP of" if self._shap_only else "Colour by"))
+        row.addWidget(self._value, 5)
+        row.addWidget(self._map, 2)
+        self._layout = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(6)
+        self._layout.addLayout(row, 1)
+        below = QHBoxLayout()
+        below.addWidget(self._bar, 1)
+        below.addWidget(self._hide)
+        self._layout.addLayout(below, 1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Put the colour bar beside the lists where there is room."""
+        super().resizeEvent(event)
+        wide = event.size().width() >= _WIDE_PX
+        self._layout.setDirection(QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom)
 
     def choose(self, colouring: Colouring | None) -> None:
         """Colour the current particles by a value."""
         if self._session.current is not None:
             self._session.set_colouring(self._session.current, colouring)
 
-    def _on_chosen(self, _index: int) -> None:
+    def _colouring(self, column: str, shap: bool) -> Colouring:
+        return Colouring(column, shap, self._map.currentData(), hide_missing=self._hide.isChecked())
+
+    def _on_chosen(self, _index: Any) -> None:
         chosen = self._value.currentData()
-        self.choose(None if chosen is None else Colouring(chosen[0], chosen[1], self._map.currentData()))
+        if chosen is None and self._shap_only:
+            return
+        self.choose(None if chosen is None else self._colouring(*chosen))
 
     def _on_current(self, _particles: ParticleSet | None) -> None:
         self._refresh()
@@ -147,7 +175,7 @@ class ColourBy(QWidget):
         particles = self._session.current
         colouring = None if particles is None else particles.colouring
         self._value.clear()
-        self._value.addItem(_PLAIN, None)
+        self._value.addItem(_NO_SHAP if self._shap_only else _PLAIN, None)
         for column, shap in self._on_offer(particles):
             name = display_name(column)
             self._value.addItem(f"SHAP of {name}" if shap and not self._shap_only else name, (column, shap))
@@ -163,9 +191,13 @@ class ColourBy(QWidget):
     def _show_bar(self, particles: ParticleSet | None, colouring: Colouring | None) -> None:
         if particles is None or colouring is None:
             self._bar.show_scale(None)
+            self._hide.hide()
             return
         values = particles.values(colouring)[1]
-        self._bar.show_scale(scale_for(values, colouring), missing=bool(np.isnan(values).any()))
+        missing = _has_missing(particles, values)
+        self._bar.show_scale(scale_for(values, colouring), missing)
+        self._hide.setVisible(missing)
+        self._hide.setChecked(colouring.hide_missing)
         self._bar.setToolTip(axis_title(colouring.column))
 
     def _on_offer(self, particles: ParticleSet | None) -> list[tuple[str, bool]]:
@@ -178,6 +210,12 @@ class ColourBy(QWidget):
             by_share = [str(name) for name in particles.explanation.importance["feature"]]
             found += [(name, True) for name in by_share]
         return found
+
+
+def _has_missing(particles: ParticleSet, values: np.ndarray[Any, Any]) -> bool:
+    """Whether particles are there without a value: NaN, or measured but not explained."""
+    known = len(values) if particles.table is None else len(particles.table)
+    return bool(np.isnan(values).any()) or len(values) < known
 
 
 def numeric_columns(table: Any) -> list[str]:

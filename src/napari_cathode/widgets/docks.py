@@ -1,26 +1,78 @@
-"""Open one panel from another."""
+"""Where panels go in the window: tabs of one dock rather than a stack of slivers; and one panel opens another."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+
 PLUGIN = "napari-cathode"
+IDENTIFY, FUSE, FEATURES, SHAP = "Identify particles", "Fuse views", "Particle features", "SHAP explanation"
+
+_AREAS = {
+    "right": Qt.DockWidgetArea.RightDockWidgetArea,
+    "bottom": Qt.DockWidgetArea.BottomDockWidgetArea,
+}
 
 
-def open_dock(viewer: Any, name: str, area: str | None = None) -> Any:
+class Docked(QWidget):
+    """A panel that joins panels of ours that are open already as another tab, when it is first shown."""
+
+    _placed = False
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Find its place."""
+        super().showEvent(event)
+        if not self._placed:
+            self._placed = True
+            QTimer.singleShot(0, self._join)
+
+    def _join(self) -> None:
+        main, dock = self.window(), dock_of(self)
+        if not isinstance(main, QMainWindow) or dock is None or dock.isFloating():
+            return
+        area = main.dockWidgetArea(dock)
+        for other in main.findChildren(Docked):
+            beside = dock_of(other)
+            known = beside is not None and beside is not dock and other._placed and not beside.isFloating()
+            if known and beside.isVisible() and main.dockWidgetArea(beside) == area:
+                main.tabifyDockWidget(beside, dock)
+                dock.raise_()
+                return
+
+
+def dock_of(widget: QWidget) -> QDockWidget | None:
+    """Give the dock around a panel."""
+    parent = widget.parentWidget()
+    while parent is not None and not isinstance(parent, QDockWidget):
+        parent = parent.parentWidget()
+    return parent
+
+
+def open_dock(viewer: Any, name: str, area: str = "") -> Any:
     """Show a panel of ours by its name in the menu; one that is open already comes to the front.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        The viewer.
+    name : str
+        `IDENTIFY`, `FUSE`, `FEATURES` or `SHAP`.
+    area : {"", "right", "bottom"}
+        Where it goes; "" leaves it where it is.
 
     Returns
     -------
     QWidget
         The panel.
     """
-    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name)
-    if area is not None:
-        from qtpy.QtCore import Qt
-
-        areas = {"right": Qt.DockWidgetArea.RightDockWidgetArea, "bottom": Qt.DockWidgetArea.BottomDockWidgetArea}
-        dock.parent().addDockWidget(areas[area], dock)
-    dock.show()
-    dock.raise_()
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+    dock, main = dock_of(widget), widget.window()
+    if dock is not None:
+        if area and isinstance(main, QMainWindow) and main.dockWidgetArea(dock) != _AREAS[area]:
+            main.addDockWidget(_AREAS[area], dock)
+        dock.show()
+        dock.raise_()
     return widget

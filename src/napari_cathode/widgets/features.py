@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import math
 from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QBoxLayout, QFileDialog, QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QBoxLayout, QFileDialog, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from napari_cathode.errors import InputError
 from napari_cathode.io import write_table
@@ -21,6 +22,7 @@ from napari_cathode.session import ParticleSet
 from napari_cathode.tomogram import Tomogram
 
 from .colour_by import ColourBy
+from .docks import Docked
 from .forms import Form
 from .parts import Connections, Fold, LayerChoice, Panel, Text, form_layout, primary_button
 from .runner import Job, Runner
@@ -31,10 +33,11 @@ _EMPTY = (
     "Every particle of a Labels layer is measured here. Find particles first (Identify particles), "
     "or open a Labels layer made by another tool."
 )
-_CONTROLS_WIDTH = 360
+_CONTROLS_WIDTH = 340
+_UNLIMITED = 16_777_215
 
 
-class FeaturesWidget(QWidget):
+class FeaturesWidget(Docked):
     """Measure the particles of a Labels layer; table, colours and picture show the same particles."""
 
     def __init__(self, napari_viewer: Any) -> None:
@@ -52,8 +55,12 @@ class FeaturesWidget(QWidget):
         self.table = LinkedTable(self._session)
         self.export_button = _export_button(self.export)
         self.summary = Text()
+        self._measure_toggle = QPushButton("Measure …")
+        self._measure_toggle.setCheckable(True)
+        self._measure_toggle.setToolTip("Shows what is measured, and how.")
         self._empty = Text(_EMPTY)
         self._lay_out()
+        self._controls.align_labels()
         self._connect()
         self._adopt(self.labels.layer)
         self._on_current(self._session.current)
@@ -70,28 +77,31 @@ class FeaturesWidget(QWidget):
         inner.addLayout(form)
         inner.addWidget(Fold("Settings", self.form))
         self._controls = Panel()
-        column = self._controls.column
-        for widget in (self._empty, settings, self.button, self.runner):
-            column.addWidget(widget)
-        column.addStretch(1)
-        below = QHBoxLayout()
-        below.addWidget(self.summary, 1)
-        below.addWidget(self.export_button, 0, Qt.AlignmentFlag.AlignTop)
-        results = QWidget()
-        self._results = QVBoxLayout(results)
-        self._results.setContentsMargins(10, 4, 10, 8)
-        self._results.addLayout(below)
-        self._results.addWidget(self.colour_by)
-        self._results.addWidget(self.table, 1)
+        for widget in (self._empty, settings, self.button):
+            self._controls.column.addWidget(widget)
+        self._controls.column.addStretch(1)
+        self._results = QWidget()
+        results = QVBoxLayout(self._results)
+        results.setContentsMargins(10, 6, 10, 8)
+        results.setSpacing(6)
+        above = QHBoxLayout()
+        above.addWidget(self.summary, 1)
+        for button in (self._measure_toggle, self.export_button):
+            above.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+        results.addLayout(above)
+        results.addWidget(self.runner)
+        results.addWidget(self.colour_by)
+        results.addWidget(self.table, 1)
         self._layout = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(0)
         self._layout.addWidget(self._controls)
-        self._layout.addWidget(results, 1)
+        self._layout.addWidget(self._results, 1)
 
     def _connect(self) -> None:
         self.labels.layer_changed.connect(self._adopt)
         self.button.clicked.connect(self.measure)
+        self._measure_toggle.toggled.connect(self._arrange)
         self.runner.started.connect(self._refresh)
         self.runner.finished.connect(self._refresh)
         self._connections = Connections(self)
@@ -100,19 +110,26 @@ class FeaturesWidget(QWidget):
 
     def sizeHint(self) -> QSize:
         """Ask for enough to see a table."""
-        return QSize(400, 620)
+        return QSize(400, 480)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Lay controls and table side by side in a wide dock, one above the other in a tall one."""
         super().resizeEvent(event)
-        wide = event.size().width() > 1.4 * event.size().height()
-        direction = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
-        if direction != self._layout.direction():
-            self._layout.setDirection(direction)
-        self._controls.setFixedWidth(_CONTROLS_WIDTH) if wide else self._controls.setMinimumWidth(300)
-        if not wide:
-            self._controls.setMaximumWidth(16_777_215)
-        self._controls.setMaximumHeight(16_777_215 if wide else max(190, event.size().height() // 2))
+        self._arrange()
+
+    def _arrange(self, _checked: bool = False) -> None:
+        wide = self.width() > 1.2 * self.height()
+        has_table = self._has_table()
+        self._controls.setVisible(not has_table or self._measure_toggle.isChecked())
+        self._layout.setDirection(QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom)
+        self._layout.setStretch(0, 1 if not has_table and not wide else 0)
+        self._layout.setStretch(1, 1 if has_table or wide else 0)
+        self._controls.setMaximumWidth(_CONTROLS_WIDTH if wide else _UNLIMITED)
+        self._controls.setMaximumHeight(self.height() // 2 if has_table and not wide else _UNLIMITED)
+
+    def _has_table(self) -> bool:
+        particles = self._session.current
+        return particles is not None and particles.table is not None
 
     # ---- what is chosen ----------------------------------------------------------------------------
 
@@ -146,16 +163,15 @@ class FeaturesWidget(QWidget):
 
     def _refresh(self) -> None:
         particles = self._session.current
-        has_table = particles is not None and particles.table is not None
+        has_table = self._has_table()
         self.button.setEnabled(self.labels.layer is not None and not self.runner.running)
         self._empty.setVisible(self.labels.layer is None)
         unknown = particles is not None and particles.spacing_um is None
         self._form_rows.setRowVisible(self.voxel_size, unknown)
-        self.export_button.setEnabled(has_table)
-        self.table.setVisible(has_table)
-        self.colour_by.setVisible(has_table)
-        self.export_button.setVisible(has_table)
+        for widget in (self.table, self.colour_by, self.export_button, self._measure_toggle):
+            widget.setVisible(has_table)
         self.summary.say(_summary(particles))
+        self._arrange()
         self.button.setText("Measure again" if has_table else "Measure")
 
     # ---- what is done ------------------------------------------------------------------------------
@@ -187,6 +203,7 @@ class FeaturesWidget(QWidget):
                 raise InputError("The labels were changed while they were measured; measure again.")
             particles.provenance["measure"] = to_dict(parameters)
             self._link.set_table(particles, *result)
+            self._measure_toggle.setChecked(False)
             return ""
 
         self.runner.start(job, on_result)
@@ -246,12 +263,13 @@ def _summary(particles: ParticleSet | None) -> str:
     """Write the numbers that people quote in one line."""
     if particles is None or particles.table is None:
         return ""
+    name = f"<b>{html.escape(particles.name)}</b>"
     if particles.out_of_date:
-        return "The labels were changed since; measure again."
+        return f"{name} · the labels were changed since; measure again"
     found = particles.summary
     if found is None:
-        return f"{len(particles.table)} particles"
-    parts = [f"<b>{found.count}</b> particles ({found.count_border} cut by the border)"]
+        return f"{name} · {len(particles.table)} with values"
+    parts = [name, f"{found.count} in all, {found.count_border} cut by the border"]
     if math.isfinite(found.solid_fraction):
         parts.append(f"solid fraction {found.solid_fraction:.3g}")
     if found.n_diameter:
@@ -262,13 +280,11 @@ def _summary(particles: ParticleSet | None) -> str:
     return " · ".join(parts)
 
 
-def _export_button(export: Any) -> QToolButton:
-    button = QToolButton()
-    button.setText("Export CSV")
+def _export_button(export: Any) -> QPushButton:
+    button = QPushButton("Export CSV")
     button.setToolTip("Writes the table, and its units and definitions beside it.")
     menu = QMenu(button)
     for text, which in (("All particles", "all"), ("Rows shown", "shown"), ("Selected rows", "selected")):
         menu.addAction(text, lambda which=which: export(which))
     button.setMenu(menu)
-    button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
     return button

@@ -24,7 +24,7 @@ from napari_cathode.parameters import ParameterInfo, describe
 
 from .parts import Fold, choice_box, form_layout
 
-_DECIMALS = 4
+_DECIMALS = 3
 
 
 class Form(QWidget):
@@ -118,10 +118,15 @@ class _Field(QWidget):
         row.addWidget(editor, 1)
         if info.optional:
             self._auto = QCheckBox("auto")
-            self._auto.toggled.connect(editor.setDisabled)
+            self._auto.toggled.connect(self._on_auto)
             self._auto.toggled.connect(lambda _on: self.changed.emit())
             row.addWidget(self._auto)
         self.set_value(info.default)
+
+    def _on_auto(self, auto: bool) -> None:
+        self.editor.setDisabled(auto)
+        if isinstance(self.editor, (_Whole, _Number)):
+            self.editor.set_blank(auto)
 
     def value(self) -> Any:
         """Give what stands in the field, None for "auto"."""
@@ -142,15 +147,16 @@ def _field(info: ParameterInfo, choices: tuple[Any, ...]) -> _Field:
         check = QCheckBox()
         return _watched(_Field(check, check.isChecked, check.setChecked, info), check.toggled)
     if info.kind is int:
-        whole = QSpinBox()
+        whole = _Whole()
         low, high = info.bounds
         whole.setRange(
             int(low if low is not None else -(2**31)), int(min(high if high is not None else 2**31 - 1, 2**31 - 1))
         )
+        whole.setValue(int(_start(info)))
         _dress(whole, info)
         return _watched(_Field(whole, whole.value, lambda value: whole.setValue(int(value)), info), whole.valueChanged)
     if info.kind is float:
-        number = number_box(info.bounds, info.unit, info.default)
+        number = number_box(info.bounds, info.unit, _start(info))
         _dress(number, info)
         return _watched(_Field(number, number.value, number.setValue, info), number.valueChanged)
     return _text_field(info)
@@ -209,7 +215,7 @@ def number_box(bounds: tuple[float | None, float | None], unit: str = "", defaul
     """
     box = _Number()
     low, high = bounds
-    box.setDecimals(_decimals(low, default))
+    box.setDecimals(_decimals(default))
     box.setRange(low if low is not None else -1e9, high if high is not None else 1e9)
     box.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
     if unit:
@@ -219,16 +225,49 @@ def number_box(bounds: tuple[float | None, float | None], unit: str = "", defaul
     return box
 
 
-def _decimals(low: float | None, default: Any) -> int:
-    smallest = min((abs(value) for value in (low, default) if value), default=0.01)
-    return int(min(6, max(_DECIMALS, math.ceil(-math.log10(smallest)))))
+def _start(info: ParameterInfo) -> float:
+    """Give the default, or for "decide for me" a value from which people can start."""
+    if info.default is not None:
+        return float(info.default)
+    low, high = info.bounds
+    if low is not None and high is not None:
+        return (low + high) / 2
+    return max(1.0, low or 0.0)
 
 
-class _Number(QDoubleSpinBox):
+def _decimals(default: Any) -> int:
+    return max(_DECIMALS, math.ceil(-math.log10(abs(default)))) if default else _DECIMALS
+
+
+class _Blank:
+    """Shows nothing while the program decides."""
+
+    _blank = False
+
+    def set_blank(self, blank: bool) -> None:
+        """Hide or show the value."""
+        self._blank = blank
+        unit = self.suffix() or self.property("unit") or ""
+        self.setProperty("unit", unit)
+        self.setSuffix("" if blank else unit)
+        self.setSpecialValueText(self.specialValueText())  # makes Qt write the text anew
+
+
+class _Whole(_Blank, QSpinBox):
+    """A whole number."""
+
+    def textFromValue(self, value: int) -> str:
+        """Write a value."""
+        return "" if self._blank else str(value)
+
+
+class _Number(_Blank, QDoubleSpinBox):
     """A number without the zeros at its end."""
 
     def textFromValue(self, value: float) -> str:
         """Write a value."""
+        if self._blank:
+            return ""
         text = self.locale().toString(value, "f", self.decimals())
         point = self.locale().decimalPoint()
         return text.rstrip("0").rstrip(point) if point in text else text

@@ -14,7 +14,7 @@ from napari_cathode.plugin.link import link_of
 from napari_cathode.plugin.steps import iter_fuse_layers
 from napari_cathode.session import ParticleSet
 
-from .docks import open_dock
+from .docks import FEATURES, Docked, open_dock
 from .forms import Form
 from .parts import Connections, LayerChoice, Panel, Text, form_layout, primary_button
 from .runner import Job, Runner
@@ -27,7 +27,7 @@ _EMPTY = (
 _NOT_USED = "not used"
 
 
-class FuseWidget(Panel):
+class FuseWidget(Panel, Docked):
     """Choose a Labels layer for each view; they become one Labels layer of 3D particles."""
 
     def __init__(self, napari_viewer: Any) -> None:
@@ -41,8 +41,9 @@ class FuseWidget(Panel):
         self.runner = Runner()
         self._empty = Text(_EMPTY)
         self._lay_out()
+        self.align_labels()
         self.button.clicked.connect(self.fuse)
-        self.next_button.clicked.connect(lambda: open_dock(self._viewer, "Particle features"))
+        self.next_button.clicked.connect(lambda: open_dock(self._viewer, FEATURES))
         for choice in self.views.values():
             choice.layer_changed.connect(self._refresh)
         self.runner.started.connect(self._refresh)

@@ -18,7 +18,7 @@ from napari_cathode.plugin.steps import iter_identify_layer
 from napari_cathode.session import ParticleSet, Predictions
 from napari_cathode.tomogram import Tomogram
 
-from .docks import open_dock
+from .docks import FUSE, Docked, open_dock
 from .forms import Form
 from .parts import LayerChoice, Panel, Text, choice_box, form_layout, primary_button
 from .runner import Job, Runner
@@ -31,7 +31,7 @@ _EMPTY = (
 )
 
 
-class IdentifyWidget(Panel):
+class IdentifyWidget(Panel, Docked):
     """Choose an image, say how large its voxels are, find its particles."""
 
     def __init__(self, napari_viewer: Any) -> None:
@@ -52,11 +52,12 @@ class IdentifyWidget(Panel):
         self._empty = Text(_EMPTY)
         self._size = Text()
         self._lay_out()
+        self.align_labels()
         self.image.layer_changed.connect(self._on_image)
         self.form.field("method").changed.connect(self._on_method)
         self.button.clicked.connect(self.identify)
         self.all_button.clicked.connect(self.run_all)
-        self.next_button.clicked.connect(lambda: open_dock(self._viewer, "Fuse views"))
+        self.next_button.clicked.connect(lambda: open_dock(self._viewer, FUSE))
         self.runner.started.connect(self._refresh)
         self.runner.finished.connect(self._refresh)
         self._on_image(self.image.layer)

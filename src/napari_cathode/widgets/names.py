@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable
 
 from napari_cathode.explain.names import axis_title, display_name, unit_of
 from napari_cathode.measure import FEATURES
 
-__all__ = ["axis_title", "display_name", "tooltip", "unit_of"]
+__all__ = ["axis_title", "display_name", "shown_order", "tooltip", "unit_of"]
+
+_FIRST = ("label", "damage", "volume_um3", "area_um2")
+_GROUPS = ("C", "D", "B", "A", "")
+
+
+def shown_order(columns: Iterable[str]) -> list[str]:
+    """Order columns as people look for them: what is asked of every particle first, where it lies last."""
+
+    def place(column: str) -> tuple[int, int]:
+        if column in _FIRST:
+            return 0, _FIRST.index(column)
+        return 1 + (_GROUPS.index(FEATURES[column].group) if column in FEATURES else len(_GROUPS)), 0
+
+    return sorted(columns, key=place)
 
 
 def tooltip(column: str) -> str:

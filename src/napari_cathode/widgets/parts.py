@@ -8,6 +8,7 @@ from typing import Any
 
 from napari.layers import Layer
 from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -140,7 +141,7 @@ def choice_box() -> QComboBox:
     """Make a drop-down list that long names do not widen."""
     box = QComboBox()
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(10)
+    box.setMinimumContentsLength(5)
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     return box
 
@@ -163,7 +164,7 @@ class LayerChoice(QComboBox):
     def __init__(self, viewer: Any, accepts: Callable[[Layer], bool], nothing: str = "") -> None:
         super().__init__()
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(10)
+        self.setMinimumContentsLength(5)
         self._viewer = weakref.ref(viewer)
         self._accepts = accepts
         self._nothing = nothing
@@ -236,7 +237,26 @@ class Panel(QScrollArea):
         self.setWidget(inner)
         self.setMinimumWidth(300)
 
+    def align_labels(self) -> None:
+        """Let the fields of all forms begin at the same place."""
+        labels = []
+        for form in self.findChildren(QFormLayout):
+            items = [form.itemAt(row, QFormLayout.ItemRole.LabelRole) for row in range(form.rowCount())]
+            labels += [item.widget() for item in items if item is not None and item.widget() is not None]
+        widest = max((label.sizeHint().width() for label in labels), default=0)
+        for label in labels:
+            label.setMinimumWidth(widest)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Align once fonts are known."""
+        super().showEvent(event)
+        self.align_labels()
+
     def sizeHint(self) -> QSize:
         """Prefer the width of the form, so that nothing is cut off."""
         inner = self.widget().sizeHint()
         return QSize(max(inner.width() + 16, 340), inner.height() + 4)
+
+    def minimumSizeHint(self) -> QSize:
+        """Need the width of the form; what is too tall scrolls."""
+        return QSize(max(self.widget().minimumSizeHint().width() + 16, 300), 80)

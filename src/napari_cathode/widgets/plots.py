@@ -10,6 +10,9 @@ from qtpy.QtCore import QEvent, QTimer, Signal
 from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+MODULES = ("matplotlib.backends.backend_qtagg", "matplotlib.figure")
+"""What a plot imports at first use."""
+
 _ACCENT = {True: "#4cb4e0", False: "#0b6e99"}
 _CLICK_PX = 4
 

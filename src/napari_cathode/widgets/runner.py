@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Callable, Generator
 from typing import Any
@@ -34,10 +35,17 @@ class Job:
         An importable generator function of `Progress`.
     *args, **kwargs
         Its arguments.
+
+    Attributes
+    ----------
+    needs : tuple of str
+        Modules that showing the result will need; they are imported meanwhile, since that takes the window's thread
+        half a second.
     """
 
     def __init__(self, name: str, function: Callable[..., Steps[Any]], *args: Any, **kwargs: Any) -> None:
         self._name = name
+        self.needs: tuple[str, ...] = ()
         self._call = (function, args, kwargs)
 
     def __str__(self) -> str:
@@ -49,6 +57,9 @@ class Job:
         inner = iter_in_process(function, *args, **kwargs)
         told = 0.0
         try:
+            yield next(inner)
+            for module in self.needs:
+                importlib.import_module(module)
             while True:
                 try:
                     report = next(inner)
@@ -82,6 +93,11 @@ class _StepWorker(GeneratorWorker):
             return outcome
         finally:
             self._steps.close()
+
+
+def make_worker(job: Job) -> GeneratorWorker:
+    """Make napari's worker for a step; errors arrive in its ``errored`` signal only."""
+    return create_worker(job, _worker_class=_StepWorker, _ignore_errors=True)
 
 
 class Runner(QWidget):
@@ -123,6 +139,7 @@ class Runner(QWidget):
         layout.addWidget(self._error)
         layout.addWidget(self._copy)
         self._show_running(False)
+        self._show_error("", "")
 
     @property
     def running(self) -> bool:
@@ -157,7 +174,7 @@ class Runner(QWidget):
         self._clock = _Clock()
         self._bar.setRange(0, 0)
         self._activity = activity(total=1000, desc=str(job))
-        worker = create_worker(job, _worker_class=_StepWorker, _ignore_errors=True)
+        worker = make_worker(job)
         worker.yielded.connect(self._on_progress)
         worker.returned.connect(self._on_returned)
         worker.errored.connect(self._on_errored)

@@ -25,11 +25,11 @@ from napari_cathode.plugin.steps import iter_explain_table
 from napari_cathode.session import Colouring, ParticleSet
 
 from .colour_by import ColourBy, numeric_columns
-from .docks import open_dock
+from .docks import FEATURES, Docked, open_dock
 from .forms import Form
 from .names import axis_title, display_name, tooltip
 from .parts import Connections, Fold, Panel, Text, choice_box, form_layout, primary_button
-from .plots import Plot
+from .plots import MODULES, Plot
 from .runner import Job, Runner
 
 _EMPTY = "There are no features to explain yet. Measure the particles first."
@@ -37,7 +37,7 @@ _GOOD = "border-left: 3px solid #3c9d62; padding: 2px 2px 2px 8px;"
 _POOR = "border-left: 3px solid #d0921f; padding: 2px 2px 2px 8px;"
 
 
-class ShapWidget(Panel):
+class ShapWidget(Panel, Docked):
     """Fit a forest to a target, see how well it does, and what moves its prediction for each particle."""
 
     def __init__(self, napari_viewer: Any) -> None:
@@ -59,6 +59,7 @@ class ShapWidget(Panel):
         self._empty = Text(_EMPTY)
         self._open_features = QPushButton("Open Particle features")
         self._lay_out()
+        self.align_labels()
         self._connect()
         self._show_table()
         self._show_explanation()
@@ -77,8 +78,8 @@ class ShapWidget(Panel):
         self._results = QWidget()
         results = QVBoxLayout(self._results)
         results.setContentsMargins(0, 0, 0, 0)
-        results.addWidget(self.verdict)
         results.addWidget(self.score)
+        results.addWidget(self.verdict)
         results.addWidget(self.colour_by)
         results.addWidget(self._tabs, 1)
         row = QHBoxLayout()
@@ -92,7 +93,8 @@ class ShapWidget(Panel):
         inputs.addWidget(Fold("Predictors", settings))
         inputs.addWidget(Fold("Settings", self.form))
         inputs.addWidget(self.button)
-        for widget in (self._empty, self._open_features, self._inputs, self.runner):
+        self._setup = Fold("Target, predictors, settings", self._inputs)
+        for widget in (self._empty, self._open_features, self._setup, self.runner):
             self.column.addWidget(widget)
         self.column.addWidget(self._results, 1)
         self.column.addStretch(0)
@@ -102,7 +104,7 @@ class ShapWidget(Panel):
         self.form.field("predictor_set").changed.connect(self._show_predictors)
         self.button.clicked.connect(self.explain)
         self.export_button.clicked.connect(self.export)
-        self._open_features.clicked.connect(lambda: open_dock(self._viewer, "Particle features"))
+        self._open_features.clicked.connect(lambda: open_dock(self._viewer, FEATURES))
         self.runner.started.connect(self._refresh)
         self.runner.finished.connect(self._refresh)
         self.bars.feature_clicked.connect(lambda feature: self.colour_by.choose(Colouring(feature, True)))
@@ -168,6 +170,7 @@ class ShapWidget(Panel):
     def _show_explanation(self) -> None:
         found = self._explanation()
         self._results.setVisible(found is not None)
+        self._setup.set_open(found is None)
         self._refresh()
         if found is None:
             return
@@ -175,8 +178,8 @@ class ShapWidget(Panel):
         self.verdict.say(scores["verdict"]["text"])
         self.verdict.setStyleSheet(_GOOD if scores["verdict"]["explains"] else _POOR)
         self.score.say(
-            f"R² {scores['r2_mean']:.2f} ± {scores['r2_sd']:.2f} · mean error {scores['mae_mean']:.3g} "
-            f"(guessing the mean: {scores['baseline_mae']:.3g}) · n = {scores['particles']}"
+            f"<b>{axis_title(found.target)}</b> · R² {scores['r2_mean']:.2f} ± {scores['r2_sd']:.2f} "
+            f"· n = {scores['particles']}"
         )
         self.bars.redraw()
         self.swarm.show_selection(self._session.selection)
@@ -186,7 +189,7 @@ class ShapWidget(Panel):
         has_table = self._table() is not None
         self._empty.setVisible(not has_table)
         self._open_features.setVisible(not has_table)
-        self._inputs.setVisible(has_table)
+        self._setup.setVisible(has_table)
         self.button.setEnabled(has_table and not self.runner.running)
         self.button.setText("Explain again" if self._explanation() is not None else "Explain")
 
@@ -232,7 +235,9 @@ class ShapWidget(Panel):
             self._session.set_explanation(particles, explanation)
             return ""
 
-        self.runner.start(Job("Explain", iter_explain_table, table, parameters), on_result)
+        job = Job("Explain", iter_explain_table, table, parameters)
+        job.needs = MODULES
+        self.runner.start(job, on_result)
 
     def export(self) -> None:
         """Write the SHAP values as CSV."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
 
-from .names import display_name, tooltip, unit_of
+from .names import display_name, shown_order, tooltip, unit_of
 
 _ROOT = QModelIndex()
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -39,7 +39,7 @@ class ParticleTable(QAbstractTableModel):
         if table is None:
             self.columns = {"label": np.zeros(0, np.int64)}
         else:
-            self.columns = {str(name): table[name].to_numpy() for name in table.columns}
+            self.columns = {name: table[name].to_numpy() for name in shown_order(map(str, table.columns))}
         self._names = list(self.columns)
         self._matching = np.ones(len(self.columns["label"]), np.bool_)
         self._sorted_by = None

@@ -33,8 +33,7 @@ class VoxelSize(QWidget):
         for word, box in zip(self._words, self._boxes, strict=True):
             box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
             box.setSpecialValueText("?")
-            box.setMinimumWidth(40)
-            box.setStyleSheet("min-width: 34px; padding: 1px 4px;")
+            box.setStyleSheet("min-width: 30px; padding: 1px 4px;")
             box.setKeyboardTracking(False)
             box.setToolTip("Edge length of a voxel in µm.")
             box.valueChanged.connect(self._on_value)
