@@ -53,9 +53,8 @@ def report(name: str, simulation: Simulation, parameters: MeasureParameters) -> 
         table = table[table["damage"].notna() & ~cut[table["label"]]]
         error = table["damage"].to_numpy() - truth[table["label"]]
         together = np.corrcoef(table["damage"], truth[table["label"]])[0, 1]
-        print(
-            f"{name:24} {variant:12} n {len(table):4d}  bias {error.mean():+.4f}  sd {error.std():.4f}  r {together:.3f}"
-        )
+        figures = f"bias {error.mean():+.4f}  sd {error.std():.4f}  r {together:.3f}"
+        print(f"{name:24} {variant:12} n {len(table):4d}  {figures}")
 
 
 def main() -> None:
