@@ -35,6 +35,8 @@ class Network:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or usable_cores()
         options.inter_op_num_threads = 1
+        # Threads that wait should sleep: between two slices others need the cores.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         self.info = model.info
         self._session: Any = onnxruntime.InferenceSession(
