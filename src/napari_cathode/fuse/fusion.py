@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari_cathode.identify import ViewPrediction
 
 # Below this share of the typical diameter a fragment is no particle but the rest of an outline that views disagree on.
-_SMALLEST_SHARE = 0.2
+_SMALLEST_SHARE = 0.25
 
 
 @dataclass(frozen=True, eq=False)

@@ -59,8 +59,9 @@ def check_views(views: Mapping[str, ViewPrediction]) -> tuple[int, int, int]:
 
 def seeing(views: Mapping[str, ViewPrediction]) -> tuple[str, ...]:
     """Name the views in which anything was found; an empty one would only lower the votes of the others."""
-    depth = next(iter(views.values())).labels.shape[0]
-    return tuple(name for name, view in views.items() if any(np.any(view.labels[z]) for z in range(depth)))
+    shape = next(iter(views.values())).labels.shape
+    parts = slabs(shape, voxels=1 << 23)  # thick, since each may decode whole chunks of a file
+    return tuple(name for name, view in views.items() if any(np.any(view.labels[first:last]) for first, last in parts))
 
 
 def iter_maps(

@@ -23,7 +23,7 @@ class FuseParameters:
         How deep the fused probability (0 … 1) must dip between two peaks for them to be two particles. Small values
         split, large ones merge.
     minimal_diameter_um : float, optional
-        Particles with a smaller volume than a ball of this diameter are dropped; None for a fifth of the typical
+        Particles with a smaller volume than a ball of this diameter are dropped; None for a quarter of the typical
         diameter (median over the particles' voxels).
     """
 
@@ -46,7 +46,7 @@ class FuseParameters:
     )
     minimal_diameter_um: float | None = parameter(
         None,
-        help="Smaller particles are dropped; a fifth of the typical diameter when left open",
+        help="Smaller particles are dropped; a quarter of the typical diameter when left open",
         unit="µm",
         bounds=(0.0, None),
     )
