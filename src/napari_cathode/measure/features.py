@@ -383,8 +383,9 @@ _INTRODUCTION = """# Features of a particle
 
 This page is made from the code: `python -m napari_cathode.measure > docs/features.md`.
 
-Labels may cover whole particles or only their solid; both give the same values. Lengths are in µm, voxels may have
-different edges along z, y and x.
+Labels may cover whole particles or only their solid. Both give the same values where closing bridges the mouths of
+the cracks that reach the surface; what is wider than twice the closing radius is part of a particle only where its
+label covers it. Lengths are in µm, voxels may have different edges along z, y and x.
 
 - **M**, the solid: voxels of F brighter than half way between the particle's own solid grey and the background around
   it, after a light Gaussian against noise. The solid grey is the median of the label's voxels that lie nearer to it
