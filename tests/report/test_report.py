@@ -199,6 +199,15 @@ def test_colours_follow_damage():
     assert picture[28, 28].max() < 0.15, "background: dark"
 
 
+@pytest.mark.parametrize(("columns", "beside"), [(90, True), (600, False)])
+def test_wide_slices_stand_above_their_colours(columns, beside):
+    labels = np.zeros((1, 60, columns), np.int32)
+    (section,) = middle_sections(Tomogram(labels, (1.0, 1.0, 1.0)), labels)
+    grey, colours = draw_section(section, pd.DataFrame({"label": [], "damage": []})).axes[:2]
+    same_row = grey.get_subplotspec().rowspan == colours.get_subplotspec().rowspan
+    assert same_row == beside
+
+
 @pytest.mark.parametrize(("most", "length"), [(1.0, 1.0), (4.9, 2.0), (19.0, 10.0), (0.07, 0.05), (600, 500)])
 def test_scale_bars_have_round_lengths(most, length):
     assert nice_length(most) == pytest.approx(length)

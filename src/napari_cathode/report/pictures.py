@@ -91,7 +91,7 @@ def damage_range(table: pd.DataFrame, column: str = "damage") -> tuple[float, fl
 
 
 def draw_section(section: Section, table: pd.DataFrame) -> Any:
-    """Draw a slice with the outlines of its particles beside the same particles coloured by damage.
+    """Draw a slice with the outlines of its particles beside (wide ones: above) the same particles coloured by damage.
 
     Parameters
     ----------
@@ -112,10 +112,13 @@ def draw_section(section: Section, table: pd.DataFrame) -> Any:
     rows, columns = section.grey.shape
     height = rows * section.pixel_um[0]
     width = columns * section.pixel_um[1]
-    panel = 4.6
-    figure = Figure(figsize=(2 * panel + 0.9, max(1.3, panel * height / width)), layout="constrained")
+    if width > 1.6 * height and columns > 400:  # above each other, or they would be too small to see anything
+        figure = Figure(figsize=(10.1, max(2.0, 2 * 9.2 * height / width)), layout="constrained")
+        left, right = figure.subplots(2, 1)
+    else:
+        figure = Figure(figsize=(10.1, 4.6 * height / width), layout="constrained")
+        left, right = figure.subplots(1, 2)
     figure.set_facecolor("white")
-    left, right = figure.subplots(1, 2)
     extent = (0.0, width, height, 0.0)
     left.imshow(_outlined(section), extent=extent, interpolation="nearest")
     scale = Normalize(*damage_range(table))
@@ -123,7 +126,8 @@ def draw_section(section: Section, table: pd.DataFrame) -> Any:
     for axes in (left, right):
         axes.set_axis_off()
     _scale_bar(left, width, height)
-    bar = figure.colorbar(ScalarMappable(scale, _colours()), ax=right, fraction=0.05, pad=0.02, aspect=22, extend="max")
+    mapped = ScalarMappable(scale, _colours())
+    bar = figure.colorbar(mapped, ax=[left, right], fraction=0.04, pad=0.02, aspect=24, extend="max")
     bar.set_label("Damage", fontsize=9)
     bar.ax.tick_params(labelsize=8)
     bar.outline.set_visible(False)
