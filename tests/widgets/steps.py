@@ -35,3 +35,11 @@ def iter_busy(seconds):
     while time.monotonic() < until:
         sum(range(200_000))
     return np.ones((64, 64, 64))
+
+
+def iter_small_sample(name):
+    """Stand in for the simulation of the large sample."""
+    from napari_cathode.simulate import SimulationParameters, simulate_slice
+
+    yield Progress(0, 1, "Simulating")
+    return simulate_slice(SimulationParameters(size_z=1, size_y=64, size_x=64), 0)

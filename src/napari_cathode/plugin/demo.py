@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import napari
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QMainWindow
 
 from napari_cathode.widgets.docks import FEATURES, IDENTIFY, PLUGIN, SHAP, dock_of, open_dock
@@ -13,6 +13,7 @@ from napari_cathode.widgets.docks import FEATURES, IDENTIFY, PLUGIN, SHAP, dock_
 SAMPLE = "nmc-50-cycles"
 
 _TABLE_SHARE = 0.36
+_LAYOUT_MS = 100
 
 
 def open_demo() -> None:
@@ -53,4 +54,4 @@ def show_results(viewer: napari.Viewer) -> None:
         height = round(_TABLE_SHARE * main.height())
         main.resizeDocks([dock_of(features)], [height], Qt.Orientation.Vertical)
         main.resizeDocks([dock_of(shap)], [420], Qt.Orientation.Horizontal)
-    viewer.reset_view()
+    QTimer.singleShot(_LAYOUT_MS, viewer.reset_view)  # the canvas has its new size only then

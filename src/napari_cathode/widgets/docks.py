@@ -20,23 +20,25 @@ _AREAS = {
 class Docked(QWidget):
     """A panel that joins panels of ours that are open already as another tab, when it is first shown."""
 
+    _shown = False
     _placed = False
 
     def showEvent(self, event: QShowEvent) -> None:
         """Find its place."""
         super().showEvent(event)
-        if not self._placed:
-            self._placed = True
+        if not self._shown:
+            self._shown = True
             QTimer.singleShot(0, self._join)
 
     def _join(self) -> None:
+        self._placed = True
         main, dock = self.window(), dock_of(self)
         if not isinstance(main, QMainWindow) or dock is None or dock.isFloating():
             return
         area = main.dockWidgetArea(dock)
-        for other in main.findChildren(Docked):
+        for other in (widget for widget in main.findChildren(Docked) if widget is not self):
             beside = dock_of(other)
-            known = beside is not None and beside is not dock and other._placed and not beside.isFloating()
+            known = beside is not None and other._placed and not beside.isFloating()
             if known and beside.isVisible() and main.dockWidgetArea(beside) == area:
                 main.tabifyDockWidget(beside, dock)
                 dock.raise_()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable
 
 from napari_cathode.explain.names import axis_title, display_name, unit_of
@@ -10,6 +11,7 @@ from napari_cathode.measure import FEATURES
 
 __all__ = ["axis_title", "display_name", "shown_order", "tooltip", "unit_of"]
 
+_LETTERS = {"F": "the whole, filled particle", "M": "its solid", "K": "its cracks and pores"}
 _FIRST = ("label", "damage", "volume_um3", "area_um2")
 _GROUPS = ("C", "D", "B", "A", "")
 
@@ -31,4 +33,7 @@ def tooltip(column: str) -> str:
     if feature is None:
         return f"<p>{html.escape(column)}</p>"
     parts = [f"<b>{html.escape(axis_title(column))}</b>", html.escape(feature.meaning), html.escape(feature.formula)]
+    letters = [f"{letter}: {meaning}" for letter, meaning in _LETTERS.items() if re.search(rf"\b{letter}\b", parts[2])]
+    if letters:
+        parts.append(f"({'; '.join(letters)})")
     return "<p>" + "<br>".join(parts) + f"</p><p>Column: {html.escape(column)}</p>"

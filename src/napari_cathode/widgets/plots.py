@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QEvent, QTimer, Signal
 from qtpy.QtGui import QPalette
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 MODULES = ("matplotlib.backends.backend_qtagg", "matplotlib.figure")
 """What a plot imports at first use."""
@@ -42,7 +42,7 @@ class Plot(QWidget):
         self._wanted = False
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
-        self.setMinimumHeight(220)
+        self.setMinimumHeight(280)
 
     def redraw(self) -> None:
         """Draw anew, now or as soon as it is visible."""
@@ -107,6 +107,7 @@ class Plot(QWidget):
         self._canvas.mpl_connect("button_press_event", self._on_press)
         self._canvas.mpl_connect("button_release_event", self._on_release)
         self._canvas.mpl_connect("draw_event", self._on_drawn)
+        self._canvas.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         self._layout.addWidget(self._canvas)
 
     # The ring is drawn over a copy of the rest, so that a click does not draw thousands of points again.

@@ -1,0 +1,80 @@
+"""Forms that are made from parameter dataclasses."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from napari_cathode.errors import InputError
+from napari_cathode.explain import ExplainParameters
+from napari_cathode.fuse import FuseParameters
+from napari_cathode.identify import IdentifyParameters
+from napari_cathode.measure import MeasureParameters
+from napari_cathode.parameters import check, parameter
+from napari_cathode.widgets.forms import Form
+
+
+@dataclass(frozen=True)
+class Example:
+    count: int = parameter(3, help="How many.", bounds=(1, 9))
+    width_um: float = parameter(0.05, help="How wide.", unit="µm", bounds=(0.0, None))
+    height_um: float | None = parameter(None, help="How high.", unit="µm", bounds=(0.0, None))
+    kind: str = parameter("a", help="Which.", choices=("a", "b"))
+    on: bool = parameter(True, help="Whether.")
+    names: tuple[str, ...] | None = parameter(None, help="Who.", advanced=True)
+
+    def __post_init__(self):
+        check(self)
+        if self.kind == "b" and self.count == 9:
+            raise InputError("Nine is too many for b.")
+
+
+@pytest.mark.parametrize("cls", [Example, IdentifyParameters, FuseParameters, MeasureParameters, ExplainParameters])
+def test_defaults_come_out_as_they_went_in(qtbot, cls):
+    form = Form(cls)
+    qtbot.addWidget(form)
+    assert form.value() == cls()
+
+
+def test_values_are_shown_and_read(qtbot):
+    form = Form(Example)
+    qtbot.addWidget(form)
+    wanted = Example(count=5, width_um=1.25, height_um=2.5, kind="b", on=False, names=("x", "y"))
+    form.set_value(wanted)
+    assert form.value() == wanted
+
+
+def test_units_help_and_bounds_are_on_the_screen(qtbot):
+    form = Form(Example)
+    qtbot.addWidget(form)
+    width = form.field("width_um").editor
+    assert width.text() == "0.05 µm"
+    assert "How wide." in width.parent().toolTip()
+    assert form.field("count").editor.maximum() == 9
+
+
+def test_auto_hides_the_number_and_stands_for_none(qtbot):
+    form = Form(Example)
+    qtbot.addWidget(form)
+    field = form.field("height_um")
+    assert field.editor.text() == ""
+    assert not field.editor.isEnabled()
+    field._auto.click()
+    assert field.editor.text() == "1 µm"
+    assert form.value().height_um == 1.0
+    field._auto.click()
+    assert form.value().height_um is None
+
+
+def test_what_does_not_go_together_is_said(qtbot):
+    form = Form(Example)
+    qtbot.addWidget(form)
+    form.field("kind").set_value("b")
+    form.field("count").set_value(9)
+    with pytest.raises(InputError, match="Nine"):
+        form.value()
+
+
+def test_skipped_fields_come_from_the_caller(qtbot):
+    form = Form(Example, skip=("count",))
+    qtbot.addWidget(form)
+    assert form.value(count=7).count == 7

@@ -1,0 +1,128 @@
+"""The four panels in a real window: what they say, choose, refuse and leave behind."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_cathode.errors import InputError
+from napari_cathode.identify import ViewPrediction
+from napari_cathode.plugin.link import link_of
+from napari_cathode.session import ParticleSet, Predictions
+from napari_cathode.tomogram import Tomogram
+from napari_cathode.widgets.docks import FEATURES, FUSE, IDENTIFY, SHAP, dock_of, open_dock
+from napari_cathode.widgets.fuse import FuseWidget
+from napari_cathode.widgets.voxel_size import VoxelSize
+from tests.plugin.conftest import SPACING, settle
+
+
+def test_opening_every_panel_loads_no_heavy_library():
+    program = """
+import sys, warnings
+warnings.simplefilter("ignore")
+import napari
+from napari_cathode.widgets.docks import FEATURES, FUSE, IDENTIFY, SHAP, open_dock
+viewer = napari.Viewer(show=False)
+for name in (IDENTIFY, FUSE, FEATURES, SHAP):
+    open_dock(viewer, name)
+heavy = ("tensorflow", "shap", "sklearn", "onnxruntime", "stardist", "matplotlib")
+print("loaded:", [name for name in heavy if name in sys.modules])
+viewer.close()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    assert "loaded: []" in done.stdout, done.stdout + done.stderr
+
+
+def test_empty_panels_say_what_to_do_and_share_one_dock(viewer):
+    identify, fuse, features, shap = (open_dock(viewer, name) for name in (IDENTIFY, FUSE, FEATURES, SHAP))
+    settle()
+    assert "Open Sample" in identify._empty.text()
+    assert not identify.button.isEnabled()
+    assert "Find them first" in fuse._empty.text()
+    assert not fuse.button.isEnabled()
+    assert "Find particles first" in features._empty.text()
+    assert not features.button.isEnabled()
+    assert shap._open_features.isVisibleTo(shap)
+    main = viewer.window._qt_window
+    beside = main.tabifiedDockWidgets(dock_of(shap))
+    assert {dock_of(widget) for widget in (identify, fuse, features)} == set(beside)
+    assert open_dock(viewer, IDENTIFY) is identify, "an open panel is not opened twice"
+
+
+def test_voxel_size_is_shown_or_asked_for(qtbot, model):
+    stated = model.add_image(np.zeros((4, 8, 8)), scale=(300, 200, 100), units=("nm",) * 3)
+    unstated = model.add_image(np.zeros((4, 8, 8)))
+    flat = model.add_image(np.zeros((8, 8)))
+    size = VoxelSize()
+    qtbot.addWidget(size)
+    size.show_layer(stated)
+    assert size.spacing() == pytest.approx((0.3, 0.2, 0.1))
+    assert size._hint.text() == ""
+    size.show_layer(unstated)
+    assert "states no voxel size" in size._hint.text()
+    with pytest.raises(InputError, match="not known"):
+        size.spacing()
+    size._boxes[2].setValue(0.5)
+    assert size.spacing() == (0.5, 0.5, 0.5), "one length fills the others"
+    assert tuple(unstated.scale) == (0.5, 0.5, 0.5)
+    size.show_layer(flat)
+    assert size._boxes[0].isHidden()
+
+
+def test_fuse_offers_the_newest_predictions(qtbot, model, labels):
+    link = link_of(model)
+    image = model.add_image(labels.astype(np.uint8), scale=SPACING, units=("um",) * 3, name="tomo")
+    tomogram = Tomogram(image.data, SPACING, "tomo")
+    view = ViewPrediction("xz", labels, (labels > 0).astype(np.float16), SPACING, None)
+    link.show_predictions(Predictions("tomo", {"xz": view}, tomogram), image)
+    panel = FuseWidget(model)
+    qtbot.addWidget(panel)
+    layer = model.layers["tomo · xz slices"]
+    assert not layer.visible
+    assert panel.views["xz"].layer is layer
+    assert panel.views["xy"].layer is None
+    assert panel._input("xz", layer) is view
+    with pytest.raises(InputError, match="found in xz slices"):
+        panel._input("xy", layer)
+    layer.data = labels.copy()
+    assert panel._input("xz", layer) is layer.data, "labels that were exchanged count, not what was found"
+    model.layers.remove(layer)
+    assert link.session.predictions == ()
+    assert panel.views["xz"].layer is None
+
+
+def test_features_follow_the_current_particles_and_their_image(viewer, labels, table, tmp_path):
+    link = link_of(viewer)
+    viewer.add_image(np.zeros((3, 5, 5), np.uint8), name="other")
+    image = viewer.add_image(labels.astype(np.uint8) * 9, scale=SPACING, units=("um",) * 3, name="tomo")
+    panel = open_dock(viewer, FEATURES)
+    link.show(ParticleSet(labels, "found", SPACING, Tomogram(image.data, SPACING, "tomo")), image)
+    settle()
+    assert panel.labels.layer is viewer.layers["found"]
+    assert panel.image.layer is image
+    assert panel.button.isEnabled()
+    assert not panel.table.isVisibleTo(panel)
+    link.set_table(link.session.current, table)
+    settle()
+    assert panel.table.isVisibleTo(panel)
+    assert panel.summary.text().startswith("<b>found</b>")
+    link.session.selection = {7}
+    panel.export_to(str(tmp_path / "chosen"), "selected")
+    written = pd.read_csv(tmp_path / "chosen.csv")
+    assert written["label"].tolist() == [7]
+    assert (tmp_path / "chosen.json").exists()
+    viewer.layers["found"].paint((8, 20, 20), 3)
+    assert "measure again" in panel.summary.text()
+
+
+def test_an_image_of_another_shape_is_refused(viewer, labels):
+    viewer.add_image(np.zeros((3, 5, 5), np.uint8), name="other", scale=SPACING, units=("um",) * 3)
+    viewer.add_labels(labels, name="mine", scale=SPACING, units=("um",) * 3)
+    panel = open_dock(viewer, FEATURES)
+    settle()
+    panel.image.layer = viewer.layers["other"]
+    panel.measure()
+    assert "3 × 5 × 5" in panel.runner.error
+    assert not panel.runner.running

@@ -1,0 +1,171 @@
+"""The linked table: one selection, in the session."""
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.QtCore import QItemSelectionModel, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+from napari_cathode.measure import FEATURES
+from napari_cathode.session import ParticleSet, Session
+from napari_cathode.widgets.table_model import ParticleTable, cell_text
+from napari_cathode.widgets.table_view import LinkedTable
+
+
+@pytest.fixture
+def session():
+    table = pd.DataFrame(
+        {
+            "label": [2, 4, 6, 8],
+            "x_um": [1.0, 2.0, 3.0, 4.0],
+            "damage": [0.3, np.nan, 0.1, 0.2],
+            "touches_border": [False, True, False, False],
+        }
+    )
+    made = Session()
+    made.add(ParticleSet(np.zeros((1, 2, 2), np.int32), "p", (1.0, 1.0, 1.0), table=table))
+    return made
+
+
+@pytest.fixture
+def table(session, qtbot):
+    made = LinkedTable(session)
+    qtbot.addWidget(made)
+    made.resize(500, 300)
+    made.show()
+    QApplication.processEvents()
+    return made
+
+
+def click_row(table, label, modifier=Qt.KeyboardModifier.NoModifier):
+    place = table.view.visualRect(table.model.index(table.model.row_of(label), 0)).center()
+    QTest.mouseClick(table.view.viewport(), Qt.MouseButton.LeftButton, modifier, place)
+
+
+def shown_labels(table):
+    return table.model.labels.tolist()
+
+
+def test_columns_have_names_units_and_definitions(table):
+    header = [table.model.headerData(c, Qt.Orientation.Horizontal) for c in range(4)]
+    assert header == ["Label\n", "Damage\n", "X\nµm", header[3]]
+    tip = table.model.headerData(1, Qt.Orientation.Horizontal, Qt.ItemDataRole.ToolTipRole)
+    assert FEATURES["damage"].formula in tip
+    assert table.model.data(table.model.index(1, 1)) == "–"
+
+
+def test_a_click_on_a_row_selects_the_particle_and_asks_for_it(table, session):
+    asked = []
+    session.focus_requested.connect(asked.append)
+    click_row(table, 6)
+    assert session.selection == {6}
+    assert asked == [6]
+    click_row(table, 2, Qt.KeyboardModifier.ControlModifier)
+    assert session.selection == {2, 6}
+
+
+def test_the_session_s_selection_is_shown(table, session):
+    session.selection = {4, 8}
+    rows = {index.row() for index in table.view.selectionModel().selectedRows()}
+    assert rows == {1, 3}
+    assert session.selection == {4, 8}
+    session.selection = ()
+    assert not table.view.selectionModel().hasSelection()
+
+
+def test_sorting_keeps_the_selection_and_puts_missing_values_last(table, session):
+    session.selection = {6}
+    header = table.view.horizontalHeader()
+    header.setSortIndicator(1, Qt.SortOrder.AscendingOrder)
+    assert shown_labels(table) == [6, 8, 2, 4]
+    header.setSortIndicator(1, Qt.SortOrder.DescendingOrder)
+    assert shown_labels(table) == [2, 8, 6, 4]
+    assert [index.row() for index in table.view.selectionModel().selectedRows()] == [2]
+    assert session.selection == {6}
+
+
+def test_a_filter_hides_rows_but_unselects_nothing(table, session):
+    session.selection = {6}
+    table.filter.setText("damage > 0.15")
+    table.apply_filter()
+    assert shown_labels(table) == [2, 8]
+    assert table._count.text() == "2 of 4"
+    assert session.selection == {6}
+    click_row(table, 8)
+    assert session.selection == {8}
+    table.filter.setText("")
+    table.apply_filter()
+    assert [index.row() for index in table.view.selectionModel().selectedRows()] == [3]
+
+
+def test_a_wrong_filter_is_said_and_changes_nothing(table):
+    table.filter.setText("damge > 1")
+    table.apply_filter()
+    assert "did you mean damage" in table._problem.text()
+    assert table.model.rowCount() == 4
+
+
+def test_escape_clears_and_arrows_walk(table, session):
+    click_row(table, 4)
+    QTest.keyClick(table.view, Qt.Key.Key_Down)
+    assert session.selection == {6}
+    QTest.keyClick(table.view, Qt.Key.Key_Escape)
+    assert session.selection == frozenset()
+
+
+def test_copy_gives_a_spreadsheet_what_is_shown(table, session):
+    session.selection = {4}
+    QTest.keyClick(table.view, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    lines = QApplication.clipboard().text().splitlines()
+    assert lines == ["label\tdamage\tx_um\ttouches_border", "4\t–\t2\tyes"]
+
+
+def test_another_particle_set_brings_its_own_table(table, session):
+    session.add(ParticleSet(np.zeros((1, 2, 2), np.int32), "q"))
+    assert table.model.rowCount() == 0
+    session.current = session.particle_sets[0]
+    assert table.model.rowCount() == 4
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.123456, "0.1235"), (12345.6, "12346"), (1e9, "1e+09"), (np.nan, "–"), (np.int64(7), "7"), (True, "yes")],
+)
+def test_cells_have_four_digits(value, text):
+    assert cell_text(value) == text
+
+
+def test_ten_thousand_particles_are_sorted_filtered_and_selected_at_once(session, qtbot):
+    """Processor time, not the clock's; the limits are ten times what is seen."""
+    rng = np.random.default_rng(0)
+    columns = {f"c{i}": rng.random(10_000) for i in range(40)}
+    frame = pd.DataFrame({"label": np.arange(1, 10_001), **columns})
+    started = time.process_time()
+    session.set_table(session.current, frame)
+    made = LinkedTable(session)
+    qtbot.addWidget(made)
+    made.show()
+    QApplication.processEvents()
+    assert time.process_time() - started < 3
+    started = time.process_time()
+    made.view.horizontalHeader().setSortIndicator(5, Qt.SortOrder.AscendingOrder)
+    made.filter.setText("c3 > 0.5")
+    made.apply_filter()
+    session.selection = set(range(1, 10_001, 3))
+    QApplication.processEvents()
+    assert time.process_time() - started < 3
+    labels = made.model.labels
+    assert np.all(np.diff(frame["c4"].to_numpy()[labels - 1]) >= 0) or np.all(
+        np.diff(frame[made.model.names[5]].to_numpy()[labels - 1]) >= 0
+    )
+
+
+def test_the_model_alone_accepts_selection_of_ranges(session):
+    model = ParticleTable()
+    model.set_table(session.current.table)
+    chooser = QItemSelectionModel(model)
+    chooser.select(model.index(0, 0), QItemSelectionModel.SelectionFlag.Select)
+    assert chooser.hasSelection()
