@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ COLOUR = (1.0, 0.25, 0.85, 1.0)
 
 _OUTLINE_PX = 2.5
 _LARGEST_CROP = 1 << 28
+_LARGEST_SEARCH = 1 << 25
 _NAME = "Selected particles"
 
 
@@ -52,11 +53,23 @@ class Highlight:
         if np.prod([float(side.stop - side.start) for side in union]) > _LARGEST_CROP:
             self.hide()
             return
-        mask = _mask(full_data(layer), boxes, union)
+        start = np.array([side.start for side in union], float)
+        self._place(layer, _mask(full_data(layer), boxes, union), start)
+
+    def show_many(self, layer: Labels, ids: Collection[int]) -> None:
+        """Outline so many particles that finding the box of each would take too long; nothing in huge arrays."""
+        labels = full_data(layer)
+        if not isinstance(labels, np.ndarray) or labels.size > _LARGEST_SEARCH:
+            self.hide()
+            return
+        wanted = np.fromiter(ids, np.int64)
+        self._place(layer, np.isin(labels, wanted).view(np.uint8), np.zeros(layer.ndim))
+
+    def _place(self, layer: Labels, mask: np.ndarray[Any, Any], start: np.ndarray[Any, Any]) -> None:
+        """Show a mask that begins at a voxel of a layer."""
         own = self._ensure(layer)
         if own is None:
             return
-        start = np.array([side.start for side in union], float)
         own.visible = False
         own.data = mask
         own.units = layer.units

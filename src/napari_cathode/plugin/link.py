@@ -9,22 +9,17 @@ import weakref
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from napari.layers import Labels, Layer
 
 from napari_cathode.errors import InputError
 from napari_cathode.session import Colouring, ParticleSet, Predictions, Session
 
-from .boxes import Box, find_box
 from .colours import ColourScale, recolour, scale_for
 from .feature_copy import adopted_table, with_user_columns, write_features
-from .highlight import Highlight
-from .layers import VIEW_KEY, full_data, is_labels, place_like, same_array, spacing_of, volume, world_point
-from .picking import click_callback, label_at
+from .layers import VIEW_KEY, is_labels, place_like, same_array, spacing_of, volume
+from .selecting import Selecting
 
 _links: dict[int, tuple[weakref.ref[Any], Link]] = {}
-
-_SMALLEST_ON_SCREEN_PX = 24
 
 
 def link_of(viewer: Any) -> Link:
@@ -60,18 +55,12 @@ class Link:
         self._viewer = weakref.ref(viewer)
         self._bindings: dict[ParticleSet, _Binding] = {}
         self._views: dict[Layer, tuple[Predictions, str]] = {}
-        self._boxes: dict[int, Box] = {}
-        self._highlight = Highlight(viewer)
-        self._on_click = click_callback(self._click)
-        viewer.mouse_drag_callbacks.append(self._on_click)
         viewer.bind_key("Escape", _clear_selection, overwrite=True)
         viewer.layers.events.removed.connect(self._on_layer_removed)
         session = self.session
         session.particle_sets_changed.connect(self._on_particle_sets_changed)
-        session.current_changed.connect(self._on_current_changed)
         session.changed.connect(self._on_changed)
-        session.selection_changed.connect(self._on_selection_changed)
-        session.focus_requested.connect(self._on_focus_requested)
+        self._selecting = Selecting(viewer, session, self.layer_of)
 
     @property
     def layers(self) -> Any:
@@ -160,6 +149,8 @@ class Link:
         layer.events.data.connect(self._on_layer_data)
         layer.events.paint.connect(self._on_layer_painted)
         layer.events.name.connect(self._on_layer_renamed)
+        layer.events.scale.connect(self._on_layer_scaled)
+        layer.events.units.connect(self._on_layer_scaled)
         layer.events.mode.connect(self._on_layer_mode)
         layer.bind_key("Escape", self._on_layer_escape, overwrite=True)
         if particles.table is not None:
@@ -173,6 +164,8 @@ class Link:
         layer.events.data.disconnect(self._on_layer_data)
         layer.events.paint.disconnect(self._on_layer_painted)
         layer.events.name.disconnect(self._on_layer_renamed)
+        layer.events.scale.disconnect(self._on_layer_scaled)
+        layer.events.units.disconnect(self._on_layer_scaled)
         layer.events.mode.disconnect(self._on_layer_mode)
         layer.bind_key("Escape", None)
         return layer
@@ -218,6 +211,14 @@ class Link:
             particles.name = event.source.name
             self.session.particle_sets_changed.emit()
 
+    def _on_layer_scaled(self, event: Any) -> None:
+        particles, spacing = self.particles_of(event.source), spacing_of(event.source)
+        if particles is None or spacing == particles.spacing_um:
+            return
+        known, particles.spacing_um = particles.spacing_um, spacing
+        if known is not None:
+            self.session.touch(particles)  # what was measured was measured with another voxel size
+
     def _on_layer_mode(self, event: Any) -> None:
         """Leave Escape to napari while a polygon is drawn."""
         drawing = str(event.source.mode) == "polygon"
@@ -243,9 +244,6 @@ class Link:
         layer = self._bindings[particles].layer
         if not same_array(volume(layer), particles.labels):
             layer.data = particles.labels[0] if layer.ndim == 2 else particles.labels
-        if particles is self.session.current:
-            self._boxes.clear()
-            self._show_selection()
         if particles.colouring is not None:
             self._recolour(particles)
 
@@ -267,103 +265,6 @@ class Link:
             return
         ids, values = particles.values(colouring)
         recolour(binding.layer, ids, values, scale_for(values, colouring))
-
-    # ---- selection ---------------------------------------------------------------------------------
-
-    def _click(self, event: Any, add: bool) -> None:
-        for particles in self._by_precedence():
-            label = label_at(self._bindings[particles].layer, event)
-            if label:
-                break
-        else:
-            if not add:
-                self.session.selection = ()
-            return
-        self.session.current = particles
-        self._remember_box(particles, label, event)
-        if not add:
-            self.session.selection = {label}
-        elif label in self.session.selection:
-            self.session.selection = self.session.selection - {label}
-        else:
-            self.session.selection = self.session.selection | {label}
-
-    def _by_precedence(self) -> list[ParticleSet]:
-        """List the visible particle sets, the current one first, then from the top of the layer list down."""
-        viewer = self._viewer()
-        order = {layer: place for place, layer in enumerate(viewer.layers)}
-        visible = [known for known, binding in self._bindings.items() if binding.layer.visible]
-        current = self.session.current
-        return sorted(visible, key=lambda known: (known is not current, -order[self._bindings[known].layer]))
-
-    def _remember_box(self, particles: ParticleSet, label: int, event: Any) -> None:
-        """Find the clicked particle's box from the clicked voxel, as long as that is known (in 2D)."""
-        layer = self._bindings[particles].layer
-        if len(event.dims_displayed) == 2 and label not in self._boxes:
-            near = np.asarray(layer.world_to_data(event.position), float)[-layer.ndim :]
-            box = find_box(full_data(layer), label, near)
-            if box is not None:
-                self._boxes[label] = box
-
-    def _on_current_changed(self, _particles: ParticleSet | None) -> None:
-        self._boxes.clear()
-        self._highlight.hide()
-
-    def _on_selection_changed(self, _ids: frozenset[int]) -> None:
-        self._show_selection()
-
-    def _show_selection(self) -> None:
-        particles = self.session.current
-        if particles is None or particles not in self._bindings:
-            self._highlight.hide()
-            return
-        boxes = {label: self._box(particles, label) for label in self.session.selection}
-        self._highlight.show(self._bindings[particles].layer, {k: box for k, box in boxes.items() if box is not None})
-
-    def _box(self, particles: ParticleSet, label: int) -> Box | None:
-        if label not in self._boxes:
-            layer = self._bindings[particles].layer
-            box = find_box(full_data(layer), label, self._centroid(particles, label))
-            if box is None:
-                return None
-            self._boxes[label] = box
-        return self._boxes[label]
-
-    def _centroid(self, particles: ParticleSet, label: int) -> list[float] | None:
-        """Give the voxel of a particle's centroid as its table has it."""
-        table, spacing = particles.table, particles.spacing_um
-        names = ("z_um", "y_um", "x_um")
-        if table is None or spacing is None or not set(names[1:]) <= set(table.columns):
-            return None
-        row = table[table["label"] == label]
-        if len(row) == 0:
-            return None
-        point = [float(row[name].iloc[0]) / step for name, step in zip(names, spacing, strict=True) if name in row]
-        ndim = self._bindings[particles].layer.ndim
-        point = [0.0] * (ndim - len(point)) + point[-ndim:]
-        return point if np.isfinite(point).all() else None
-
-    def _on_focus_requested(self, label: int) -> None:
-        """Bring a particle into view: its middle slice, and the camera onto it."""
-        particles = self.session.current
-        viewer = self._viewer()
-        if viewer is None or particles is None or particles not in self._bindings:
-            return
-        box = self._box(particles, label)
-        if box is None:
-            return
-        layer = self._bindings[particles].layer
-        middle = [(side.start + side.stop - 1) / 2 for side in box]
-        size = max(side.stop - side.start for side in box[-2:]) * float(layer.scale[-1])
-        point = world_point(layer, middle, viewer.layers.units)
-        axes = range(viewer.dims.ndim - layer.ndim, viewer.dims.ndim)
-        viewer.dims.set_point(list(axes), list(point))
-        centre = np.zeros(3)
-        shown = min(3, len(point)) if viewer.dims.ndisplay == 3 else 2
-        centre[-shown:] = point[-shown:]
-        viewer.scene.camera.center = tuple(centre)
-        if size * viewer.scene.camera.zoom < _SMALLEST_ON_SCREEN_PX:
-            viewer.scene.camera.zoom = 4 * _SMALLEST_ON_SCREEN_PX / size
 
 
 def _labels_layer(

@@ -13,7 +13,6 @@ from napari_cathode.identify.models import list_models
 from napari_cathode.parameters import to_dict
 from napari_cathode.plugin.layers import is_image, tomogram_of
 from napari_cathode.plugin.link import link_of
-from napari_cathode.plugin.run_all import run_all
 from napari_cathode.plugin.steps import iter_identify_layer
 from napari_cathode.session import ParticleSet, Predictions
 from napari_cathode.tomogram import Tomogram
@@ -21,6 +20,7 @@ from napari_cathode.tomogram import Tomogram
 from .docks import FUSE, Docked, open_dock
 from .forms import Form
 from .parts import LayerChoice, Panel, Text, choice_box, form_layout, primary_button
+from .run_all import run_all
 from .runner import Job, Runner
 from .voxel_size import VoxelSize
 

@@ -6,14 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 from napari_cathode.pipeline import PipelineParameters
+from napari_cathode.plugin.link import Link
+from napari_cathode.plugin.steps import Outcome, iter_run_layer
 from napari_cathode.session import Colouring, ParticleSet, Predictions
 from napari_cathode.tomogram import Tomogram
 
-from .link import Link
-from .steps import Outcome, iter_run_layer
+from .plots import MODULES
+from .runner import Job, Runner
 
 
-def run_all(link: Link, runner: Any, layer: Any, tomogram: Tomogram, identify: Any, views: tuple[str, ...]) -> None:
+def run_all(link: Link, runner: Runner, layer: Any, tomogram: Tomogram, identify: Any, views: tuple[str, ...]) -> None:
     """Find, fuse, measure and explain the particles of an image layer.
 
     Parameters
@@ -31,9 +33,6 @@ def run_all(link: Link, runner: Any, layer: Any, tomogram: Tomogram, identify: A
     views : tuple of str
         Where they are looked for.
     """
-    from napari_cathode.widgets.plots import MODULES
-    from napari_cathode.widgets.runner import Job
-
     parameters = replace(PipelineParameters(), identify=identify, views=views)
     job = Job("Run all steps", iter_run_layer, tomogram, parameters)
     job.needs = MODULES

@@ -1,0 +1,49 @@
+"""From values to colours."""
+
+import numpy as np
+import pytest
+
+from napari_cathode.plugin.colours import CHOICES, DIVERGING, MISSING, label_colormap, named, scale_for
+from napari_cathode.session import Colouring
+
+
+def test_limits_are_percentiles():
+    scale = scale_for(np.append(np.arange(1, 102.0), np.nan), Colouring("v"))
+    assert scale.limits == pytest.approx((3, 99))
+    assert scale.colormap.name == "viridis"
+
+
+@pytest.mark.parametrize(("values", "shap"), [([-1.0, 3.0], False), ([1.0, 3.0], True)])
+def test_zero_is_in_the_middle_of_signed_values(values, shap):
+    scale = scale_for(np.array(values), Colouring("v", shap))
+    assert scale.colormap.name == DIVERGING
+    assert scale.limits[0] == -scale.limits[1]
+    assert scale.map(np.array([0.0]))[0, :3].min() > 0.9, "zero is white"
+
+
+@pytest.mark.parametrize("values", [[], [np.nan], [2.0], [0.0, 0.0]])
+def test_limits_differ_whatever_the_values(values):
+    low, high = scale_for(np.array(values, float), Colouring("v")).limits
+    assert low < high
+
+
+def test_given_limits_and_map_are_kept():
+    scale = scale_for(np.array([-5.0, 5.0]), Colouring("v", colormap="magma", limits=(0.0, 1.0)))
+    assert scale.limits == (0.0, 1.0)
+    assert scale.colormap.name == "magma"
+
+
+def test_every_choice_exists():
+    assert all(named(name).map(np.array([0.0, 1.0])).shape == (2, 4) for name in CHOICES)
+
+
+def test_missing_values_are_grey_or_hidden():
+    values = np.array([np.nan, 1.0])
+    assert np.allclose(scale_for(values, Colouring("v")).map(values)[0], MISSING)
+    assert scale_for(values, Colouring("v", hide_missing=True)).map(values)[0, 3] == 0
+
+
+def test_labels_without_a_row_are_grey_and_ids_do_not_wrap():
+    red = np.array([[1.0, 0, 0, 1]])
+    colormap = label_colormap(np.array([2]), red, largest=5)
+    assert np.allclose(colormap.map(np.array([0, 2, 5], np.int32)), [[0, 0, 0, 0], [1, 0, 0, 1], MISSING])
