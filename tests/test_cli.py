@@ -343,3 +343,12 @@ def test_display_is_told_from_the_environment(monkeypatch):
     assert has_display()
     monkeypatch.delenv("DISPLAY")
     assert not has_display()
+
+
+def test_a_terminal_without_greek_letters_ends_nothing(data, tmp_path):
+    line = ["run", data / "slice.tif", "-o", tmp_path / "out", "--spacing", 0.1, 0.1, 0.1, *QUICK]
+    program = [sys.executable, "-m", "napari_cathode", *map(str, line)]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run(program, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert b"Particles" in done.stdout
