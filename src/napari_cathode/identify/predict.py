@@ -62,7 +62,7 @@ class StarDistFinder:
             info.overlap_threshold if overlap is None else overlap,
         )
         self.parameters = replace(parameters, prob_threshold=self._thresholds[0], nms_threshold=self._thresholds[1])
-        values = np.concatenate([_usable(image, inside) for image, inside in sample_values(tomogram)])
+        values = np.concatenate([image[_informative(image, inside)] for image, inside in sample_values(tomogram)])
         self._grey = grey_range(values, parameters.percentile_low, parameters.percentile_high, tomogram.name)
 
     def iter_find(
@@ -105,12 +105,10 @@ class WatershedFinder:
         diameter_px = diameter_in_view(tomogram, parameters, "xy")
         values = []
         for image, inside in sample_values(tomogram):
-            _usable(image, inside)
-            smoothed = smooth(image, diameter_px)
-            values.append(smoothed[inside & ~constant_part(image)])
-        pooled = np.concatenate(values)
-        grey_range(pooled, 0.0, 100.0, tomogram.name)  # says what is wrong with an image that has no threshold
-        self._threshold = otsu_threshold(pooled)
+            where = _informative(image, inside)
+            grey_range(image[where], 0.0, 100.0, tomogram.name)  # says why an image has no threshold
+            values.append(smooth(image, diameter_px)[where])
+        self._threshold = otsu_threshold(np.concatenate(values))
 
     def iter_find(
         self, image: npt.NDArray[Any], inside: BoolArray | None, diameter_px: tuple[float, float]
@@ -226,11 +224,7 @@ def check_diameter(tomogram: Tomogram, parameters: IdentifyParameters) -> None:
         raise InputError(f"{shown} is larger than {tomogram.name}; check the diameter and the voxel size.")
 
 
-def _usable(image: npt.NDArray[Any], inside: BoolArray) -> npt.NDArray[Any]:
-    """Grey values of a slice from which normalisation is learnt: those inside, without flat parts."""
-    values = image[inside & ~constant_part(image)]
-    if values.size == 0:
-        values = image[inside]
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        grey_range(values)
-    return values
+def _informative(image: npt.NDArray[Any], inside: BoolArray) -> BoolArray:
+    """Where a slice says something about grey values: inside, without flat parts unless all is flat."""
+    varied = inside & ~constant_part(image)
+    return varied if varied.any() else inside
