@@ -210,7 +210,7 @@ def test_crops_can_travel_to_another_process(balls):
 def test_without_a_place_for_its_cache_code_is_compiled_anew(monkeypatch):
     import numba
 
-    from napari_cathode.measure import _jit
+    from napari_cathode import compile as compiling
 
     real = numba.njit
 
@@ -220,7 +220,7 @@ def test_without_a_place_for_its_cache_code_is_compiled_anew(monkeypatch):
         return real(**options)
 
     monkeypatch.setattr(numba, "njit", nowhere)
-    assert _jit.jit(lambda number: number + 1)(1) == 2
+    assert compiling.jit(lambda number: number + 1)(1) == 2
 
 
 def test_lazy_arrays(balls, tmp_path):

@@ -13,8 +13,8 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from napari_cathode.compile import jit
 from napari_cathode.progress import Progress, Steps
 
 Map: TypeAlias = npt.NDArray[np.float32]
@@ -86,7 +86,7 @@ def iter_basins(
     return labels
 
 
-@njit(nogil=True, cache=True)
+@jit
 def _climb(height, foreground, step, first, last, up):  # type: ignore[no-untyped-def]
     """Point each foreground voxel at its steepest higher neighbour; peaks at themselves, background at -1.
 
@@ -127,7 +127,7 @@ def _climb(height, foreground, step, first, last, up):  # type: ignore[no-untype
                 up[here] = best
 
 
-@njit(nogil=True, cache=True)
+@jit
 def _follow(up, first, last, labels, count):  # type: ignore[no-untyped-def]
     """Point each voxel straight at its peak and number the peaks that come by."""
     for here in range(first, last):
@@ -147,7 +147,7 @@ def _follow(up, first, last, labels, count):  # type: ignore[no-untyped-def]
     return count
 
 
-@njit(nogil=True, cache=True)
+@jit
 def _name(up, first, last, labels):  # type: ignore[no-untyped-def]
     """Give each voxel the number of its peak."""
     for here in range(first, last):
@@ -155,7 +155,7 @@ def _name(up, first, last, labels):  # type: ignore[no-untyped-def]
             labels[here] = labels[up[here]]
 
 
-@njit(nogil=True, cache=True)
+@jit
 def _saddles(height, labels, first, last, peaks, keys, saddles, used):  # type: ignore[no-untyped-def]
     """Note the height of each basin's peak, and of the highest saddle between each two basins (a hash table)."""
     nz, ny, nx = height.shape
@@ -193,7 +193,7 @@ def _saddles(height, labels, first, last, peaks, keys, saddles, used):  # type: 
     return keys, saddles, used
 
 
-@njit(nogil=True, cache=True)
+@jit
 def _place(keys, key):  # type: ignore[no-untyped-def]
     """Find the place of a key in the hash table (its size a power of two), or the free one where it would go."""
     mask = keys.size - 1
@@ -204,7 +204,7 @@ def _place(keys, key):  # type: ignore[no-untyped-def]
     return place
 
 
-@njit(nogil=True, cache=True)
+@jit
 def _grow(keys, saddles):  # type: ignore[no-untyped-def]
     """Move the hash table to one of twice the size."""
     wide_keys = np.full(2 * keys.size, -1, dtype=np.int64)
@@ -217,7 +217,7 @@ def _grow(keys, saddles):  # type: ignore[no-untyped-def]
     return wide_keys, wide_saddles
 
 
-@njit(nogil=True, cache=True)
+@jit
 def _merge(keys, saddles, peaks, h):  # type: ignore[no-untyped-def]
     """Give each basin the one that it ends up in, going down from the highest saddle.
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._jit import jit
+from napari_cathode.compile import jit
 
 Mask = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]

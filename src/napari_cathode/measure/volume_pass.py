@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from napari_cathode.compile import jit
 from napari_cathode.errors import InputError
 from napari_cathode.progress import Progress, Steps
-
-from ._jit import jit
 
 SLAB_BYTES = 64 * 2**20
 DIRECT_IDS = 4_000_000
