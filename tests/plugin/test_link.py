@@ -1,5 +1,6 @@
 """Particles on the screen: layers, colours, clicks."""
 
+import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
@@ -218,3 +219,42 @@ def test_the_outline_covers_the_selected_particles_only(model, labels):
     model.layers.remove(outline)
     link.session.selection = {3}
     assert any(is_helper(layer) and layer.visible for layer in model.layers)
+
+
+@needs_canvas
+def test_lazy_and_multiscale_layers_are_picked_too(viewer, labels):
+    link = link_of(viewer)
+    place = {"scale": SPACING, "units": ("um",) * 3}
+    lazy = viewer.add_labels(da.from_array(labels, chunks=8), **place)
+    settle()
+    link.adopt(lazy)
+    click(viewer, (28, 28))
+    assert link.session.selection == {7}
+    outline = next(layer for layer in viewer.layers if is_helper(layer))
+    assert outline.visible and outline.data.sum() == (labels == 7).sum()
+    lazy.visible = False
+    pyramid = viewer.add_labels([labels, labels[::2, ::2, ::2]], multiscale=True, **place)
+    settle()
+    particles = link.adopt(pyramid)
+    assert particles.labels.shape == labels.shape
+    click(viewer, (10, 10))
+    assert link.session.selection == {3}
+
+
+def test_thousands_of_selected_particles_are_outlined_at_once(model):
+    grid = np.arange(1, 2501, dtype=np.int32).reshape(1, 50, 50).repeat(4, 1).repeat(4, 2)
+    link = link_of(model)
+    link.session.add(ParticleSet(grid, "grid", SPACING))
+    link.session.selection = range(1, 2501, 2)
+    outline = next(layer for layer in model.layers if is_helper(layer))
+    assert outline.data.sum() == 1250 * 16
+
+
+def test_another_voxel_size_makes_the_table_out_of_date(model, labels, table):
+    link = link_of(model)
+    particles = ParticleSet(labels, "found", SPACING)
+    link.session.add(particles)
+    link.set_table(particles, table)
+    link.layer_of(particles).scale = (1, 1, 1)
+    assert particles.spacing_um == (1, 1, 1)
+    assert particles.out_of_date

@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import napari
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QMainWindow
 
-from napari_cathode.widgets.docks import FEATURES, IDENTIFY, PLUGIN, SHAP, dock_of, open_dock
+from napari_cathode.widgets.docks import IDENTIFY, PLUGIN, open_dock, open_results
+
+from .link import link_of
 
 SAMPLE = "nmc-50-cycles"
-
-_TABLE_SHARE = 0.36
-_LAYOUT_MS = 100
 
 
 def open_demo() -> None:
@@ -36,22 +33,12 @@ def start_demo() -> tuple[napari.Viewer, Any]:
     viewer.layers.selection.active = viewer.layers[0]
     identify = open_dock(viewer, IDENTIFY, "right")
     identify.image.layer = viewer.layers[0]
-    identify.runner.finished.connect(lambda: show_results(viewer))
+    identify.runner.finished.connect(lambda: _on_finished(viewer))
     identify.run_all()
     return viewer, identify
 
 
-def show_results(viewer: napari.Viewer) -> None:
-    """Open the SHAP panel at the right and the table at the bottom, below the picture."""
-    shap = open_dock(viewer, SHAP, "right")
-    main = shap.window()
-    if isinstance(main, QMainWindow):
-        # The side docks keep their height; otherwise the window would have to grow.
-        main.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
-        main.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
-    features = open_dock(viewer, FEATURES, "bottom")
-    if isinstance(main, QMainWindow):
-        height = round(_TABLE_SHARE * main.height())
-        main.resizeDocks([dock_of(features)], [height], Qt.Orientation.Vertical)
-        main.resizeDocks([dock_of(shap)], [420], Qt.Orientation.Horizontal)
-    QTimer.singleShot(_LAYOUT_MS, viewer.reset_view)  # the canvas has its new size only then
+def _on_finished(viewer: napari.Viewer) -> None:
+    particles = link_of(viewer).session.current
+    if particles is not None and particles.table is not None:  # else it was cancelled, or says why it failed
+        open_results(viewer)

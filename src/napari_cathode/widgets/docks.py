@@ -11,6 +11,10 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 PLUGIN = "napari-cathode"
 IDENTIFY, FUSE, FEATURES, SHAP = "Identify particles", "Fuse views", "Particle features", "SHAP explanation"
 
+_TABLE_SHARE = 0.36
+_PANEL_WIDTH = 420
+_LAYOUT_MS = 100
+
 _AREAS = {
     "right": Qt.DockWidgetArea.RightDockWidgetArea,
     "bottom": Qt.DockWidgetArea.BottomDockWidgetArea,
@@ -43,6 +47,21 @@ class Docked(QWidget):
                 main.tabifyDockWidget(beside, dock)
                 dock.raise_()
                 return
+
+
+def open_results(viewer: Any) -> None:
+    """Open the SHAP panel at the right and the table at the bottom, below the picture."""
+    shap = open_dock(viewer, SHAP, "right")
+    main = shap.window()
+    if isinstance(main, QMainWindow):
+        # The side docks keep their height; otherwise the window would have to grow.
+        main.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
+        main.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+    features = open_dock(viewer, FEATURES, "bottom")
+    if isinstance(main, QMainWindow):
+        main.resizeDocks([dock_of(features)], [round(_TABLE_SHARE * main.height())], Qt.Orientation.Vertical)
+        main.resizeDocks([dock_of(shap)], [_PANEL_WIDTH], Qt.Orientation.Horizontal)
+    QTimer.singleShot(_LAYOUT_MS, viewer.reset_view)  # the canvas has its new size only then
 
 
 def dock_of(widget: QWidget) -> QDockWidget | None:

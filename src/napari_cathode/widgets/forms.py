@@ -36,8 +36,8 @@ class Form(QWidget):
         The parameter dataclass.
     skip : collection of str
         Parameters that something else asks for.
-    choices : mapping of str to sequence
-        Values on offer for parameters that the dataclass leaves free.
+    choices : mapping of str to sequence or mapping
+        Values on offer for parameters that the dataclass leaves free, or what is written for each value.
     """
 
     changed = Signal()
@@ -56,7 +56,7 @@ class Form(QWidget):
         for info in describe(parameters):
             if info.name in skip:
                 continue
-            field = _field(info, tuple((choices or {}).get(info.name, info.choices)))
+            field = _field(info, (choices or {}).get(info.name, info.choices))
             self._add(advanced if info.advanced else plain, info, field)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -140,7 +140,7 @@ class _Field(QWidget):
             self._write(value)
 
 
-def _field(info: ParameterInfo, choices: tuple[Any, ...]) -> _Field:
+def _field(info: ParameterInfo, choices: Collection[Any]) -> _Field:
     if choices:
         return _choice_field(info, choices)
     if info.kind is bool:
@@ -162,10 +162,11 @@ def _field(info: ParameterInfo, choices: tuple[Any, ...]) -> _Field:
     return _text_field(info)
 
 
-def _choice_field(info: ParameterInfo, choices: tuple[Any, ...]) -> _Field:
+def _choice_field(info: ParameterInfo, choices: Collection[Any]) -> _Field:
     box: QComboBox = choice_box()
     for value in choices:
-        box.addItem(str(value).replace("_", " "), value)
+        text = choices[value] if isinstance(choices, Mapping) else str(value).replace("_", " ")
+        box.addItem(text, value)
 
     def write(value: Any) -> None:
         index = box.findData(value)

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QPushButton
 from napari_cathode.errors import InputError
 from napari_cathode.fuse import FuseParameters
 from napari_cathode.parameters import to_dict
-from napari_cathode.plugin.layers import is_labels, same_array, spacing_of, volume
+from napari_cathode.plugin.layers import is_labels, prepare_labels, same_array, spacing_of, volume
 from napari_cathode.plugin.link import link_of
 from napari_cathode.plugin.steps import iter_fuse_layers
 from napari_cathode.session import ParticleSet
@@ -108,7 +108,9 @@ class FuseWidget(Panel, Docked):
             self.next_button.show()
             return f"Made {int(fusion.labels.max(initial=0))} particles of {len(fusion.views)} views."
 
-        self.runner.start(Job("Fuse views", iter_fuse_layers, inputs, parameters, spacing), on_result)
+        job = Job("Fuse views", iter_fuse_layers, inputs, parameters, spacing)
+        job.prepare = prepare_labels
+        self.runner.start(job, on_result)
 
     def _spacing(self, layers: dict[str, Any]) -> tuple[float, float, float]:
         for layer in layers.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,19 +12,20 @@ from napari_cathode.errors import InputError
 from napari_cathode.identify import IdentifyParameters
 from napari_cathode.identify.models import list_models
 from napari_cathode.parameters import to_dict
-from napari_cathode.plugin.layers import is_image, tomogram_of
+from napari_cathode.plugin.layers import is_image, prepare_labels, tomogram_of
 from napari_cathode.plugin.link import link_of
 from napari_cathode.plugin.steps import iter_identify_layer
 from napari_cathode.session import ParticleSet, Predictions
 from napari_cathode.tomogram import Tomogram
 
-from .docks import FUSE, Docked, open_dock
+from .docks import FEATURES, FUSE, Docked, open_dock, open_results
 from .forms import Form
 from .parts import LayerChoice, Panel, Text, choice_box, form_layout, primary_button
-from .run_all import run_all
-from .runner import Job, Runner
+from .run_all import all_steps, iter_show
+from .runner import Job, Runner, Showing
 from .voxel_size import VoxelSize
 
+_METHODS = {"stardist2d": "StarDist 2D network", "watershed": "grey threshold, watershed"}
 ALL_VIEWS = ("xy", "xz", "yz")
 _EMPTY = (
     "Open a tomogram first: drop a TIFF stack, an HDF5 file or a folder of slices onto the window, "
@@ -41,13 +43,14 @@ class IdentifyWidget(Panel, Docked):
         self.image = LayerChoice(self._viewer, is_image)
         self.voxel_size = VoxelSize()
         self.views = choice_box()
-        self.form = Form(IdentifyParameters, choices={"model": _models()})
+        self.form = Form(IdentifyParameters, choices={"method": _METHODS, "model": _models()})
         self.button = primary_button("Find particles", "Finds the particles in each slice of the chosen views.")
         self.all_button = QPushButton("Run all steps")
         self.all_button.setToolTip(
             "Finds, fuses, measures and explains the particles, with default settings after this."
         )
-        self.next_button = QPushButton("Next: fuse the views")
+        self.next_button = QPushButton()
+        self._open_next: Callable[[], Any] = lambda: None
         self.runner = Runner()
         self._empty = Text(_EMPTY)
         self._size = Text()
@@ -57,7 +60,7 @@ class IdentifyWidget(Panel, Docked):
         self.form.field("method").changed.connect(self._on_method)
         self.button.clicked.connect(self.identify)
         self.all_button.clicked.connect(self.run_all)
-        self.next_button.clicked.connect(lambda: open_dock(self._viewer, FUSE))
+        self.next_button.clicked.connect(lambda: self._open_next())
         self.runner.started.connect(self._refresh)
         self.runner.finished.connect(self._refresh)
         self._on_image(self.image.layer)
@@ -121,6 +124,7 @@ class IdentifyWidget(Panel, Docked):
         if not views and not tomogram.is_slice:
             tomogram, first = self._shown_slice(layer, tomogram)
         job = Job("Find particles", iter_identify_layer, tomogram, parameters, views or ("xy",))
+        job.prepare = prepare_labels
         self.runner.start(job, lambda found: self._on_found(found, tomogram, layer, first, parameters))
 
     def run_all(self) -> None:
@@ -131,9 +135,11 @@ class IdentifyWidget(Panel, Docked):
             views = self.views.currentData()
             if not views and not tomogram.is_slice:
                 raise InputError('All steps need the volume: choose views instead of "only the slice shown".')
-            run_all(self._link, self.runner, layer, tomogram, parameters, views or ("xy",))
+            job = all_steps(tomogram, parameters, views or ("xy",))
         except InputError as error:
             self.runner.fail(str(error))
+            return
+        self.runner.start(job, lambda outcome: self._on_all_done(layer, tomogram, outcome))
 
     def _input(self) -> tuple[Any, Tomogram, IdentifyParameters]:
         layer = self.image.layer
@@ -153,7 +159,7 @@ class IdentifyWidget(Panel, Docked):
         grey = np.asarray(tomogram.data[first : first + 1])
         return Tomogram(grey, tomogram.spacing_um, f"{tomogram.name} slice {first}", tomogram.source, seen), first
 
-    def _on_found(self, found: dict[str, Any], tomogram: Tomogram, layer: Any, first: int, parameters: Any) -> str:
+    def _on_found(self, found: dict[str, Any], tomogram: Tomogram, layer: Any, first: int, parameters: Any) -> Showing:
         if layer not in self._viewer.layers:
             return "The image was closed meanwhile; the result was dropped."
         if tomogram.is_slice:
@@ -161,10 +167,23 @@ class IdentifyWidget(Panel, Docked):
             how = {"identify": to_dict(parameters)}
             particles = ParticleSet(labels, f"{tomogram.name} particles", tomogram.spacing_um, tomogram, provenance=how)
             self._link.show(particles, layer, (first, 0, 0))
-            return f"Found {_count(labels)} particles. Next: measure them (Plugins ▸ Cathode ▸ Particle table)."
-        self._link.show_predictions(Predictions(tomogram.name, dict(found), tomogram), layer)
+            self._offer("Next: measure the particles", lambda: open_dock(self._viewer, FEATURES))
+            return f"Found {_count(labels)} particles."
+        yield from self._link.iter_show_predictions(Predictions(tomogram.name, dict(found), tomogram), layer)
+        self._offer("Next: fuse the views", lambda: open_dock(self._viewer, FUSE))
+        return f"Found particles in {_views(found)}; their layers are there, hidden."
+
+    def _on_all_done(self, layer: Any, tomogram: Tomogram, outcome: Any) -> Showing:
+        sentence = yield from iter_show(self._link, layer, tomogram, outcome)
+        if self._link.session.current is not None:
+            self._offer("Show table and explanation", lambda: open_results(self._viewer))
+        return sentence
+
+    def _offer(self, text: str, action: Callable[[], Any]) -> None:
+        """Show the button that leads on."""
+        self._open_next = action
+        self.next_button.setText(text)
         self.next_button.show()
-        return f"Found particles in {_views(found)}; the layers are there, hidden."
 
 
 def _views(found: dict[str, Any]) -> str:

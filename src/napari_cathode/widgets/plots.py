@@ -10,11 +10,14 @@ from qtpy.QtCore import QEvent, QTimer, Signal
 from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-MODULES = ("matplotlib.backends.backend_qtagg", "matplotlib.figure")
-"""What a plot imports at first use."""
-
 _ACCENT = {True: "#4cb4e0", False: "#0b6e99"}
 _CLICK_PX = 4
+
+
+def prepare_plots() -> None:
+    """Import what a plot needs, from any thread: it takes half a second."""
+    import matplotlib.backends.backend_qtagg
+    import matplotlib.figure  # noqa: F401
 
 
 class Plot(QWidget):

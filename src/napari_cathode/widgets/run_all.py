@@ -6,50 +6,53 @@ from dataclasses import replace
 from typing import Any
 
 from napari_cathode.pipeline import PipelineParameters
+from napari_cathode.plugin.layers import prepare_labels
 from napari_cathode.plugin.link import Link
 from napari_cathode.plugin.steps import Outcome, iter_run_layer
 from napari_cathode.session import Colouring, ParticleSet, Predictions
 from napari_cathode.tomogram import Tomogram
 
-from .plots import MODULES
-from .runner import Job, Runner
+from .plots import prepare_plots
+from .runner import Job, Showing
 
 
-def run_all(link: Link, runner: Runner, layer: Any, tomogram: Tomogram, identify: Any, views: tuple[str, ...]) -> None:
-    """Find, fuse, measure and explain the particles of an image layer.
+def all_steps(tomogram: Tomogram, identify: Any, views: tuple[str, ...]) -> Job:
+    """Make the job that finds, fuses, measures and explains the particles of a tomogram.
 
     Parameters
     ----------
-    link : Link
-        Of the viewer.
-    runner : Runner
-        Runs it.
-    layer : Image
-        The image layer that shows the tomogram.
     tomogram : Tomogram
         With a voxel size.
     identify : IdentifyParameters
-        How particles are found.
+        How particles are found; the other steps use their defaults.
     views : tuple of str
         Where they are looked for.
     """
     parameters = replace(PipelineParameters(), identify=identify, views=views)
     job = Job("Run all steps", iter_run_layer, tomogram, parameters)
-    job.needs = MODULES
-    runner.start(job, lambda outcome: show_outcome(link, layer, tomogram, outcome))
+    job.prepare = _prepare
+    return job
 
 
-def show_outcome(link: Link, layer: Any, tomogram: Tomogram, outcome: Outcome) -> str:
+def _prepare() -> None:
+    prepare_labels()
+    prepare_plots()
+
+
+def iter_show(link: Link, layer: Any, tomogram: Tomogram, outcome: Outcome) -> Showing:
     """Add the results of a run to the viewer, linked, particles coloured by damage; says what came out."""
     if layer not in link.layers:
         return "The image was closed meanwhile; the result was dropped."
     if outcome.views:
-        link.show_predictions(Predictions(tomogram.name, dict(outcome.views), tomogram), layer)
+        predictions = Predictions(tomogram.name, dict(outcome.views), tomogram)
+        yield from link.iter_show_predictions(predictions, layer)
     particles = ParticleSet(
         outcome.labels, f"{tomogram.name} particles", tomogram.spacing_um, tomogram, provenance=outcome.used
     )
     link.show(particles, layer)
+    yield
     link.set_table(particles, outcome.table, outcome.summary)
+    yield
     link.session.set_explanation(particles, outcome.explanation)
     if len(outcome.table) and outcome.table["damage"].notna().any():
         link.session.set_colouring(particles, Colouring("damage"))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, TypeAlias
 
 from napari.qt.threading import GeneratorWorker, create_worker
 from napari.utils import progress as activity
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
@@ -38,14 +37,14 @@ class Job:
 
     Attributes
     ----------
-    needs : tuple of str
-        Modules that showing the result will need; they are imported meanwhile, since that takes the window's thread
-        half a second.
+    prepare : callable
+        Done in the worker's thread meanwhile: what would hold the window up when the result is to be shown, such as
+        importing matplotlib.
     """
 
     def __init__(self, name: str, function: Callable[..., Steps[Any]], *args: Any, **kwargs: Any) -> None:
         self._name = name
-        self.needs: tuple[str, ...] = ()
+        self.prepare: Callable[[], Any] = lambda: None
         self._call = (function, args, kwargs)
 
     def __str__(self) -> str:
@@ -58,8 +57,7 @@ class Job:
         told = 0.0
         try:
             yield next(inner)
-            for module in self.needs:
-                importlib.import_module(module)
+            self.prepare()
             while True:
                 try:
                     report = next(inner)
@@ -100,6 +98,10 @@ def make_worker(job: Job) -> GeneratorWorker:
     return create_worker(job, _worker_class=_StepWorker, _ignore_errors=True)
 
 
+Showing: TypeAlias = Generator[None, None, str | None]
+"""Shows a result in parts, each in a turn of the event loop of its own; returns what came out of it."""
+
+
 class Runner(QWidget):
     """Progress bar, Cancel, what is being done, and the error where there was one.
 
@@ -112,7 +114,9 @@ class Runner(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._worker: _StepWorker | None = None
-        self._on_result: Callable[[Any], str | None] = lambda _result: None
+        self._on_result: Callable[[Any], str | Showing | None] = _dropped
+        self._showing: Showing | None = None
+        self._done = False
         self._activity: activity | None = None
         self._details = ""
         self._clock = _Clock()
@@ -156,7 +160,7 @@ class Runner(QWidget):
         """The error that is shown, "" for none."""
         return str(self._error.text())
 
-    def start(self, job: Job, on_result: Callable[[Any], str | None]) -> None:
+    def start(self, job: Job, on_result: Callable[[Any], str | Showing | None]) -> None:
         """Run a step.
 
         Parameters
@@ -165,12 +169,13 @@ class Runner(QWidget):
             The step.
         on_result : callable
             Called on the main thread with what the step returns; gives back the sentence that says what came out of
-            it, and may raise `InputError`.
+            it, or a generator that shows the result in parts; may raise `InputError`.
         """
         if self._worker is not None:
             return
         self.say("Starting …")
         self._on_result = on_result
+        self._done = False
         self._clock = _Clock()
         self._bar.setRange(0, 0)
         self._activity = activity(total=1000, desc=str(job))
@@ -218,10 +223,32 @@ class Runner(QWidget):
             self._activity.update(max(0, done - self._activity.n))
 
     def _on_returned(self, result: Any) -> None:
+        self._cancel.setEnabled(False)
         try:
-            self.say(self._on_result(result) or "")
+            shown = self._on_result(result)
         except InputError as error:
             self.fail(str(error))
+            return
+        if isinstance(shown, Generator):
+            self._showing = shown
+            self._show_next()
+        else:
+            self.say(shown or "")
+
+    def _show_next(self) -> None:
+        """Show the next part of a result, the others in the next turns."""
+        try:
+            next(self._showing)
+        except StopIteration as stop:
+            self._showing = None
+            self.say(stop.value or "")
+        except InputError as error:
+            self._showing = None
+            self.fail(str(error))
+        if self._showing is not None:
+            QTimer.singleShot(0, self._show_next)
+        elif self._done:
+            self._on_finished()
 
     def _on_errored(self, error: Exception) -> None:
         if isinstance(error, InputError):
@@ -232,6 +259,9 @@ class Runner(QWidget):
             self.fail(f"This step did not work: {type(error).__name__}: {error}", repr(error))
 
     def _on_finished(self) -> None:
+        self._done = True
+        if self._showing is not None:
+            return
         cancelled = self._on_result is _dropped
         self._worker = None
         self._activity = None

@@ -29,7 +29,7 @@ from .docks import FEATURES, Docked, open_dock
 from .forms import Form
 from .names import axis_title, display_name, tooltip
 from .parts import Connections, Fold, Panel, Text, choice_box, form_layout, primary_button
-from .plots import MODULES, Plot
+from .plots import Plot, prepare_plots
 from .runner import Job, Runner
 
 _EMPTY = "There are no features to explain yet. Measure the particles first."
@@ -236,7 +236,7 @@ class ShapWidget(Panel, Docked):
             return ""
 
         job = Job("Explain", iter_explain_table, table, parameters)
-        job.needs = MODULES
+        job.prepare = prepare_plots
         self.runner.start(job, on_result)
 
     def export(self) -> None:
