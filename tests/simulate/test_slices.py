@@ -1,5 +1,6 @@
 """Slices: what training relies on."""
 
+import json
 import time
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from napari_cathode.errors import InputError
+from napari_cathode.parameters import from_dict, to_dict
 from napari_cathode.simulate import PRESETS, SimulationParameters, randomise, realistic, simulate_slice, training_slice
 
 
@@ -97,3 +99,9 @@ def test_nonsense_is_refused_in_words():
         SimulationParameters(packing=0.9)
     with pytest.raises(InputError, match="drivers"):
         SimulationParameters(drivers=(("mood", 1.0),))
+
+
+def test_parameters_survive_a_saved_file():
+    for parameters in PRESETS.values():
+        plain = json.loads(json.dumps(to_dict(parameters)))
+        assert from_dict(SimulationParameters, plain) == parameters

@@ -75,7 +75,7 @@ def test_elongation_agrees_with_the_voxels(volume):
 
 
 def test_electron_density_survives_imaging():
-    volume = simulate(replace(PRESETS["nmc-10-cycles"], **SMALL), 4)
+    volume = simulate(replace(PRESETS["nmc-10-cycles"], **{**SMALL, "size_y": 128}), 4)
     core = ndimage.minimum_filter((volume.labels > 0) & ~volume.cracks, 5)
     whole = volume.table[~volume.table["touches_border"]]
     enough = np.array([(core & (volume.labels == label)).sum() > 50 for label in whole["label"]])

@@ -118,18 +118,19 @@ def _sharpen(grey: Floats, strength: float, width: float, flat: bool) -> None:
         grey[z] += strength * (grey[z] - ndimage.map_coordinates(plane, yx, order=1, mode="nearest"))
 
 
+def _bumps(rng: np.random.Generator, ny: int, nx: int) -> Floats:
+    """Draw a smooth random field (y, x) of standard deviation about 1 with a few hills and hollows."""
+    places = np.meshgrid(np.linspace(0, 3, ny), np.linspace(0, 3, nx), indexing="ij")
+    field: Floats = ndimage.map_coordinates(rng.standard_normal((4, 4)), places, order=3, mode="nearest")
+    return field.astype(np.float32)
+
+
 def _fade(grey: Floats, p: SimulationParameters, rng: np.random.Generator) -> None:
     """Slow brightness and contrast changes: planes and a smooth random field."""
     _, ny, nx = grey.shape
     y, x = np.linspace(-1, 1, ny, dtype=np.float32)[:, None], np.linspace(-1, 1, nx, dtype=np.float32)[None]
     turn, turn2 = rng.uniform(0, 2 * np.pi, 2)
-    coarse = rng.standard_normal((4, 4))
-    bumps = ndimage.map_coordinates(
-        coarse,
-        np.meshgrid(np.linspace(0, 3, ny), np.linspace(0, 3, nx), indexing="ij"),
-        order=3,
-        mode="nearest",
-    ).astype(np.float32)
+    bumps = _bumps(rng, ny, nx)
     shift = p.gradient * (0.5 * (y * np.sin(turn) + x * np.cos(turn)) + 0.5 * bumps)
     side = 0.5 + 0.5 * (y * np.sin(turn2) + x * np.cos(turn2))
     gain = 1 - p.contrast_fade * np.clip(side, 0, 1)
@@ -145,6 +146,7 @@ _OCTAVES = ((0.0, 0.13), (0.85, 0.8), (1.7, 0.7), (3.5, 0.6), (12.0, 0.6))
 
 
 def _add_noise(grey: Floats, p: SimulationParameters, rng: np.random.Generator, flat: bool) -> None:
+    strength = np.clip(1 + 0.25 * _bumps(rng, *grey.shape[1:]), 0.5, 1.7)  # noise is not alike everywhere
     scale = p.noise / np.sqrt(sum(w * w for _, w in _OCTAVES))
     for grain, weight in _OCTAVES if p.noise_grain > 0 else ((0.0, 1.0),):
         sigma = p.noise_grain * grain
@@ -156,11 +158,12 @@ def _add_noise(grey: Floats, p: SimulationParameters, rng: np.random.Generator, 
         ndimage.gaussian_filter(noise, sigmas, output=noise, mode="wrap", truncate=2.5)
         noise *= scale * weight / noise[:8].std()
         if step == 1:
-            grey += noise
+            for plane, plane_noise in zip(grey, noise, strict=True):
+                plane += strength * plane_noise
             continue
         for z in range(len(grey)):  # nearest neighbours will do: the grain spans many voxels
             plane = np.repeat(np.repeat(noise[z // step if not flat else 0], step, 0), step, 1)
-            grey[z] += plane[: grey.shape[1], : grey.shape[2]]
+            grey[z] += strength * plane[: grey.shape[1], : grey.shape[2]]
 
 
 class _Lines:

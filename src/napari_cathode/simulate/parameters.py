@@ -64,6 +64,9 @@ class SimulationParameters:
         unit="µm",
         bounds=(0, 10),
     )
+    roughness_grain_um: float = parameter(
+        0.6, help="Width of the bumps that make the surface rough.", unit="µm", bounds=(0.01, 20)
+    )
     crystal_fraction: float = parameter(0.0, help="Share of blocky, faceted single crystals.", bounds=(0.0, 1.0))
     plate_fraction: float = parameter(0.0, help="Share of faceted crystals that are flat plates.", bounds=(0.0, 1.0))
     density_trend: float = parameter(
@@ -112,7 +115,7 @@ class SimulationParameters:
     fringe: float = parameter(0.25, help="Strength of the phase-contrast fringe at edges.", bounds=(0.0, 3.0))
     fringe_width: float = parameter(2.5, help="Width of the fringe.", unit="voxels", bounds=(0.5, 20))
     halo: float = parameter(0.15, help="Strength of the wide dark halo of phase retrieval.", bounds=(0.0, 2.0))
-    noise: float = parameter(8.0, help="Standard deviation of the noise.", unit="grey", bounds=(0, 80))
+    noise: float = parameter(6.0, help="Standard deviation of the noise.", unit="grey", bounds=(0, 80))
     noise_grain: float = parameter(0.8, help="Grain of the noise (0: uncorrelated).", unit="voxels", bounds=(0, 10))
     noise_direction: float = parameter(
         1.0, help="How much longer noise grains are along x than along y (below 1: along y).", bounds=(0.1, 10)
@@ -133,6 +136,7 @@ class SimulationParameters:
     def __post_init__(self) -> None:
         """Check types and bounds."""
         check(self)
+        object.__setattr__(self, "drivers", tuple(tuple(driver) for driver in self.drivers))  # saved files hold lists
         for driver in self.drivers:
             if len(driver) != 2 or driver[0] not in DRIVERS:
                 raise InputError(
@@ -155,7 +159,7 @@ PRESETS: dict[str, SimulationParameters] = {
         drivers=(("sphericity", -0.6), ("elongation", 0.45), ("edensity", -0.3), ("z_um", 0.25)),
         damage_mean=0.09,
         damage_spread=0.04,
-        particle_grey_spread=9.0,
+        particle_grey_spread=10.0,
         halo=0.08,
         pulverised_fraction=0.02,
     ),
@@ -189,8 +193,9 @@ PRESETS: dict[str, SimulationParameters] = {
         crack_fraction=0.45,
         pulverised_fraction=0.02,
         drivers=(("volume_um3", 0.6), ("elongation", 0.4), ("contact", 0.3)),
-        damage_mean=0.06,
-        damage_spread=0.03,
+        damage_mean=0.08,
+        damage_spread=0.035,
+        damage_noise=0.3,
         particle_texture=3.0,
     ),
 }

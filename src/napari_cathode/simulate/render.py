@@ -189,7 +189,7 @@ def _paint(
     """Turn the distances of the voxels that ``i`` owns into greys, in place; give its highest coverage."""
     z0, z1, y0, y1, x0, x1 = box_of(centre, reach + margin, owner.shape)
     top = 0.0
-    rough, texture, touch = look[5], look[6], look[7]
+    rough, texture, touch, bumps = look[5], look[6], look[7], look[11]
     for z in range(z0, z1):
         dz = z - centre[0]
         for y in range(y0, y1):
@@ -205,8 +205,8 @@ def _paint(
                 fine = sample_tile(tile, dz * 0.45 + offset[0], dy * 0.45 + offset[1], dx * 0.45 + offset[2])
                 edge = max(d, 0.5 * (d - second[z, y, x] + touch))
                 if edge > -4.0:
-                    wide = sample_tile(tile, dz * 0.2 + offset[1], dy * 0.2 + offset[2], dx * 0.2 + offset[0])
-                    edge += rough * (0.9 * fine + 0.6 * wide)
+                    bump = sample_tile(tile, dz * bumps + offset[1], dy * bumps + offset[2], dx * bumps + offset[0])
+                    edge += rough * (0.3 * fine + bump)
                 cover = _step(-edge / (1.7 * softness))
                 top = max(top, cover * contrast)
                 if d < 3.0:
@@ -250,6 +250,7 @@ def _look(parameters: SimulationParameters, rng: np.random.Generator) -> Floats:
             p.particle_texture,
             p.contact_gap,
             *rng.uniform(0, 64, 3),
+            4 / max(3.0, p.roughness_grain_um / p.voxel_um),
         ],
         np.float32,
     )

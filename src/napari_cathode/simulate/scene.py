@@ -90,7 +90,7 @@ def complete_scene(
     contrast = np.concatenate(
         [
             np.where(dim, rng.uniform(0.45, 0.8, n), 1.0),
-            rng.uniform(0.35, 1.0, len(debris_d)),
+            rng.uniform(0.35, 1.25, len(debris_d)),
             rng.uniform(0.08, 0.35, blobs),
         ]
     )
