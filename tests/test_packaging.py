@@ -62,11 +62,14 @@ def install(folder: Path, *what) -> Path:
     venv.create(folder, with_pip=False)
     scripts = "Scripts" if os.name == "nt" else "bin"
     python = folder / scripts / ("python.exe" if os.name == "nt" else "python")
-    run(sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-build-isolation", *what)
+    lent = sorted({sysconfig.get_path("purelib"), *site.getsitepackages()})
+    # The lent folders hold an installation of this package too, which pip must neither count nor touch.
+    alone = ("--no-deps", "--no-build-isolation", "--ignore-installed")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(lent)}
+    run(sys.executable, "-m", "pip", "--python", python, "install", "-q", *alone, *what, env=environment)
     purelib = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
-    own = {sysconfig.get_path("purelib"), *site.getsitepackages()}
     # A plain path line is searched after the environment's own folder, and its .pth files are not read.
-    (purelib / "zz-dependencies.pth").write_text("\n".join(sorted(own)))
+    (purelib / "zz-dependencies.pth").write_text("\n".join(lent))
     return python
 
 
