@@ -126,3 +126,19 @@ def test_an_image_of_another_shape_is_refused(viewer, labels):
     panel.measure()
     assert "3 × 5 × 5" in panel.runner.error
     assert not panel.runner.running
+
+
+def test_labels_without_a_voxel_size_are_asked_for_one(viewer, qtbot, labels):
+    viewer.add_labels(labels, name="mine")
+    panel = open_dock(viewer, FEATURES)
+    settle()
+    assert panel.voxel_size.isVisibleTo(panel)
+    panel.measure()
+    assert "voxel size of mine is not known" in panel.runner.error
+    panel.voxel_size._boxes[0].setValue(0.5)
+    with qtbot.waitSignal(panel.runner.finished, timeout=20_000):
+        panel.measure()
+        panel.runner.cancel()
+    assert tuple(viewer.layers["mine"].scale) == (0.5, 0.5, 0.5)
+    assert link_of(viewer).session.current.spacing_um == (0.5, 0.5, 0.5)
+    assert "Cancelled" in panel.runner.status

@@ -8,7 +8,8 @@ from qtpy.QtCore import QTimer
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QApplication
 
-from napari_cathode.widgets.runner import Job, Runner, _duration
+from napari_cathode.widgets.job import Job
+from napari_cathode.widgets.runner import Runner, _duration
 
 from .steps import iter_broken, iter_busy, iter_count, iter_wrong_input
 

@@ -67,7 +67,7 @@ def _generate() -> Simulation:
     """Simulate in a process of its own, behind a progress bar when there is a window."""
     if QApplication.instance() is None or napari.current_viewer() is None:
         return drain(iter_generate_large(LARGE))
-    from napari_cathode.widgets.runner import Job, make_worker
+    from napari_cathode.widgets.job import Job, make_worker
 
     outcome: dict[str, Any] = {}
     dialog = QProgressDialog(f"Simulating {LARGE_EDGE}³ voxels, once", "Cancel", 0, 1000, _window())

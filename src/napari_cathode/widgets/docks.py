@@ -21,8 +21,8 @@ _AREAS = {
 }
 
 
-class Docked(QWidget):
-    """A panel that joins panels of ours that are open already as another tab, when it is first shown."""
+class Docked:
+    """Beside QWidget: a panel that joins those of ours that are open already as another tab, when first shown."""
 
     _shown = False
     _placed = False
@@ -40,7 +40,8 @@ class Docked(QWidget):
         if not isinstance(main, QMainWindow) or dock is None or dock.isFloating():
             return
         area = main.dockWidgetArea(dock)
-        for other in (widget for widget in main.findChildren(Docked) if widget is not self):
+        others = (widget for widget in main.findChildren(QWidget) if isinstance(widget, Docked) and widget is not self)
+        for other in others:
             beside = dock_of(other)
             known = beside is not None and other._placed and not beside.isFloating()
             if known and beside.isVisible() and main.dockWidgetArea(beside) == area:

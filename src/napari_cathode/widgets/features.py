@@ -24,8 +24,9 @@ from napari_cathode.tomogram import Tomogram
 from .colour_by import ColourBy
 from .docks import Docked
 from .forms import Form
+from .job import Job
 from .parts import Connections, Fold, LayerChoice, Panel, Text, form_layout, primary_button
-from .runner import Job, Runner
+from .runner import Runner
 from .table_view import LinkedTable
 from .voxel_size import VoxelSize
 
@@ -37,7 +38,7 @@ _CONTROLS_WIDTH = 340
 _UNLIMITED = 16_777_215
 
 
-class FeaturesWidget(Docked):
+class FeaturesWidget(Docked, QWidget):
     """Measure the particles of a Labels layer; table, colours and picture show the same particles."""
 
     def __init__(self, napari_viewer: Any) -> None:

@@ -16,8 +16,9 @@ from napari_cathode.session import ParticleSet
 
 from .docks import FEATURES, Docked, open_dock
 from .forms import Form
+from .job import Job
 from .parts import Connections, LayerChoice, Panel, Text, form_layout, primary_button
-from .runner import Job, Runner
+from .runner import Runner
 
 VIEWS = ("xy", "xz", "yz")
 _EMPTY = (
@@ -27,7 +28,7 @@ _EMPTY = (
 _NOT_USED = "not used"
 
 
-class FuseWidget(Panel, Docked):
+class FuseWidget(Docked, Panel):
     """Choose a Labels layer for each view; they become one Labels layer of 3D particles."""
 
     def __init__(self, napari_viewer: Any) -> None:

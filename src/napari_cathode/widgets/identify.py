@@ -20,9 +20,10 @@ from napari_cathode.tomogram import Tomogram
 
 from .docks import FEATURES, FUSE, Docked, open_dock, open_results
 from .forms import Form
+from .job import Job
 from .parts import LayerChoice, Panel, Text, choice_box, form_layout, primary_button
 from .run_all import all_steps, iter_show
-from .runner import Job, Runner, Showing
+from .runner import Runner, Showing
 from .voxel_size import VoxelSize
 
 _METHODS = {"stardist2d": "StarDist 2D network", "watershed": "grey threshold, watershed"}
@@ -33,7 +34,7 @@ _EMPTY = (
 )
 
 
-class IdentifyWidget(Panel, Docked):
+class IdentifyWidget(Docked, Panel):
     """Choose an image, say how large its voxels are, find its particles."""
 
     def __init__(self, napari_viewer: Any) -> None:

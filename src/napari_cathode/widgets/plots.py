@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 _ACCENT = {True: "#4cb4e0", False: "#0b6e99"}
 _CLICK_PX = 4
+_LABEL_PT = 8.5
 
 
 def prepare_plots() -> None:
@@ -94,6 +95,7 @@ class Plot(QWidget):
         self._used_theme = self._theme()
         self._background = None
         self._drawn = self._draw(theme=self._used_theme, figure=self._canvas.figure)
+        self._drawn.axes.xaxis.label.set_fontsize(_LABEL_PT)  # panels are narrower than pages
         if hasattr(self._drawn, "label"):
             self._ring = self._drawn.axes.scatter(
                 [], [], s=48, facecolors="none", edgecolors=self._used_theme["foreground"], linewidths=1.6, zorder=5,

@@ -12,8 +12,9 @@ from napari_cathode.plugin.steps import Outcome, iter_run_layer
 from napari_cathode.session import Colouring, ParticleSet, Predictions
 from napari_cathode.tomogram import Tomogram
 
+from .job import Job
 from .plots import prepare_plots
-from .runner import Job, Showing
+from .runner import Showing
 
 
 def all_steps(tomogram: Tomogram, identify: Any, views: tuple[str, ...]) -> Job:

@@ -6,96 +6,20 @@ import time
 from collections.abc import Callable, Generator
 from typing import Any, TypeAlias
 
-from napari.qt.threading import GeneratorWorker, create_worker
 from napari.utils import progress as activity
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_cathode.errors import InputError
-from napari_cathode.process import StepFailed, iter_in_process
-from napari_cathode.progress import Progress, Steps
+from napari_cathode.process import StepFailed
+from napari_cathode.progress import Progress
 
+from .job import Job, make_worker
 from .parts import Text
 
-_BETWEEN_REPORTS_S = 0.05
 _BEFORE_ESTIMATE_S = 2.0
 _ERROR = "border-left: 3px solid #d9534f; padding: 2px 2px 2px 8px;"
-
-
-class Job:
-    """A step with its arguments, to be run in a process of its own.
-
-    Parameters
-    ----------
-    name : str
-        What is done, as napari's own messages show it ("Find particles").
-    function : callable
-        An importable generator function of `Progress`.
-    *args, **kwargs
-        Its arguments.
-
-    Attributes
-    ----------
-    prepare : callable
-        Done in the worker's thread meanwhile: what would hold the window up when the result is to be shown, such as
-        importing matplotlib.
-    """
-
-    def __init__(self, name: str, function: Callable[..., Steps[Any]], *args: Any, **kwargs: Any) -> None:
-        self._name = name
-        self.prepare: Callable[[], Any] = lambda: None
-        self._call = (function, args, kwargs)
-
-    def __str__(self) -> str:
-        return self._name
-
-    def steps(self) -> Generator[Progress, None, Any]:
-        """Run the step, reporting no more often than a person can see."""
-        function, args, kwargs = self._call
-        inner = iter_in_process(function, *args, **kwargs)
-        told = 0.0
-        try:
-            yield next(inner)
-            self.prepare()
-            while True:
-                try:
-                    report = next(inner)
-                except StopIteration as stop:
-                    return stop.value
-                if time.monotonic() - told >= _BETWEEN_REPORTS_S:
-                    told = time.monotonic()
-                    yield report
-        finally:
-            inner.close()
-
-
-class _StepWorker(GeneratorWorker):
-    """A worker that closes its generator, and with it the process, as soon as it is told to stop.
-
-    napari leaves the generator suspended; its ``finally`` would run when Python happens to collect it.
-    """
-
-    def __init__(self, job: Job) -> None:
-        super().__init__(self._run)
-        self._gen = self._steps = job.steps()
-
-    def _run(self) -> Generator[Progress, None, Any]:
-        yield from ()
-
-    def work(self) -> Any:
-        try:
-            outcome = super().work()
-            if isinstance(outcome, StepFailed):
-                raise outcome  # what is a RuntimeError was taken for a sign that the window is gone
-            return outcome
-        finally:
-            self._steps.close()
-
-
-def make_worker(job: Job) -> GeneratorWorker:
-    """Make napari's worker for a step; errors arrive in its ``errored`` signal only."""
-    return create_worker(job, _worker_class=_StepWorker, _ignore_errors=True)
 
 
 Showing: TypeAlias = Generator[None, None, str | None]
@@ -113,7 +37,7 @@ class Runner(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._worker: _StepWorker | None = None
+        self._worker: Any = None
         self._on_result: Callable[[Any], str | Showing | None] = _dropped
         self._showing: Showing | None = None
         self._done = False

@@ -27,17 +27,18 @@ from napari_cathode.session import Colouring, ParticleSet
 from .colour_by import ColourBy, numeric_columns
 from .docks import FEATURES, Docked, open_dock
 from .forms import Form
+from .job import Job
 from .names import axis_title, display_name, tooltip
 from .parts import Connections, Fold, Panel, Text, choice_box, form_layout, primary_button
 from .plots import Plot, prepare_plots
-from .runner import Job, Runner
+from .runner import Runner
 
 _EMPTY = "There are no features to explain yet. Measure the particles first."
 _GOOD = "border-left: 3px solid #3c9d62; padding: 2px 2px 2px 8px;"
 _POOR = "border-left: 3px solid #d0921f; padding: 2px 2px 2px 8px;"
 
 
-class ShapWidget(Panel, Docked):
+class ShapWidget(Docked, Panel):
     """Fit a forest to a target, see how well it does, and what moves its prediction for each particle."""
 
     def __init__(self, napari_viewer: Any) -> None:
@@ -55,6 +56,8 @@ class ShapWidget(Panel, Docked):
         self.colour_by = ColourBy(self._session, shap_only=True)
         self.bars = Plot(self._draw_bars)
         self.swarm = Plot(self._draw_swarm)
+        self.bars.setToolTip("Click a bar to colour the particles by the SHAP value of its feature.")
+        self.swarm.setToolTip("Click a point to select its particle; Shift adds to the selection.")
         self.export_button = QPushButton("Export CSV")
         self._empty = Text(_EMPTY)
         self._open_features = QPushButton("Open Particle features")

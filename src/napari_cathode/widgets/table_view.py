@@ -26,6 +26,8 @@ from .parts import Connections, Text
 from .table_model import ParticleTable
 
 _FILTER_DELAY_MS = 200
+_FIRST_SORT = "damage"
+"""The most damaged particle comes first."""
 
 
 class TableView(QTableView):
@@ -137,7 +139,11 @@ class LinkedTable(QWidget):
 
     def _show(self, particles: ParticleSet | None) -> None:
         self.model.set_table(None if particles is None else particles.table)
-        self.view.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        names = self.model.names
+        first = names.index(_FIRST_SORT) if _FIRST_SORT in names else -1
+        header = self.view.horizontalHeader()
+        header.setSortIndicator(first, Qt.SortOrder.DescendingOrder)
+        self.model.sort(first, Qt.SortOrder.DescendingOrder)  # the header is silent when it shows that already
         self.view.fit_columns()
         self.apply_filter()
 
