@@ -163,7 +163,7 @@ def draw_flaws(
     core[:, 4] = np.clip(radius * rng.uniform(0.07, 0.16, n), 1.3, 6)
     core[:, 5] = rng.normal(0.7, 0.5, n)
     gaps = np.zeros(n, np.float32)
-    broken = severity > 1 - parameters.pulverised_fraction
+    broken = (severity > 1 - parameters.pulverised_fraction) & (radius > 10)  # smaller fragments show no gaps
     width = parameters.crack_width_um / parameters.voxel_um
     gaps[broken] = np.minimum(width * rng.uniform(0.4, 1.6, n), 0.09 * radius)[broken]
     pieces = np.zeros((n, PIECES, 5), np.float32)
@@ -172,6 +172,7 @@ def draw_flaws(
     pieces[..., 4] = rng.random((n, PIECES)) ** 2
     cracks = _draw_cracks(rng, parameters, radius, severity, core)
     if always:
+        core[:, 4] = np.maximum(core[:, 4], 2.0)  # voids that imaging does not blur away
         whole = core[:, 3] == 0
         core[whole, 3] = parameters.hollow_size
         core[whole & ((cracks[:, 0, 8] > 0) | (gaps > 0)), 5] += 3.0
@@ -191,7 +192,8 @@ def _draw_cracks(
     half = 0.5 * parameters.crack_width_um / parameters.voxel_um
     for i in np.flatnonzero(rng.random(n) < parameters.crack_fraction * (0.5 + severity)):
         axis = random_directions(rng, 1)[0]
-        for k in range(int(rng.integers(1, CRACKS + 1) if severity[i] > 0.5 else rng.integers(1, 4))):
+        number = int(rng.integers(1, CRACKS + 1) if severity[i] > 0.5 else rng.integers(1, 4))
+        for k in range(min(number, max(1, int(radius[i] / 4)))):  # more would be too thin to be seen
             out = np.cross(axis, random_directions(rng, 1)[0])
             out /= np.linalg.norm(out) + 1e-9
             cracks[i, k, :3] = out

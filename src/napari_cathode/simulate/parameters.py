@@ -54,7 +54,7 @@ class SimulationParameters:
     small_fraction: float = parameter(
         0.08, help="Share (by number) of a second, smaller kind of particle.", bounds=(0.0, 0.95)
     )
-    small_ratio: float = parameter(0.55, help="Diameter of the small kind over that of the large.", bounds=(0.1, 1.0))
+    small_ratio: float = parameter(0.65, help="Diameter of the small kind over that of the large.", bounds=(0.1, 1.0))
     packing: float = parameter(0.5, help="Share of the volume that particles fill.", bounds=(0.0, 0.68))
     elongation: float = parameter(1.25, help="Mean ratio of the longest to the shortest axis.", bounds=(1.0, 4.0))
     lumpiness: float = parameter(0.06, help="Relative height of the lumps of the outline.", bounds=(0.0, 0.3))
@@ -111,7 +111,7 @@ class SimulationParameters:
         12.0, help="Sections smaller than this get no label (slices only).", unit="voxels", bounds=(0, 100)
     )
 
-    blur: float = parameter(0.9, help="Blur of edges (standard deviation).", unit="voxels", bounds=(0.2, 10))
+    blur: float = parameter(0.8, help="Blur of edges (standard deviation).", unit="voxels", bounds=(0.2, 10))
     fringe: float = parameter(0.25, help="Strength of the phase-contrast fringe at edges.", bounds=(0.0, 3.0))
     fringe_width: float = parameter(2.5, help="Width of the fringe.", unit="voxels", bounds=(0.5, 20))
     halo: float = parameter(0.15, help="Strength of the wide dark halo of phase retrieval.", bounds=(0.0, 2.0))
