@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -60,17 +61,25 @@ def select_polygons(
     Polygons
     """
     from stardist.nms import non_maximum_suppression
-    from threadpoolctl import threadpool_limits
 
     if inside is not None:
         probability = np.where(inside, probability, np.float32(0))
     # b = 0: StarDist drops candidates within two grid points of the border, and with them particles that it cuts.
     # One thread: with more, OpenMP's waiting costs five times the CPU and gains no time.
-    with threadpool_limits(1, user_api="openmp"):
+    with _thread_pools().limit(limits=1, user_api="openmp"):
         centres, scores, distances = non_maximum_suppression(
             distance, probability, grid=grid, b=0, prob_thresh=probability_threshold, nms_thresh=overlap_threshold
         )
     return Polygons(centres, distances, scores)
+
+
+@cache
+def _thread_pools() -> Any:
+    """Find the thread pools of loaded libraries, once: the search costs more than a slice's suppression."""
+    import stardist.lib.stardist2d  # noqa: F401  # a pool is found only once its library is loaded
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def draw_polygons(
