@@ -16,9 +16,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 SPACING = (2.0, 1.0, 1.0)
-needs_canvas = pytest.mark.skipif(
-    os.environ.get("QT_QPA_PLATFORM") == "offscreen", reason="clicks on the canvas need OpenGL"
-)
+OFFSCREEN = os.environ.get("QT_QPA_PLATFORM") == "offscreen"
+needs_canvas = pytest.mark.skipif(OFFSCREEN, reason="the canvas needs OpenGL")
 
 
 @pytest.fixture
@@ -53,9 +52,11 @@ def model() -> ViewerModel:
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
+def viewer(request):
     """Give a real window, checked for widgets that are left over."""
-    shown = make_napari_viewer(show=True, strict_qt="raise")
+    if OFFSCREEN:
+        pytest.skip("the canvas needs OpenGL")
+    shown = request.getfixturevalue("make_napari_viewer")(show=True, strict_qt="raise")
     shown.window.resize(900, 700)
     settle()
     return shown

@@ -190,6 +190,7 @@ def test_the_demo_ends_with_coloured_particles_table_and_plots(make_napari_viewe
     assert heart.longest < 1.0
 
 
+@needs_canvas
 def test_samples_are_in_the_menu_and_fit_their_images(make_napari_viewer):
     viewer = make_napari_viewer()
     for key in SAMPLES:
@@ -204,6 +205,7 @@ def test_samples_are_in_the_menu_and_fit_their_images(make_napari_viewer):
         viewer.layers.clear()
 
 
+@needs_canvas
 def test_the_large_sample_comes_through_a_progress_bar(make_napari_viewer, qtbot, monkeypatch):
     from napari_cathode.plugin import samples
 

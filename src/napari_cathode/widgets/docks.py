@@ -58,7 +58,11 @@ def open_results(viewer: Any) -> None:
         # The side docks keep their height; otherwise the window would have to grow.
         main.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
         main.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
-    features = open_dock(viewer, FEATURES, "bottom")
+    QTimer.singleShot(0, lambda: _open_table(viewer, shap))  # each panel in a turn of its own
+
+
+def _open_table(viewer: Any, shap: Any) -> None:
+    features, main = open_dock(viewer, FEATURES, "bottom"), shap.window()
     if isinstance(main, QMainWindow):
         main.resizeDocks([dock_of(features)], [round(_TABLE_SHARE * main.height())], Qt.Orientation.Vertical)
         main.resizeDocks([dock_of(shap)], [_PANEL_WIDTH], Qt.Orientation.Horizontal)
