@@ -67,15 +67,12 @@ def image_scene(
     """
     p = parameters
     flat = grey.shape[0] == 1
-    yield Progress(0, 6, "Blurring")
-    ndimage.gaussian_filter(grey, (0 if flat else p.blur, p.blur, p.blur), output=grey, mode="nearest", truncate=3)
+    yield from _blur(grey, (0 if flat else p.blur, p.blur, p.blur), "nearest", 3.0, Progress(0, 6, "Blurring"))
     for strength, width in ((p.fringe, p.fringe_width), (p.halo, 5 * p.fringe_width)):
         if strength > 0:
-            yield Progress(0, 6, "Adding phase-contrast fringes")
-            _sharpen(grey, strength, width, flat)
+            yield from _sharpen(grey, strength, width, flat, Progress(1, 6, "Adding phase-contrast fringes"))
     if p.noise > 0:
-        yield Progress(3, 6, "Adding noise")
-        _add_noise(grey, p, rng, flat)
+        yield from _add_noise(grey, p, rng, flat, Progress(3, 6, "Adding noise"))
     yield Progress(4, 6, "Adding gradients")
     _fade(grey, p, rng)  # after the noise, which is weaker where contrast is
     yield Progress(5, 6, "Adding streaks and rings")
@@ -90,12 +87,20 @@ def image_scene(
     return image
 
 
-def _sharpen(grey: Floats, strength: float, width: float, flat: bool) -> None:
+def _blur(values: Floats, sigma: tuple[float, ...], mode: str, truncate: float, here: Progress) -> Steps[None]:
+    """Gaussian blur in place, one axis at a time."""
+    for axis, width in enumerate(sigma):
+        yield here
+        if width > 0:
+            ndimage.gaussian_filter1d(values, width, axis, output=values, mode=mode, truncate=truncate)
+
+
+def _sharpen(grey: Floats, strength: float, width: float, flat: bool, here: Progress) -> Steps[None]:
     """Subtract a blurred copy, as an edge-enhancing fringe does; wide blurs are made on a coarser grid."""
     step = max(1, int(width // 3))
     if step == 1:
-        sigma = (0, width, width) if flat else width
-        soft = ndimage.gaussian_filter(grey, sigma, mode="nearest", truncate=2.5)
+        soft = grey.copy()
+        yield from _blur(soft, (0 if flat else width, width, width), "nearest", 2.5, here)
         soft *= -strength / (1 + strength)
         grey += soft
         grey *= 1 + strength
@@ -104,9 +109,8 @@ def _sharpen(grey: Floats, strength: float, width: float, flat: bool) -> None:
     small = np.ascontiguousarray(
         ndimage.uniform_filter(grey[:: max(1, zstep // 2)], (1, step, step))[..., ::step, ::step]
     )
-    small = ndimage.gaussian_filter(
-        small, (0 if flat else width / max(1, zstep // 2), width / step, width / step), mode="nearest", truncate=2.5
-    )
+    sigma = (0 if flat else width / max(1, zstep // 2), width / step, width / step)
+    yield from _blur(small, sigma, "nearest", 2.5, here)
     nz, ny, nx = grey.shape
     yx = np.meshgrid(
         np.minimum(np.arange(ny) / step, small.shape[1] - 1),
@@ -115,6 +119,8 @@ def _sharpen(grey: Floats, strength: float, width: float, flat: bool) -> None:
     )
     for z in range(nz):
         plane = small[min(z // max(1, zstep // 2), len(small) - 1)]
+        if z % 16 == 0:
+            yield here
         grey[z] += strength * (grey[z] - ndimage.map_coordinates(plane, yx, order=1, mode="nearest"))
 
 
@@ -145,7 +151,9 @@ def _fade(grey: Floats, p: SimulationParameters, rng: np.random.Generator) -> No
 _OCTAVES = ((0.0, 0.13), (0.85, 0.8), (1.7, 0.7), (3.5, 0.6), (12.0, 0.6))
 
 
-def _add_noise(grey: Floats, p: SimulationParameters, rng: np.random.Generator, flat: bool) -> None:
+def _add_noise(
+    grey: Floats, p: SimulationParameters, rng: np.random.Generator, flat: bool, here: Progress
+) -> Steps[None]:
     strength = np.clip(1 + 0.25 * _bumps(rng, *grey.shape[1:]), 0.5, 1.7)  # noise is not alike everywhere
     scale = p.noise / np.sqrt(sum(w * w for _, w in _OCTAVES))
     for grain, weight in _OCTAVES if p.noise_grain > 0 else ((0.0, 1.0),):
@@ -153,9 +161,10 @@ def _add_noise(grey: Floats, p: SimulationParameters, rng: np.random.Generator, 
         stretch = np.sqrt(p.noise_direction)
         step = 1 if sigma < 3 else 2
         shape = grey.shape if step == 1 else tuple(n if n == 1 else -(-n // step) for n in grey.shape)
+        yield here
         noise = rng.standard_normal(shape, dtype=np.float32)
         sigmas = (0 if flat else sigma / step, sigma / stretch / step, sigma * stretch / step)
-        ndimage.gaussian_filter(noise, sigmas, output=noise, mode="wrap", truncate=2.5)
+        yield from _blur(noise, sigmas, "wrap", 2.5, here)
         noise *= scale * weight / noise[:8].std()
         if step == 1:
             for plane, plane_noise in zip(grey, noise, strict=True):

@@ -58,7 +58,9 @@ def iter_simulate(parameters: SimulationParameters, seed: int = 0) -> Steps[Simu
     n = len(bodies)
     grey = rng.normal(p.particle_grey, p.particle_grey_spread, n)
     flaws = draw_flaws(rng, p, bodies.reach, np.zeros(n), always=True)  # drawn anew when the damage is known
+    yield Progress(100, 1000, "Adding debris")
     scene = complete_scene(rng, p, centre, bodies, flaws, grey, box, may_dim=False)
+    yield Progress(100, 1000, "Adding debris")
     canvas = yield from within(claim(scene, p.shape), 1, 10, "")
     fov = field_of_view(p, rng)
     labels, kept = _label(scene, canvas, fov)
