@@ -102,6 +102,24 @@ def test_contrast_and_offset_of_the_grey_values_do_not_matter():
     assert match(plain[0], other[0], 0.9).f1 == 1
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("dtype", [bool, np.int16, np.uint16, np.float64])
+def test_any_type_of_grey_value_will_do(method, dtype):
+    image, truth = disc_slice(noise=0.02)
+    typed = image > 128 if dtype is bool else (image.astype(dtype) - 100 if dtype is np.int16 else image.astype(dtype))
+    found = identify(Tomogram(typed[None]), IdentifyParameters(method=method))["xy"]
+    assert match(truth, found.labels[0], 0.7).f1 > 0.9
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_thin_volumes_and_tiny_slices_do_not_break(method):
+    image, _ = disc_slice((60, 70), diameter=20)
+    thin = identify(Tomogram(np.stack([image] * 2), (3.0, 0.1, 0.1)), IdentifyParameters(method=method))
+    assert thin["xz"].labels.shape == (2, 60, 70)
+    tiny = identify(Tomogram(image[None, :5, :7]), IdentifyParameters(method=method, diameter_um=4.0))
+    assert tiny["xy"].labels.shape == (1, 5, 7)
+
+
 def test_progress_counts_slices_and_closing_stops_the_work():
     image, _ = small_volume()
     steps = iter_identify(Tomogram(image[:6], (0.1, 0.1, 0.1)), IdentifyParameters(diameter_um=3.0), ["xy"])

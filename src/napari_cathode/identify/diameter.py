@@ -10,7 +10,7 @@ import numpy.typing as npt
 from napari_cathode.errors import InputError
 from napari_cathode.tomogram import Tomogram
 
-from .rescale import BoolArray, constant_part
+from .rescale import BoolArray, as_grey, constant_part
 from .watershed import otsu_threshold, particle_mask, smooth, watershed_slice
 
 DEFAULT_DIAMETER_PX = 48.0
@@ -82,7 +82,7 @@ def estimate_diameter(tomogram: Tomogram) -> float:
     indices = sorted({int((i + 0.5) * z / SAMPLED_SLICES) for i in range(SAMPLED_SLICES)})
     estimates = []
     for index in indices:
-        image = np.asarray(tomogram.data[index])
+        image = as_grey(tomogram.data[index])
         inside = _inside(tomogram, index, image)
         window = tuple(slice(max(0, (n - LARGEST_SAMPLE) // 2), (n + LARGEST_SAMPLE) // 2) for n in image.shape)
         found = _estimate_slice(image[window], inside[window])

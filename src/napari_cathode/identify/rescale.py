@@ -67,6 +67,12 @@ def grey_range(
     return GreyRange(low, high)
 
 
+def as_grey(image: Any) -> npt.NDArray[Any]:
+    """Give an array-like as an array of grey values: masks (bool) as 0 and 1."""
+    values = np.asarray(image)
+    return values.astype(np.uint8) if values.dtype.kind == "b" else values
+
+
 def constant_part(image: npt.NDArray[Any], share: float = 0.01) -> BoolArray:
     """Guess which pixels lie outside the field of view: those of one grey value that fills flat areas.
 
@@ -80,7 +86,8 @@ def constant_part(image: npt.NDArray[Any], share: float = 0.01) -> BoolArray:
     Returns
     -------
     ndarray of bool, shape (y, x)
-        True on flat areas: pixels that equal their 3 × 3 neighbourhood, where one value makes up ``share``.
+        True on flat areas: pixels that equal their 3 × 3 neighbourhood, where one value makes up ``share``. The
+        brightest value does not count (saturated particles are flat too), nor do pictures of two values.
     """
     from scipy import ndimage
 
@@ -90,7 +97,7 @@ def constant_part(image: npt.NDArray[Any], share: float = 0.01) -> BoolArray:
     values, counts = np.unique(image[flat], return_counts=True)
     value = values[counts.argmax()]
     core = flat & (image == value)
-    if core.mean() < share:
+    if core.mean() < share or value == image.max() or np.ptp(image[image != value]) == 0:
         return np.zeros(image.shape, bool)
     return ndimage.binary_dilation(core, np.ones((3, 3), bool)) & (image == value)
 

@@ -13,7 +13,7 @@ from napari_cathode.errors import InputError
 from napari_cathode.tomogram import Spacing, Tomogram
 
 from .parameters import IdentifyParameters
-from .rescale import BoolArray
+from .rescale import BoolArray, as_grey
 
 VIEW_AXIS: dict[str, int] = {"xy": 0, "xz": 1, "yz": 2}
 """The views, by the axis of (z, y, x) along which their slices follow each other."""
@@ -82,7 +82,7 @@ def iter_slices(tomogram: Tomogram, view: str) -> Iterator[tuple[int, npt.NDArra
     for start in range(0, shape[axis], SLAB):
         stop = min(start + SLAB, shape[axis])
         where = tuple(slice(start, stop) if i == axis else slice(None) for i in range(3))
-        slab = np.asarray(tomogram.data[where])
+        slab = as_grey(tomogram.data[where])
         for index in range(start, stop):
             image = np.take(slab, index - start, axis=axis)
             if image.dtype.kind == "f" and not np.isfinite(image).all():
@@ -120,7 +120,7 @@ def sample_values(tomogram: Tomogram, slices: int = 5, edge: int = 512) -> list[
     rows, columns = (slice(None) if n <= 2 * edge else slice((n - edge) // 2, (n + edge) // 2) for n in (y, x))
     taken = []
     for index in sorted({int((i + 0.5) * z / slices) for i in range(slices)}):
-        image = np.asarray(tomogram.data[index, rows, columns])
+        image = as_grey(tomogram.data[index, rows, columns])
         inside = np.ones(image.shape, bool) if mask is None else np.asarray(mask[index, rows, columns])
         taken.append((image, inside))
     return taken
