@@ -55,11 +55,13 @@ def test_voxel_size_is_shown_or_asked_for(qtbot, model):
     stated = model.add_image(np.zeros((4, 8, 8)), scale=(300, 200, 100), units=("nm",) * 3)
     unstated = model.add_image(np.zeros((4, 8, 8)))
     flat = model.add_image(np.zeros((8, 8)))
-    size = VoxelSize()
+    size = VoxelSize(model)
     qtbot.addWidget(size)
     size.show_layer(stated)
     assert size.spacing() == pytest.approx((0.3, 0.2, 0.1))
     assert size._hint.text() == ""
+    model.layers.remove(stated)
+    model.dims.set_point(0, 3)
     size.show_layer(unstated)
     assert "states no voxel size" in size._hint.text()
     with pytest.raises(InputError, match="not known"):
@@ -67,6 +69,7 @@ def test_voxel_size_is_shown_or_asked_for(qtbot, model):
     size._boxes[2].setValue(0.5)
     assert size.spacing() == (0.5, 0.5, 0.5), "one length fills the others"
     assert tuple(unstated.scale) == (0.5, 0.5, 0.5)
+    assert unstated.world_to_data(model.dims.point)[0] == 3, "the same slice is shown as before"
     size.show_layer(flat)
     assert size._boxes[0].isHidden()
 

@@ -80,6 +80,15 @@ def set_spacing(layer: Layer, spacing_um: Spacing) -> None:
     layer.units = ("µm",) * layer.ndim
 
 
+def rescale(viewer: Any, layer: Layer, spacing_um: Spacing) -> None:
+    """Give a layer another voxel spacing (z, y, x) in µm; the viewer goes on showing the same slice, whole."""
+    shown = np.asarray(layer.world_to_data(viewer.dims.point[-layer.ndim :]), float)
+    set_spacing(layer, spacing_um)
+    axes = list(range(viewer.dims.ndim - layer.ndim, viewer.dims.ndim))
+    viewer.dims.set_point(axes, list(world_point(layer, shown, viewer.layers.units)))
+    viewer.reset_view()
+
+
 def tomogram_of(layer: Layer) -> Tomogram:
     """Give the tomogram that an image layer shows.
 

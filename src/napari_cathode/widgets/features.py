@@ -48,7 +48,7 @@ class FeaturesWidget(Docked, QWidget):
         self._session = self._link.session
         self.labels = LayerChoice(self._viewer, is_particles)
         self.image = LayerChoice(self._viewer, is_image, nothing="none: shape only")
-        self.voxel_size = VoxelSize()
+        self.voxel_size = VoxelSize(self._viewer)
         self.form = Form(MeasureParameters)
         self.button = primary_button("Measure", "Measures every particle of the chosen Labels layer.")
         self.runner = Runner()

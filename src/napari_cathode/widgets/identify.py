@@ -42,7 +42,7 @@ class IdentifyWidget(Docked, Panel):
         self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._link = link_of(napari_viewer)
         self.image = LayerChoice(self._viewer, is_image)
-        self.voxel_size = VoxelSize()
+        self.voxel_size = VoxelSize(self._viewer)
         self.views = choice_box()
         self.form = Form(IdentifyParameters, choices={"method": _METHODS, "model": _models()})
         self.button = primary_button("Find particles", "Finds the particles in each slice of the chosen views.")

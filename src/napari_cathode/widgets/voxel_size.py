@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QAbstractSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_cathode.errors import InputError
-from napari_cathode.plugin.layers import set_spacing, spacing_of
+from napari_cathode.plugin.layers import rescale, spacing_of
 from napari_cathode.tomogram import Spacing
 
 from .forms import number_box
@@ -18,12 +19,19 @@ _ASK = "The file states no voxel size. Give it in µm; without it nothing can be
 
 
 class VoxelSize(QWidget):
-    """Three lengths in µm, two for a 2D image."""
+    """Three lengths in µm, two for a 2D image.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Shows the layer.
+    """
 
     changed = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, viewer: Any) -> None:
         super().__init__()
+        self._viewer = weakref.ref(viewer)
         self._layer: Any = None
         self._boxes = [number_box((0.0, 1e5)) for _ in range(3)]
         self._words = [QLabel(axis) for axis in "zyx"]
@@ -79,7 +87,7 @@ class VoxelSize(QWidget):
             raise InputError(f"The voxel size of {name} is not known; give it in µm in the fields above.")
         spacing = (values[0], values[1], values[2])
         if self._layer is not None and not _close(spacing_of(self._layer), spacing):
-            set_spacing(self._layer, spacing)
+            rescale(self._viewer(), self._layer, spacing)
             self._hint.say("")
         return spacing
 
