@@ -105,3 +105,13 @@ def test_parameters_survive_a_saved_file():
     for parameters in PRESETS.values():
         plain = json.loads(json.dumps(to_dict(parameters)))
         assert from_dict(SimulationParameters, plain) == parameters
+
+
+def test_a_slice_without_particles_has_no_labels():
+    for seed in range(6):
+        result = simulate_slice(replace(PRESETS["nmc-10-cycles"], size_y=48, size_x=48, packing=0.01), seed)
+        assert len(result.table) == result.labels.max() <= 1
+        if not result.labels.any():
+            break
+    else:
+        pytest.fail("all of them had a particle")

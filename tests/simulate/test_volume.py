@@ -147,3 +147,13 @@ def test_progress_comes_and_closing_stops_it():
     steps.close()
     assert all(isinstance(p, Progress) for p in seen)
     assert [p.done for p in seen] == sorted(p.done for p in seen)
+
+
+def test_an_empty_electrode_and_a_single_plane_are_simulated_too():
+    dust = replace(PRESETS["nmc-50-cycles"], size_z=16, size_y=32, size_x=32, packing=0.01, diameter_um=0.4)
+    empty = simulate(dust, 0)  # particles of 14 voxels get no label
+    assert len(empty.table) == 0
+    assert not empty.labels.any()
+    plane = simulate(replace(PRESETS["nmc-50-cycles"], size_z=1, size_y=64, size_x=64), 0)
+    assert plane.image.shape == (1, 64, 64)
+    assert plane.table["touches_border"].all()

@@ -35,9 +35,13 @@ def target_damage(
         (n,) rank of the damage, from 0 (least) to 1.
     """
     p, n = parameters, len(table)
+    if n == 0:
+        return np.zeros(0), np.zeros(0)
     explained = np.zeros(n)
     for name, weight in p.drivers:
         value = table[name].to_numpy(float)
+        if np.isnan(value).all():  # too few particles for neighbours
+            continue
         score = (value - np.nanmean(value)) / (np.nanstd(value) + 1e-12)
         explained += weight * np.nan_to_num(np.clip(score, -3, 3))
     spread = explained.std()

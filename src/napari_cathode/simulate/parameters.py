@@ -55,7 +55,7 @@ class SimulationParameters:
         0.08, help="Share (by number) of a second, smaller kind of particle.", bounds=(0.0, 0.95)
     )
     small_ratio: float = parameter(0.65, help="Diameter of the small kind over that of the large.", bounds=(0.1, 1.0))
-    packing: float = parameter(0.5, help="Share of the volume that particles fill.", bounds=(0.0, 0.68))
+    packing: float = parameter(0.5, help="Share of the volume that particles fill.", bounds=(0.01, 0.68))
     elongation: float = parameter(1.25, help="Mean ratio of the longest to the shortest axis.", bounds=(1.0, 4.0))
     lumpiness: float = parameter(0.06, help="Relative height of the lumps of the outline.", bounds=(0.0, 0.3))
     roughness_um: float = parameter(

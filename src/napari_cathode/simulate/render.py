@@ -283,6 +283,7 @@ def claim(scene: Scene, shape: tuple[int, int, int]) -> Steps[Canvas]:
     best = np.full(shape, 1e3, np.float32)
     second = np.full(shape, 1e3, np.float32)
     b = scene.bodies
+    yield Progress(0, max(1, len(b)), "Placing particles")
     for i in range(len(b)):
         _claim(
             i, scene.particle[i], max(MARGIN, 3 * scene.softness[i]), scene.centre[i], b.matrix[i], b.waves[i],

@@ -68,7 +68,7 @@ def simulate_slice(parameters: SimulationParameters, seed: int | np.random.Gener
         p.spacing_um,
         table,
         p,
-        seed if isinstance(seed, int) else -1,
+        -1 if isinstance(seed, np.random.Generator) else int(seed),
     )
 
 
