@@ -258,3 +258,25 @@ def test_another_voxel_size_makes_the_table_out_of_date(model, labels, table):
     link.layer_of(particles).scale = (1, 1, 1)
     assert particles.spacing_um == (1, 1, 1)
     assert particles.out_of_date
+
+
+@needs_canvas
+@pytest.mark.parametrize("ndisplay", [2, 3])
+def test_what_is_hidden_is_not_clicked(viewer, ndisplay):
+    """In 3D a click goes through a hidden plate to the particle behind it."""
+    labels = np.zeros((12, 40, 40), np.int32)
+    labels[1:11, 4:36, 4:36] = 9
+    labels[4:8, 10:30, 10:30] = 5
+    link = link_of(viewer)
+    particles = ParticleSet(labels, "found", (1.0, 1.0, 1.0))
+    link.session.add(particles)
+    link.set_table(particles, pd.DataFrame({"label": [5, 9], "damage": [0.5, np.nan]}))
+    link.session.set_colouring(particles, Colouring("damage", hide_missing=True))
+    viewer.dims.ndisplay = ndisplay
+    viewer.scene.camera.angles = (0, 0, 90)
+    viewer.reset_view()
+    settle()
+    click(viewer, (20, 20))
+    assert link.session.selection == {5}
+    click(viewer, (7, 7))
+    assert link.session.selection == frozenset()

@@ -48,9 +48,9 @@ def _is_drawing(viewer: Any) -> bool:
 
 
 def label_at(layer: Labels, event: Any) -> int:
-    """Give the label under the mouse, 0 for background and for hidden layers.
+    """Give the label under the mouse; 0 for background, hidden layers and labels in a transparent colour.
 
-    In 3D the first particle along the line of sight counts.
+    In 3D the first visible particle along the line of sight counts.
     """
     value = layer.get_value(
         event.position,
@@ -60,4 +60,26 @@ def label_at(layer: Labels, event: Any) -> int:
     )
     if isinstance(value, tuple):  # (level, value) of a multiscale layer
         value = value[1]
-    return int(value or 0)
+    label = int(value or 0)
+    if label == 0 or _visible(layer, np.array([label]))[0]:
+        return label
+    return _first_visible(layer, event) if len(event.dims_displayed) == 3 else 0
+
+
+def _visible(layer: Labels, labels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return np.asarray(layer.colormap.map(labels))[:, 3] > 0
+
+
+def _first_visible(layer: Labels, event: Any) -> int:
+    """Follow the line of sight through particles in a transparent colour, which napari itself would report."""
+    data = layer.data
+    start, end = layer.get_ray_intersections(
+        event.position, event.view_direction, dims_displayed=list(event.dims_displayed), world=True
+    )
+    if start is None or end is None or not isinstance(data, np.ndarray):
+        return 0
+    count = int(2 * np.abs(end - start).max()) + 2
+    points = np.rint(np.linspace(start, end, count)).astype(np.int64)
+    labels = data[tuple(np.clip(points, 0, np.array(data.shape) - 1).T)]
+    seen = labels[(labels != 0) & _visible(layer, labels)]
+    return int(seen[0]) if seen.size else 0
