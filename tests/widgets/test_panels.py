@@ -6,16 +6,19 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 
 from napari_cathode.errors import InputError
 from napari_cathode.identify import ViewPrediction
+from napari_cathode.plugin.layers import is_helper
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import ParticleSet, Predictions
 from napari_cathode.tomogram import Tomogram
 from napari_cathode.widgets.docks import FEATURES, FUSE, IDENTIFY, SHAP, dock_of, open_dock
 from napari_cathode.widgets.fuse import FuseWidget
 from napari_cathode.widgets.voxel_size import VoxelSize
-from tests.plugin.conftest import SPACING, settle
+from tests.plugin.conftest import SPACING, click, settle
 
 
 def test_opening_every_panel_loads_no_heavy_library():
@@ -145,3 +148,27 @@ def test_labels_without_a_voxel_size_are_asked_for_one(viewer, qtbot, labels):
     assert tuple(viewer.layers["mine"].scale) == (0.5, 0.5, 0.5)
     assert link_of(viewer).session.current.spacing_um == (0.5, 0.5, 0.5)
     assert "Cancelled" in panel.runner.status
+
+
+def test_click_a_particle_and_its_row_is_selected_and_the_other_way_round(viewer, labels, table):
+    link = link_of(viewer)
+    link.show(ParticleSet(labels, "found", SPACING))
+    panel = open_dock(viewer, FEATURES)
+    link.set_table(link.session.current, table)
+    viewer.reset_view()
+    settle()
+    rows, model = panel.table.view.selectionModel(), panel.table.model
+    click(viewer, (10, 10))
+    assert [model.labels[index.row()] for index in rows.selectedRows()] == [3]
+    viewer.dims.set_point(0, 0)
+    place = panel.table.view.visualRect(model.index(model.row_of(7), 0)).center()
+    QTest.mouseClick(panel.table.view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+    settle()
+    outline = next(layer for layer in viewer.layers if is_helper(layer))
+    assert outline.visible and outline.data.sum() == (labels == 7).sum()
+    assert viewer.dims.point[0] == 16.0, "its middle slice is shown"
+    assert viewer.scene.camera.center[1:] == pytest.approx((28, 28))
+    viewer.layers.remove("found")
+    settle()
+    assert panel.table.model.rowCount() == 0
+    assert not outline.visible

@@ -38,7 +38,7 @@ class Runner(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._worker: Any = None
-        self._on_result: Callable[[Any], str | Showing | None] = _dropped
+        self._on_result: Callable[[Any], str | Showing | None] = _nothing
         self._showing: Showing | None = None
         self._done = False
         self._activity: activity | None = None
@@ -116,13 +116,15 @@ class Runner(QWidget):
         worker.start()
 
     def cancel(self) -> None:
-        """Stop what is running; nothing of it is kept."""
-        if self._worker is None:
+        """Stop what is running; nothing of it is kept.
+
+        The process ends at its next sign of life, a tenth of a second later; nobody has to wait for it.
+        """
+        if self._worker is None or not self._cancel.isEnabled():
             return
-        self._on_result = _dropped
-        self._cancel.setEnabled(False)
-        self._status.say("Cancelling …")
         self._worker.quit()
+        self._end()
+        self.say("Cancelled. Nothing was changed.")
 
     def say(self, text: str) -> None:
         """Show a sentence, and no error."""
@@ -135,7 +137,7 @@ class Runner(QWidget):
         self._show_error(text, details)
 
     def _on_progress(self, report: Progress) -> None:
-        if self._worker is None or self._worker.abort_requested:
+        if not self._is_current():
             return
         self._bar.setRange(0, 1000 if report.total else 0)
         done = round(1000 * min(1.0, report.done / report.total)) if report.total else 0
@@ -146,7 +148,13 @@ class Runner(QWidget):
             self._activity.set_description(report.what or str(self._activity.desc))
             self._activity.update(max(0, done - self._activity.n))
 
+    def _is_current(self) -> bool:
+        """Whether a signal comes from the present worker, not from one that was cancelled."""
+        return self._worker is not None and self.sender() is self._worker.signals
+
     def _on_returned(self, result: Any) -> None:
+        if not self._is_current():
+            return
         self._cancel.setEnabled(False)
         try:
             shown = self._on_result(result)
@@ -172,9 +180,11 @@ class Runner(QWidget):
         if self._showing is not None:
             QTimer.singleShot(0, self._show_next)
         elif self._done:
-            self._on_finished()
+            self._end()
 
     def _on_errored(self, error: Exception) -> None:
+        if not self._is_current():
+            return
         if isinstance(error, InputError):
             self.fail(str(error))
         elif isinstance(error, StepFailed):
@@ -183,16 +193,17 @@ class Runner(QWidget):
             self.fail(f"This step did not work: {type(error).__name__}: {error}", repr(error))
 
     def _on_finished(self) -> None:
-        self._done = True
-        if self._showing is not None:
+        if not self._is_current():
             return
-        cancelled = self._on_result is _dropped
+        self._done = True
+        if self._showing is None:
+            self._end()
+
+    def _end(self) -> None:
         self._worker = None
         self._activity = None
-        self._on_result = _dropped
+        self._on_result = _nothing
         self._show_running(False)
-        if cancelled and not self.error:
-            self._status.say("Cancelled. Nothing was changed.")
         self.finished.emit()
 
     def _show_running(self, running: bool) -> None:
@@ -247,5 +258,5 @@ def _duration(seconds: float) -> str:
     return f"about {round(seconds / 60)} min left"
 
 
-def _dropped(_result: Any) -> None:
-    """Take a result that nobody wants any more."""
+def _nothing(_result: Any) -> None:
+    """Stand in while nothing runs."""
