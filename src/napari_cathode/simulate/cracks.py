@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from napari_cathode.compile import jit
 
 from .noise import random_directions, sample_tile
 from .parameters import SimulationParameters
@@ -48,7 +49,7 @@ class Flaws:
     offset: Floats
 
 
-@numba.njit(fastmath=True, cache=True)
+@jit(fastmath=True)
 def crack_score(
     z: float,
     y: float,
@@ -116,7 +117,7 @@ def crack_score(
     return score
 
 
-@numba.njit(fastmath=True, cache=True)
+@jit(fastmath=True)
 def piece_grey(z: float, y: float, x: float, pieces: Floats, gap: float) -> float:
     """Grey offset of the fragment that a point belongs to."""
     if gap <= 0:

@@ -2,10 +2,11 @@
 
 from functools import lru_cache
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
+
+from napari_cathode.compile import jit
 
 Floats = npt.NDArray[np.float32]
 TILE_SIZE = 64
@@ -27,7 +28,7 @@ def noise_tile() -> Floats:
     return tile
 
 
-@numba.njit(fastmath=True, cache=True, inline="always")
+@jit(fastmath=True, inline="always")
 def sample_tile(tile: Floats, z: float, y: float, x: float) -> float:
     """Interpolate the periodic tile at a point (in cells, any sign), trilinearly."""
     fz, fy, fx = np.floor(z), np.floor(y), np.floor(x)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from napari_cathode.compile import jit
 
 from .shapes import Bodies, star_radius
 
 Floats = npt.NDArray[np.float32]
 
 
-@numba.njit(fastmath=True, cache=True)
+@jit(fastmath=True)
 def _push_apart(
     centre: Floats,
     low: Floats,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from napari_cathode.compile import jit
 from napari_cathode.progress import Progress, Steps
 
 from .cracks import Flaws, crack_score, piece_grey
@@ -51,7 +51,7 @@ class Scene:
     level: Floats
 
 
-@numba.njit(cache=True)
+@jit
 def box_of(centre: Floats, reach: float, shape: tuple[int, int, int]) -> tuple[int, int, int, int, int, int]:
     """Voxels (z0, z1, y0, y1, x0, x1) within ``reach`` of a centre, cut to the picture."""
     z0, z1 = max(0, int(np.ceil(centre[0] - reach))), min(shape[0], int(np.floor(centre[0] + reach)) + 1)
@@ -60,7 +60,7 @@ def box_of(centre: Floats, reach: float, shape: tuple[int, int, int]) -> tuple[i
     return z0, z1, y0, y1, x0, x1
 
 
-@numba.njit(fastmath=True, cache=True)
+@jit(fastmath=True)
 def _claim(
     i: int,
     is_particle: bool,
@@ -101,7 +101,7 @@ def _claim(
                     second[z, y, x] = d
 
 
-@numba.njit(fastmath=True, cache=True)
+@jit(fastmath=True)
 def _scores(
     i: int,
     centre: Floats,
@@ -138,14 +138,14 @@ def _scores(
     return out[:n]
 
 
-@numba.njit(fastmath=True, cache=True, inline="always")
+@jit(fastmath=True, inline="always")
 def _step(t: float) -> float:
     """Smooth step from 0 (t ≤ −1) to 1 (t ≥ 1)."""
     t = min(max(0.5 + 0.5 * t, 0.0), 1.0)
     return t * t * (3.0 - 2.0 * t)
 
 
-@numba.njit(fastmath=True, cache=True)
+@jit(fastmath=True)
 def _background(z: float, y: float, x: float, turn: Floats, look: Floats, tile: Floats) -> float:
     """Grey of the carbon-binder matrix with its pores."""
     a = turn[0, 0] * z + turn[0, 1] * y + turn[0, 2] * x + look[8]
@@ -162,7 +162,7 @@ def _background(z: float, y: float, x: float, turn: Floats, look: Floats, tile: 
     return grey + (look[1] - look[0]) * pore * (0.9 + 0.1 * fine)
 
 
-@numba.njit(fastmath=True, cache=True)
+@jit(fastmath=True)
 def _paint(
     i: int,
     centre: Floats,
@@ -228,7 +228,7 @@ def _paint(
     return top
 
 
-@numba.njit(fastmath=True, cache=True)
+@jit(fastmath=True)
 def _paint_background(z0: int, z1: int, look: Floats, turn: Floats, tile: Floats, owner: Labels, grey: Floats) -> None:
     for z in range(z0, z1):
         for y in range(owner.shape[1]):

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from napari_cathode.compile import jit
 
 from .noise import random_directions, random_rotation
 from .parameters import SimulationParameters
@@ -56,7 +57,7 @@ class Bodies:
         return Bodies(self.matrix[which], self.waves[which], self.facets[which], self.faceted[which], self.reach[which])
 
 
-@numba.njit(fastmath=True, cache=True)
+@jit(fastmath=True)
 def star_radius(uz: float, uy: float, ux: float, matrix: Floats, waves: Floats, facets: Floats, faceted: bool) -> float:
     """Radius of one body in the direction of a unit vector, in voxels."""
     if faceted:
@@ -80,7 +81,7 @@ def star_radius(uz: float, uy: float, ux: float, matrix: Floats, waves: Floats, 
     return r * max(lump, 0.3)
 
 
-@numba.njit(fastmath=True, cache=True)
+@jit(fastmath=True)
 def _radii(directions: Floats, matrix: Floats, waves: Floats, facets: Floats, faceted: npt.NDArray[Any]) -> Floats:
     out = np.empty((matrix.shape[0], directions.shape[0]), np.float32)
     for i in range(matrix.shape[0]):
