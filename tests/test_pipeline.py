@@ -99,7 +99,13 @@ def test_files_hold_what_was_found(slice_result, tmp_path):
     table = pd.read_csv(tmp_path / "features.csv")
     pd.testing.assert_frame_equal(table, slice_result.table, check_dtype=False)
     shap = pd.read_csv(tmp_path / "shap.csv")
-    assert shap.columns.tolist() == ["label", *slice_result.explanation.predictors]
+    predictors = list(slice_result.explanation.predictors)
+    assert shap.columns.tolist() == ["label", *predictors, "base_value", "prediction", "measured"]
+    np.testing.assert_allclose(shap[predictors].sum(axis=1) + shap["base_value"], shap["prediction"], atol=1e-12)
+    measured = table.set_index("label")["damage"].loc[shap["label"]]
+    np.testing.assert_allclose(shap["measured"], measured, rtol=1e-12)
+    said = json.loads((tmp_path / "shap.json").read_text("utf-8"))["columns"]
+    assert all(said[column]["meaning"] for column in shap.columns)
     importance = pd.read_csv(tmp_path / "importance.csv")
     assert importance.columns[:2].tolist() == ["feature", "share"]
     assert importance["share"].sum() == pytest.approx(1)

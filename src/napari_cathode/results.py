@@ -120,8 +120,12 @@ def write_explanation_tables(folder: str | os.PathLike[str], explanation: Explan
         }
         for name in explanation.predictors
     }
+    table = explanation.shap_table()
+    sums = ("What the SHAP values are added to", "Base value and all SHAP values of the row", "As it was measured")
+    for name, text in zip(table.columns[-len(sums) :], sums, strict=True):
+        meanings[str(name)] = {"unit": unit_of(target), "meaning": f"{text} ({target})"}
     made_with = {"explain": plain(explanation.parameters), "used": plain(explanation.used)}
-    io.write_table(Path(folder) / SHAP, explanation.shap, define_columns(explanation.shap) | meanings, made_with)
+    io.write_table(Path(folder) / SHAP, table, define_columns(table) | meanings, made_with)
     io.write_table(Path(folder) / IMPORTANCE, explanation.importance, _IMPORTANCE_COLUMNS, made_with)
 
 

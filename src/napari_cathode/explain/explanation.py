@@ -80,6 +80,26 @@ class Explanation:
         """Mean of ``base_values``: the prediction for a particle of which nothing is known."""
         return float(self.base_values.mean())
 
+    def shap_table(self) -> pd.DataFrame:
+        """Give ``shap`` with what it adds up to, so that the sum can be checked from the table alone.
+
+        Returns
+        -------
+        DataFrame
+            ``shap``, ``base_value``, ``prediction`` (`explained`: the base value and all SHAP values of the row) and
+            ``measured``. Where a predictor has such a name already, an underscore is put before the new column.
+        """
+        table = self.shap.copy()
+        for name, values in (
+            ("base_value", self.base_values),
+            ("prediction", self.explained),
+            ("measured", self.measured),
+        ):
+            while name in table.columns:
+                name = f"_{name}"
+            table[name] = values
+        return table
+
     @property
     def residual(self) -> npt.NDArray[np.float64]:
         """Measured minus predicted, shape (n,)."""
