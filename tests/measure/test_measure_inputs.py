@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_cathode.errors import InputError
-from napari_cathode.measure import FEATURES, MeasureParameters, columns, iter_measure, measure
+from napari_cathode.measure import FEATURES, MeasureParameters, columns, iter_measure, measure, summarise
 
 SPACING = (0.1, 0.1, 0.1)
 SHAPE_COLUMNS = [
@@ -161,6 +161,18 @@ def test_notes_tell_what_does_not_suit():
     assert measure(_cube(40, 4, 36), None, SPACING, suited).attrs["notes"] == []
     coarse = measure(_cube(40, 4, 36), None, (1.0, 1.0, 1.0)).attrs["notes"]
     assert len(coarse) == 2
+
+
+def test_particles_that_do_not_stand_out_are_counted(balls):
+    grey = np.full(balls.filled.shape, 100.0, np.float32) + np.random.default_rng(0).normal(0, 1, balls.filled.shape)
+    grey[balls.filled > 0] -= 60
+    table = measure(balls.filled, grey.astype(np.float32), SPACING)
+    count = len(table)
+    (note,) = [note for note in table.attrs["notes"] if "stand out" in note]
+    assert note.startswith(f"{count} of {count} particles do not stand out") and "invert the image" in note
+    assert np.isnan(summarise(table, balls.filled, SPACING).solid_fraction), "unknown, not nothing"
+    clear = measure(balls.filled, balls.image, SPACING)
+    assert not [note for note in clear.attrs["notes"] if "stand out" in note]
 
 
 def test_executor_gives_the_same(balls):

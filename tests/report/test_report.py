@@ -12,6 +12,7 @@ from tiny_result import SPACING, tiny_result
 
 from napari_cathode.errors import InputError
 from napari_cathode.report import iter_write_report, write_report
+from napari_cathode.report.embed import png
 from napari_cathode.report.pictures import damage_range, draw_section, middle_sections, nice_length
 from napari_cathode.tomogram import Tomogram
 
@@ -206,6 +207,30 @@ def test_wide_slices_stand_above_their_colours(columns, beside):
     grey, colours = draw_section(section, pd.DataFrame({"label": [], "damage": []})).axes[:2]
     same_row = grey.get_subplotspec().rowspan == colours.get_subplotspec().rowspan
     assert same_row == beside
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 100), (1, 2, 900), (1, 1200, 4), (1, 5, 5)])
+def test_slices_of_any_shape_can_be_drawn(shape):
+    labels = np.zeros(shape, np.int32)
+    (section,) = middle_sections(Tomogram(labels, (1.0, 1.0, 1.0)), labels)
+    figure = draw_section(section, pd.DataFrame({"label": [], "damage": []}))
+    png(figure, dpi=60)  # warnings are errors here: a layout that collapses gives one
+    width, height = figure.get_size_inches()
+    assert 1.5 < height < width
+
+
+def test_the_scale_bar_hides_no_flat_slice():
+    labels = np.zeros((1, 3, 100), np.int32)
+    (section,) = middle_sections(Tomogram(labels, (1.0, 1.0, 1.0)), labels)
+    axes = draw_section(section, pd.DataFrame({"label": [], "damage": []})).axes[0]
+    assert axes.patches and all(patch.get_y() >= 3 for patch in axes.patches)
+
+
+def test_notes_of_the_measurement_are_in_the_report(tmp_path):
+    result = tiny_result(dimensions=2, explained=False)
+    result.table.attrs["notes"] = ["2 of 5 particles do not stand out."]
+    text = _Page(write_report(result, tmp_path / "report.html").read_text(encoding="utf-8")).text
+    assert "2 of 5 particles do not stand out." in text
 
 
 @pytest.mark.parametrize(("most", "length"), [(1.0, 1.0), (4.9, 2.0), (19.0, 10.0), (0.07, 0.05), (600, 500)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -70,7 +71,7 @@ def _open(
         known_path, known_dataset, known_spacing = results.read_input(parameters)
         if image is None and known_path is not None:
             image = Path(known_path)
-        if image is not None and known_path is not None and image.absolute() == Path(known_path).absolute():
+        if image is not None and known_path is not None and image.resolve() == Path(known_path).resolve():
             dataset, spacing = dataset or known_dataset, spacing or known_spacing
     if image is None:
         raise InputError("No tomogram is given; name a file, or a parameter file that names one.")
@@ -81,7 +82,7 @@ def _summary(result: PipelineResult) -> str:
     """Give the numbers that people quote, one a line."""
     lines = []
     for name, value, unit, count in result.summary.rows():
-        number = f"{value}" if isinstance(value, int) else f"{value:.4g}"
+        number = f"{value}" if isinstance(value, int) else "–" if math.isnan(value) else f"{value:.4g}"
         lines.append(f"{name:<28}{number:>10} {unit:<3}" + ("" if isinstance(value, int) else f" (n = {count})"))
     lines += [f"Note: {note}" for note in result.table.attrs.get("notes", ())]
     if result.explanation is None:

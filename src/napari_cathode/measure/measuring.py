@@ -95,7 +95,7 @@ def iter_measure(
         table["pdensity"] = np.nan
     add_neighbour_features(table, dimensions)
     table = table[columns(dimensions)]
-    table.attrs["notes"] = _notes(table, parameters, spacing)
+    table.attrs["notes"] = [*_dim_particles(table), *_notes(table, parameters, spacing)]
     return table
 
 
@@ -221,6 +221,21 @@ def _table(rows: list[dict[str, float]], dimensions: int) -> pd.DataFrame:
 def _no_solid(image: Any | None, parameters: MeasureParameters, grey: GreyLevels) -> bool:
     """Whether solid was asked from an image that does not show any."""
     return image is not None and parameters.threshold == "global" and bool(np.isnan(grey.threshold))
+
+
+def _dim_particles(table: pd.DataFrame) -> list[str]:
+    """Say how many particles have no solid because they are not brighter than what surrounds them."""
+    solid = table["solid_volume_um3" if "solid_volume_um3" in table else "solid_area_um2"]
+    dim = int(solid.isna().sum())
+    if not dim:
+        return []
+    note = (
+        f"{dim} of {len(table)} particles {'does' if dim == 1 else 'do'} not stand out from the background: "
+        "no damage is known of them, and they add nothing to the solid fraction."
+    )
+    if dim > len(table) / 4:
+        note += " If particles are darker than what surrounds them, invert the image first."
+    return [note]
 
 
 def _notes(table: pd.DataFrame, parameters: MeasureParameters, spacing: Spacing) -> list[str]:

@@ -110,7 +110,8 @@ def summarise(
     return Summary(
         count=len(table),
         count_border=int(table["touches_border"].sum()),
-        solid_fraction=float(solid.sum()) / whole if whole > 0 else float("nan"),
+        # Particles without a known solid are no proof that there is none.
+        solid_fraction=float(solid.sum()) / whole if whole > 0 and (len(solid) or not len(table)) else float("nan"),
         n_solid=len(solid),
         d10_um=float(by_number[0]),
         d50_um=float(by_number[1]),

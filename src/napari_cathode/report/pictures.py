@@ -17,6 +17,8 @@ MOST_PIXELS = 1400
 _OUTLINE = (1.0, 0.76, 0.15)
 _BACKGROUND = (0.07, 0.08, 0.10)
 _NO_DAMAGE = (0.42, 0.44, 0.47)
+_PLATE = 0.07
+"""Height of the scale bar's plate, as a part of the picture's width."""
 _VIEWS = {"xy": 0, "xz": 1, "yz": 2}
 
 
@@ -112,11 +114,15 @@ def draw_section(section: Section, table: pd.DataFrame) -> Any:
     rows, columns = section.grey.shape
     height = rows * section.pixel_um[0]
     width = columns * section.pixel_um[1]
-    if width > 1.6 * height and columns > 400:  # above each other, or they would be too small to see anything
-        figure = Figure(figsize=(10.1, max(2.0, 2 * 9.2 * height / width)), layout="constrained")
+    plate = _PLATE * width
+    below = plate if plate > 0.3 * height else 0.0  # the scale bar stands under flat slices, or it would hide them
+    tall = (height + below) / width
+    # Above each other where they would be too small to see anything; labels need a height, pages end somewhere.
+    if width > 1.6 * height and (columns > 400 or below):
+        figure = Figure(figsize=(10.1, max(2.0, 2 * 9.2 * tall)), layout="constrained")
         left, right = figure.subplots(2, 1)
     else:
-        figure = Figure(figsize=(10.1, 4.6 * height / width), layout="constrained")
+        figure = Figure(figsize=(10.1, min(max(2.0, 4.6 * tall), 9.2)), layout="constrained")
         left, right = figure.subplots(1, 2)
     figure.set_facecolor("white")
     extent = (0.0, width, height, 0.0)
@@ -125,7 +131,8 @@ def draw_section(section: Section, table: pd.DataFrame) -> Any:
     right.imshow(_coloured(section, table, scale), extent=extent, interpolation="nearest")
     for axes in (left, right):
         axes.set_axis_off()
-    _scale_bar(left, width, height)
+        axes.set_ylim(height + below, 0.0)
+    _scale_bar(left, width, height, bool(below))
     mapped = ScalarMappable(scale, _colours())
     bar = figure.colorbar(mapped, ax=[left, right], fraction=0.04, pad=0.02, aspect=24, extend="max")
     bar.set_label("Damage", fontsize=9)
@@ -176,19 +183,20 @@ def _colours() -> Any:
     return colormaps["viridis"]
 
 
-def _scale_bar(axes: Any, width: float, height: float) -> None:
-    """Draw a bar of a round length of about a fifth of the picture, light on a dark plate."""
+def _scale_bar(axes: Any, width: float, height: float, below: bool) -> None:
+    """Draw a bar of a round length of about a fifth of the picture, light on a dark plate or dark under the picture."""
     from matplotlib.patches import Rectangle
 
     length = nice_length(width / 5)
-    pad, plate = 0.02 * width, 0.07 * width
-    bottom = height - pad
-    backing = Rectangle((pad, bottom - plate), length + 2 * pad, plate, facecolor="black", alpha=0.6, linewidth=0)
-    bar = Rectangle((2 * pad, bottom - 0.3 * plate), length, 0.12 * plate, facecolor="white", linewidth=0)
-    axes.add_patch(backing)
-    axes.add_patch(bar)
+    pad, plate = 0.02 * width, _PLATE * width
+    bottom = height + plate if below else height - pad
+    colour = "black" if below else "white"
+    if not below:
+        corner = (pad, bottom - plate)
+        axes.add_patch(Rectangle(corner, length + 2 * pad, plate, facecolor="black", alpha=0.6, linewidth=0))
+    axes.add_patch(Rectangle((2 * pad, bottom - 0.3 * plate), length, 0.12 * plate, facecolor=colour, linewidth=0))
     middle = 2 * pad + length / 2
-    axes.text(middle, bottom - 0.38 * plate, f"{length:g} µm", color="white", fontsize=8, ha="center", va="bottom")
+    axes.text(middle, bottom - 0.38 * plate, f"{length:g} µm", color=colour, fontsize=8, ha="center", va="bottom")
 
 
 def nice_length(most: float) -> float:

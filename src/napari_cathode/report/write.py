@@ -111,6 +111,7 @@ def _render(
         tiles=content.tiles(result.summary),
         summary=result.summary,
         weighted=content.weighted_diameters(result.summary),
+        table_notes=result.table.attrs.get("notes", []),
         pictures=pictures,
         distributions=distributions,
         explanation=explanation,
@@ -147,6 +148,6 @@ def _caption(section: Section) -> str:
         return "The slice with the outlines of its particles, and the particles coloured by damage."
     third = ({"x", "y", "z"} - set(section.view)).pop()
     return (
-        f"{section.view} slice {section.number} of {section.count} ({third} = {section.position_um:.4g} µm): outlines "
-        "of the particles, and the particles coloured by damage."
+        f"{section.view} slice {section.number + 1} of {section.count} ({third} = {section.position_um:.4g} µm): "
+        "outlines of the particles, and the particles coloured by damage."
     )
