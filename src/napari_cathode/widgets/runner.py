@@ -200,6 +200,8 @@ class Runner(QWidget):
             self._end()
 
     def _end(self) -> None:
+        if self._activity is not None:
+            _Closing(self._activity)()
         self._worker = None
         self._activity = None
         self._on_result = _nothing
