@@ -133,6 +133,17 @@ def test_explain_takes_any_column_as_target(command, slice_run, tmp_path):
     }  # fmt: skip
 
 
+def test_explain_tells_which_columns_of_ones_own_took_no_part(command, slice_run, tmp_path):
+    table = pd.read_csv(slice_run / "features.csv").assign(batch="B7", twin=lambda rows: 2 * rows["damage"])
+    table.to_csv(tmp_path / "own.csv", index=False)
+    given = ["--n-trees", 5, "--repeats", 1, "-q"]
+    code, out, err = command("explain", tmp_path / "own.csv", "-o", tmp_path / "out", *given)
+    assert code == 0, err
+    assert "Left out: batch, since" in out and "Left out: twin, since" in out and "Left out: x_um" not in out
+    said = json.loads((tmp_path / "out" / "scores.json").read_text("utf-8"))["explanation"]
+    assert said["target"] == "damage" and {"batch", "twin", "x_um"} <= set(said["left_out"])
+
+
 def test_hdf5_data_sets_are_chosen_and_noted(command, data, tmp_path):
     image = tifffile.imread(data / "volume.tif")[:8]
     with h5py.File(tmp_path / "two.h5", "w") as file:

@@ -106,8 +106,22 @@ def write_explanation(folder: str | os.PathLike[str], result: PipelineResult) ->
         scores["not_explained"] = result.not_explained
     else:
         write_explanation_tables(folder, result.explanation)
-        scores["explanation"] = plain(result.explanation.scores)
+        scores["explanation"] = describe_explanation(result.explanation)
     write_json(Path(folder) / SCORES, scores)
+
+
+def describe_explanation(explanation: Explanation) -> dict[str, Any]:
+    """Give what ``scores.json`` says of an explanation: target, scores, and which rows and columns took no part."""
+    described: dict[str, Any] = plain(
+        {
+            "target": explanation.target,
+            **explanation.scores,
+            "dropped": explanation.dropped,
+            "left_out": explanation.left_out,
+            "notes": explanation.notes,
+        }
+    )
+    return described
 
 
 def write_explanation_tables(folder: str | os.PathLike[str], explanation: Explanation) -> None:

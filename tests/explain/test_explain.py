@@ -8,7 +8,15 @@ import pandas as pd
 import pytest
 from planted_tables import DRIVERS, planted_table
 
-from napari_cathode.explain import PRESETS, ExplainParameters, Explanation, TooFewParticles, explain, iter_explain
+from napari_cathode.explain import (
+    PRESETS,
+    ExplainParameters,
+    Explanation,
+    TooFewParticles,
+    explain,
+    iter_explain,
+    why_left_out,
+)
 from napari_cathode.explain.evaluate import random_folds
 
 QUICK = ExplainParameters(n_trees=20, folds=4, repeats=2)
@@ -175,6 +183,23 @@ def test_another_target_does_without_its_own_family():
     found = explain(planted_table(150), ExplainParameters(target="volume_um3", n_trees=20, repeats=1))
     assert "surface_outer_um2" in found.left_out
     assert "damage" in found.predictors
+
+
+@pytest.mark.parametrize(
+    ("column", "target", "contained"),
+    [
+        ("solid_volume_um3", "damage", True),
+        ("solid_volume_um3", "volume_um3", True),  # the volume less the cracks
+        ("solid_area_um2", "equivalent_diameter_um", True),
+        ("damage", "solid_volume_um3", True),
+        ("volume_um3", "solid_volume_um3", True),
+        ("perimeter_inner_um", "area_um2", False),
+        ("volume_um3", "damage", False),
+        ("volume_std_um3", "volume_um3", False),
+    ],
+)
+def test_what_a_target_contains_by_construction(column, target, contained):
+    assert ("by construction" in why_left_out(column, target)) == contained
 
 
 def test_the_study_preset_works_with_the_columns_there_are():

@@ -22,10 +22,13 @@ STUDY_PREDICTORS = (
 SAME_RANKS = 0.9999
 """Two columns whose rank correlation exceeds this tell a tree the same thing."""
 
-# A target of one of these families is contained, by construction, in the other columns of the same family.
+# A target of one of these families is contained, by construction, in the other columns of the same family. A column
+# may belong to several: the volume of the solid is that of the particle less its cracks.
 _FAMILIES: dict[str, re.Pattern[str]] = {
     "cracks": re.compile(r"damage|crack|inner|pore|poros|void|hollow|(^|_)(solid|open|closed)(_|$)"),
-    "size": re.compile(r"^(volume|area|surface_outer|perimeter|radius|equivalent|eq_|diameter|feret)|_length_"),
+    "size": re.compile(
+        r"^(solid_)?(volume|area|surface_outer|perimeter(?!_inner)|radius|equivalent|eq_|diameter|feret)|_length_"
+    ),
     "roundness": re.compile(r"^(sphericity|circularity|vs_ratio|roundness|compactness)"),
     "elongation": re.compile(r"^(elong|aspect|eccentricity|flatness)"),
 }
@@ -68,8 +71,7 @@ def why_left_out(column: str, target: str) -> str:
         return "it says how the particle was found or counted, not what it is"
     if _RESULT.match(name):
         return "it is a result of an earlier explanation"
-    family = _family(target)
-    if family and _family(column) == family:
+    if _families(target) & _families(column):
         return f"it contains {target} by construction"
     if _IN_PLANE.match(name):
         return "the place within the plane of the electrode is arbitrary"
@@ -78,11 +80,11 @@ def why_left_out(column: str, target: str) -> str:
     return ""
 
 
-def _family(column: str) -> str:
+def _families(column: str) -> set[str]:
     name = column.lower()
     if _NEIGHBOURS.search(name):
-        return ""
-    return next((family for family, pattern in _FAMILIES.items() if pattern.search(name)), "")
+        return set()
+    return {family for family, pattern in _FAMILIES.items() if pattern.search(name)}
 
 
 def choose_predictors(table: pd.DataFrame, parameters: ExplainParameters) -> Choice:
