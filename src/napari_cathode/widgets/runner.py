@@ -169,18 +169,18 @@ class Runner(QWidget):
 
     def _show_next(self) -> None:
         """Show the next part of a result, the others in the next turns."""
+        showing, self._showing = self._showing, None
         try:
-            next(self._showing)
+            next(showing)
+            self._showing = showing
+            QTimer.singleShot(0, self._show_next)
         except StopIteration as stop:
-            self._showing = None
             self.say(stop.value or "")
         except InputError as error:
-            self._showing = None
             self.fail(str(error))
-        if self._showing is not None:
-            QTimer.singleShot(0, self._show_next)
-        elif self._done:
-            self._end()
+        finally:
+            if self._showing is None and self._done:
+                self._end()
 
     def _on_errored(self, error: Exception) -> None:
         if not self._is_current():
