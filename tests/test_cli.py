@@ -1,5 +1,6 @@
 """The command line: each command on a small image, and a sentence for what it cannot do."""
 
+import json
 import os
 import shutil
 import signal
