@@ -66,8 +66,9 @@ def test_training_lowers_the_loss_and_can_start_from_a_model(tmp_path):
         if "loss" in step.what
     ]
     assert losses[-1] < 0.8 * losses[0]
-    again = TrainingParameters(**(TINY.__dict__ | {"steps": 1}))
-    folder = train("more", tmp_path, again, make_slice=make_discs, start_from=tmp_path / "tiny")
+    again = TrainingParameters(**(TINY.__dict__ | {"steps": 2}))
+    train("more", tmp_path, again, make_slice=make_discs, start_from=tmp_path / "tiny", until=1)
+    folder = train("more", tmp_path, again, make_slice=make_discs, resume=True)
     assert json.loads((folder / "card.json").read_text())["training"]["started_from"]["steps_done"] == 40
     with pytest.raises(InputError, match="do not fit"):
         wider = TrainingParameters(**(TINY.__dict__ | {"steps": 1, "filters": 16}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,7 +117,14 @@ class TrainingState:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
         with part.open("wb") as file:
-            np.savez(file, step=self.step, history=np.array(self.history), recent=np.array(self._recent), **arrays)
+            np.savez(
+                file,
+                step=self.step,
+                history=np.array(self.history),
+                recent=np.array(self._recent),
+                started_from=json.dumps(self.started_from),
+                **arrays,
+            )
         os.replace(part, path)
 
     def load(self, path: Path) -> None:
@@ -131,6 +139,7 @@ class TrainingState:
             self.step = int(file["step"])
             self.history = [(int(step), float(loss)) for step, loss in file["history"].reshape(-1, 2)]
             self._recent = [float(loss) for loss in file["recent"]]
+            self.started_from = json.loads(str(file["started_from"]))
 
     def save_weights(self, folder: Path) -> None:
         """Write the weights as StarDist does, into its model folder."""

@@ -105,6 +105,12 @@ def watershed_slice(
     hill = ndimage.gaussian_filter(depth, sigma, mode="nearest") * mask
     flattened = reconstruction(np.maximum(hill - seed_depth * diameter / 2, 0), hill)  # type: ignore[no-untyped-call]
     seeds = label(local_maxima(flattened) & (hill > 0), connectivity=2)  # type: ignore[no-untyped-call]
+    # A piece shallower than the seeds' depth has no seed of its own: it is one particle.
+    pieces = label(mask, connectivity=1)  # type: ignore[no-untyped-call]
+    seeded = np.zeros(pieces.max() + 1, bool)
+    seeded[pieces[seeds > 0]] = True
+    bare = mask & ~seeded[pieces]
+    seeds[bare] = seeds.max() + pieces[bare]
     labels = watershed(-hill, seeds, mask=mask).astype(np.int32)  # type: ignore[no-untyped-call]
     areas = np.bincount(labels.ravel())
     dropped = areas < smallest_share * np.pi / 4 * diameter_px[0] * diameter_px[1]
