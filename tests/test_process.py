@@ -154,3 +154,24 @@ def test_nothing_is_left_behind(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", None)
     drain(iter_in_process(add_up, np.zeros(300_000), {"again": 1}))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_writing_many_arrays_can_be_left(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    steps = iter_in_process(add_up, np.zeros((64, 1 << 20)), {})  # half a gigabyte
+    next(steps)
+    next(steps)  # the writer is at work
+    steps.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_sent_is_an_error():
+    with pytest.raises(Exception, match="pickle"):
+        drain(iter_in_process(add_up, lambda: 1, {}))
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", [np.uint8, ">f4", bool])
+def test_arrays_of_any_layout_arrive(order, dtype):
+    array = np.asarray(np.arange(3 * 700 * 1001).reshape(3, 700, 1001) % 2, dtype=dtype, order=order)[:, ::2]
+    assert drain(iter_in_process(add_up, array, {"again": array}))["sum"] == int(array.sum())

@@ -76,7 +76,7 @@ def iter_in_process(function: Callable[..., Steps[T]], /, *args: Any, **kwargs: 
     last = Progress(0, 0, "Starting")
     try:
         yield last
-        _dump((function, args, kwargs), folder / "call")
+        yield from _dumping((function, args, kwargs), folder / "call", last)
         process = _start(folder)
         messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
         threading.Thread(target=_listen, args=(process.stdout, messages), daemon=True).start()
@@ -97,6 +97,30 @@ def iter_in_process(function: Callable[..., Steps[T]], /, *args: Any, **kwargs: 
         if process is not None:
             _end(process)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _dumping(value: Any, path: Path, last: Progress) -> Steps[None]:
+    """Write a value in a thread, so that writing many gigabytes can be left at any moment."""
+    left = threading.Event()
+    failed: list[BaseException] = []
+
+    def write() -> None:
+        try:
+            _dump(value, path, left)
+        except BaseException as error:
+            failed.append(error)
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    try:
+        while writer.is_alive():
+            writer.join(_HEARTBEAT_S)
+            yield last
+    finally:
+        left.set()
+        writer.join()
+    if failed:
+        raise failed[0]
 
 
 def _start(folder: Path) -> subprocess.Popen[bytes]:
@@ -151,8 +175,9 @@ def _outcome(returncode: int, folder: Path) -> Any:
 class _Pickler(pickle.Pickler):
     """Leave large arrays out of the pickle and in files beside it."""
 
-    def __init__(self, stream: IO[bytes], folder: Path, stem: str) -> None:
+    def __init__(self, stream: IO[bytes], folder: Path, stem: str, left: threading.Event | None) -> None:
         super().__init__(stream, protocol=pickle.HIGHEST_PROTOCOL)
+        self._left = left
         self._folder = folder
         self._stem = stem
         self._saved: dict[int, tuple[Any, tuple[Any, ...]]] = {}
@@ -167,7 +192,17 @@ class _Pickler(pickle.Pickler):
 
     def _save(self, array: np.ndarray[Any, Any]) -> tuple[Any, ...]:
         name = f"{self._stem}-{len(self._saved)}.npy"
-        np.save(self._folder / name, np.asarray(array))
+        array = np.atleast_1d(np.asarray(array))
+        rows = max(1, _ARRAY_BYTES * 16 // max(1, array[:1].nbytes))
+        with (self._folder / name).open("wb") as stream:
+            np.lib.format.write_array_header_1_0(
+                stream,
+                {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False, "shape": array.shape},
+            )
+            for first in range(0, len(array), rows):
+                if self._left is not None and self._left.is_set():
+                    raise InterruptedError("whoever wanted the result has gone")
+                np.ascontiguousarray(array[first : first + rows]).tofile(stream)
         return ("saved", name)
 
 
@@ -205,11 +240,11 @@ def _place_in_file(array: np.ndarray[Any, Any]) -> tuple[Any, ...] | None:
     return ("file", str(root.filename), array.dtype.str, array.shape, start)
 
 
-def _dump(value: Any, path: Path) -> None:
-    """Write a value; the file appears only when it is whole."""
+def _dump(value: Any, path: Path, left: threading.Event | None = None) -> None:
+    """Write a value; the file appears only when it is whole. Stops between parts of an array when ``left`` is set."""
     part = path.with_name(path.name + ".part")
     with part.open("wb") as stream:
-        _Pickler(stream, path.parent, path.name).dump(value)
+        _Pickler(stream, path.parent, path.name, left).dump(value)
     part.replace(path)
 
 
