@@ -21,6 +21,7 @@ def _with(column: str, value, rows=slice(3, 5)) -> pd.DataFrame:
 
 
 TABLES = {
+    "odd border flags": (_changed(touches_border=["maybe"] * 60), "touches_border holds 'maybe'"),
     "no target": (planted_table(60).drop(columns="damage"), "no column 'damage' to explain"),
     "no label": (planted_table(60).drop(columns="label"), "no column label"),
     "constant target": (_changed(damage=0.25), "damage is 0.25 for every usable particle"),
@@ -86,3 +87,15 @@ def test_by_default_unusable_columns_step_aside():
 def test_parameters(values, sentence):
     with pytest.raises(InputError, match=sentence):
         ExplainParameters(**values)
+
+
+@pytest.mark.parametrize(("yes", "no"), [("WAHR", "FALSCH"), ("Vrai", "Faux"), ("TRUE", "FALSE"), ("True", np.nan)])
+def test_border_flags_of_any_spreadsheet(yes, no):
+    flags = np.array([yes] * 7 + [no] * 53, object)
+    found = explain(_changed(touches_border=flags), ExplainParameters(n_trees=5, repeats=1))
+    assert found.dropped["cut by the border"] == 7
+
+
+def test_it_is_said_when_the_border_cuts_all():
+    with pytest.raises(InputError, match=r"no value for any particle \(60 of 60 are cut by the border\)"):
+        explain(_changed(damage=np.nan, touches_border=True))

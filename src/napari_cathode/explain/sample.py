@@ -19,6 +19,11 @@ class TooFewParticles(InputError):
     """There are too few usable particles to explain anything; other results are not touched by this."""
 
 
+# Spreadsheets write the words of their own language.
+_YES = {"true", "yes", "1", "1.0", "wahr", "ja", "vrai", "oui", "verdadero", "vero"}
+_NO = {"false", "no", "0", "0.0", "", "nan", "none", "<na>", "falsch", "nein", "faux", "non", "falso"}
+
+
 @dataclass(frozen=True, eq=False)
 class Sample:
     """The usable particles, ordered by label.
@@ -84,10 +89,11 @@ def take_sample(table: pd.DataFrame, parameters: ExplainParameters) -> Sample:
     value = table[target].to_numpy(dtype=np.float64, na_value=np.nan)
     if np.isinf(value).any():
         raise InputError(_infinite(target, int(np.isinf(value).sum())))
-    if len(value) and np.isnan(value).all():
-        raise InputError(f"The column {target} has no value for any particle, so there is nothing to explain.")
-
     cut = _flags(table["touches_border"]) if "touches_border" in table else np.zeros(len(table), bool)
+    if len(value) and np.isnan(value).all():
+        border = f" ({cut.sum()} of {len(cut)} are cut by the border)" if cut.any() else ""
+        raise InputError(f"The column {target} has no value for any particle{border}, so there is nothing to explain.")
+
     no_value = np.isnan(value) & ~cut
     usable = ~cut & ~no_value
     dropped = {"cut by the border": int(cut.sum()), f"without a value of {target}": int(no_value.sum())}
@@ -151,5 +157,11 @@ def _flags(column: pd.Series) -> npt.NDArray[np.bool_]:
     """Read a yes/no column, which a CSV file may hold as booleans, numbers or words."""
     if pd.api.types.is_numeric_dtype(column):
         return column.to_numpy(dtype=np.float64, na_value=0.0) != 0
-    words = column.astype(str).str.strip().str.lower()
-    return words.isin(["true", "yes", "1", "1.0"]).to_numpy()
+    words = column.astype(str).str.strip().str.lower().fillna("")  # newer pandas keep gaps as gaps
+    unknown = words[~words.isin(_YES | _NO)]
+    if len(unknown):
+        raise InputError(
+            f"The column {column.name} holds {unknown.iloc[0]!r}; write true for particles that the border cuts and "
+            "false for the others."
+        )
+    return words.isin(_YES).to_numpy()
