@@ -31,6 +31,15 @@ def test_png_slices(tmp_path, dtype):
     np.testing.assert_array_equal(np.asarray(tomogram.data), GREY.astype(dtype) * (1 if dtype == np.uint8 else 200))
 
 
+@pytest.mark.parametrize("where", [".", "..", "../stack"])
+def test_a_folder_given_from_within_has_its_name(tmp_path, monkeypatch, where):
+    folder = tmp_path / "stack"
+    (folder / "inner").mkdir(parents=True)
+    tifffile.imwrite(folder / "1.tif", GREY[0])
+    monkeypatch.chdir(folder / "inner" if where == ".." else folder)
+    assert read(where).name == "stack"
+
+
 def test_a_single_png_is_a_slice(tmp_path):
     (tmp_path / "one.png").write_bytes(imagecodecs.png_encode(GREY[0]))
     np.testing.assert_array_equal(read(tmp_path / "one.png").data, GREY[:1])

@@ -236,3 +236,17 @@ def test_notes_of_the_measurement_are_in_the_report(tmp_path):
 @pytest.mark.parametrize(("most", "length"), [(1.0, 1.0), (4.9, 2.0), (19.0, 10.0), (0.07, 0.05), (600, 500)])
 def test_scale_bars_have_round_lengths(most, length):
     assert nice_length(most) == pytest.approx(length)
+
+
+def test_parameters_are_listed_once():
+    from napari_cathode.report.content import provenance
+
+    result = tiny_result(explained=False)
+    used = {
+        "input": {"path": "a.tif", "dataset": None},
+        "explain": {"n_trees": 10},
+        "seed": 0,
+        "versions": {"numpy": "2"},
+    }
+    rows = provenance(used, result.parameters)
+    assert rows == [("input.path", "a.tif"), ("input.dataset", "–"), ("versions.numpy", "2")]

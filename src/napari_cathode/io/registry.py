@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,8 @@ def read(
         When the file cannot be read or is no tomogram, with the reason.
     """
     path = Path(path)
+    if path.name in ("", ".."):  # "." and its like have no name to show
+        path = Path(os.path.abspath(path))
     if spacing_um is not None:
         spacing_um = check_spacing(spacing_um, path.name)
     volume = open_volume(path, dataset)

@@ -121,14 +121,20 @@ def _parameter_rows(parameters: Any) -> list[tuple[str, str, str, str]]:
     return rows
 
 
+def provenance(used: Mapping[str, Any], parameters: Any) -> list[tuple[str, str]]:
+    """Give what a run was made of, as `flat`, without the parameters, which stand in their own tables."""
+    known = {field.name for field in dataclasses.fields(parameters)} if dataclasses.is_dataclass(parameters) else set()
+    return flat({name: value for name, value in used.items() if name not in known})
+
+
 def flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
-    """Give nested values as (dotted name, text), in their order."""
+    """Give nested values as (dotted name, text), in their order; nothing stands for what is not there."""
     rows: list[tuple[str, str]] = []
     for name, value in values.items():
         if isinstance(value, Mapping):
             rows += flat(value, f"{before}{name}.")
         else:
-            rows.append((f"{before}{name}", _value(value)))
+            rows.append((f"{before}{name}", "–" if value is None else _value(value)))
     return rows
 
 

@@ -122,7 +122,7 @@ def _render(
         importance=content.importance_rows(explanation) if explained else [],
         left_out=content.left_out(explanation) if explained else [],
         sections=content.parameter_sections(result.parameters),
-        used=content.flat(result.used),
+        used=content.provenance(result.used, result.parameters),
         definitions=content.definitions(result.table),
     )
 
