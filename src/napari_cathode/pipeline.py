@@ -215,7 +215,7 @@ def describe_run(tomogram: Tomogram, parameters: PipelineParameters, dataset: st
         "napari_cathode": results.versions()["napari-cathode"],
         "input": {
             # Absolute, so that a rerun from any folder finds it.
-            "path": str(Path(source).absolute()) if source and Path(source).exists() else source,
+            "path": os.path.abspath(source) if source and Path(source).exists() else source,
             "dataset": dataset,
             "spacing_um": None if tomogram.spacing_um is None else list(tomogram.spacing_um),
             "shape": list(tomogram.shape),
