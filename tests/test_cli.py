@@ -162,6 +162,13 @@ def test_hdf5_data_sets_are_chosen_and_noted(command, data, tmp_path):
         assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes(), path.name
 
 
+def test_a_place_that_may_not_be_written_is_told_before_the_work(command, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK or path != tmp_path)
+    given = ["measure", data / "labels.tif", "--spacing", 0.1, 0.1, 0.1, "-o", tmp_path / "new" / "features.csv", "-q"]
+    code, _, err = command(*given)
+    assert code == 2 and f"{tmp_path} is a place that you may not write to" in err and not (tmp_path / "new").exists()
+
+
 def test_sample_data_are_listed_and_written(command, tmp_path):
     code, out, _ = command("sample", "--list")
     assert code == 0 and "nmc-slice" in out and "nmc-50-cycles" in out

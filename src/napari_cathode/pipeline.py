@@ -18,7 +18,7 @@ from .errors import InputError
 from .explain import ExplainParameters, Explanation, iter_explain
 from .fuse import FuseParameters, iter_fuse
 from .identify import VIEW_AXIS, IdentifyParameters, ViewPrediction, estimate_diameter, iter_identify
-from .measure import MeasureParameters, Summary, iter_measure, summarise
+from .measure import MeasureParameters, Summary, check_scale, iter_measure, summarise
 from .parameters import check, from_dict, parameter, to_dict
 from .progress import Progress, Steps, T, drain
 from .tomogram import Tomogram
@@ -131,6 +131,7 @@ def iter_run(
     """
     parameters = parameters or PipelineParameters()
     spacing_um = tomogram.require_spacing()
+    check_scale(tomogram.shape, spacing_um, parameters.measure)
     if parameters.identify.diameter_um is None:
         yield Progress(0, 1000, "Estimating the particle diameter")
         identify = replace(parameters.identify, diameter_um=float(estimate_diameter(tomogram)))

@@ -147,6 +147,12 @@ def test_bad_input_is_one_sentence(labels, image, spacing, field, says):
         measure(labels, image, spacing, field_of_view=field)
 
 
+@pytest.mark.parametrize("edge", [1e-7, 1e-4])  # metres, millimetres
+def test_voxel_sizes_in_other_units_are_noticed(edge):
+    with pytest.raises(InputError, match=r"closing radius of 0.6 µm is \d+ voxels.* really in µm"):
+        measure(_cube(), None, (edge, edge, edge))
+
+
 def test_bad_parameters():
     with pytest.raises(InputError, match="closing_radius_um"):
         MeasureParameters(closing_radius_um=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from napari_cathode.errors import InputError
@@ -13,12 +14,13 @@ def may_write(path: Path, overwrite: bool) -> Path:
     Raises
     ------
     InputError
-        When it exists and ``overwrite`` is not given, or is a folder.
+        When it exists and ``overwrite`` is not given, is a folder, or may not be written.
     """
     if path.is_dir():
         raise InputError(f"{path} is a folder; name a file.")
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists; name another file, or replace it with --overwrite.")
+    _check_permission(path.parent)
     return path
 
 
@@ -28,7 +30,7 @@ def may_write_into(folder: Path, names: list[str], overwrite: bool) -> Path:
     Raises
     ------
     InputError
-        When it is a file, or one of the files exists and ``overwrite`` is not given.
+        When it is a file or may not be written to, or one of the files exists and ``overwrite`` is not given.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; name a folder.")
@@ -37,5 +39,15 @@ def may_write_into(folder: Path, names: list[str], overwrite: bool) -> Path:
         raise InputError(
             f"{folder} has a file {present[0]} already; name another folder, or replace it with --overwrite."
         )
+    _check_permission(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _check_permission(folder: Path) -> None:
+    """Say before the work, not after it, that its results could not be written."""
+    there = folder.absolute()
+    while not there.exists():
+        there = there.parent
+    if not os.access(there, os.W_OK):
+        raise InputError(f"{there} is a place that you may not write to; choose another.")

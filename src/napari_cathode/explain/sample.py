@@ -99,10 +99,9 @@ def take_sample(table: pd.DataFrame, parameters: ExplainParameters) -> Sample:
     dropped = {"cut by the border": int(cut.sum()), f"without a value of {target}": int(no_value.sum())}
     if usable.sum() < MINIMUM_PARTICLES:
         reasons = " and ".join(f"{count} {reason}" for reason, count in dropped.items() if count)
-        raise TooFewParticles(
-            f"Only {usable.sum()} of {len(table)} particles can be used{f' ({reasons})' if reasons else ''}; to "
-            f"explain {target}, at least {MINIMUM_PARTICLES} are needed."
-        )
+        found = "1 particle" if len(table) == 1 else f"{len(table)} particles"
+        short = f"Only {usable.sum()} of {found} can be used ({reasons})" if reasons else f"The table holds {found}"
+        raise TooFewParticles(f"{short}; to explain {target}, at least {MINIMUM_PARTICLES} are needed.")
 
     rows = table[usable].sort_values("label", kind="stable")
     measured = rows[target].to_numpy(dtype=np.float64, na_value=np.nan)

@@ -27,6 +27,9 @@ Bools = npt.NDArray[np.bool_]
 WAITING = 16
 """Crops handed to an executor at a time; more would only fill memory."""
 
+_WIDE = 100
+"""Voxels; no length of the measurement is wider in a small image, either."""
+
 
 def iter_measure(
     labels: Any,
@@ -73,6 +76,7 @@ def iter_measure(
     parameters = parameters or MeasureParameters()
     spacing = _check(labels, image, spacing_um, field_of_view)
     shape = (int(labels.shape[0]), int(labels.shape[1]), int(labels.shape[2]))
+    check_scale(shape, spacing, parameters)
     inventory = yield from iter_inventory(labels, field_of_view)
     grey = GreyLevels()
     if image is not None:
@@ -137,6 +141,35 @@ def _check(labels: Any, image: Any | None, spacing_um: Spacing | None, field_of_
                 f"The field of view has shape {np.shape(field_of_view)}, which does not fit labels of {labels.shape}."
             )
     return spacing
+
+
+def check_scale(shape: tuple[int, ...], spacing_um: Spacing, parameters: MeasureParameters) -> None:
+    """Check that a voxel size is not in metres or millimetres by mistake.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Size of the image (z, y, x).
+    spacing_um : tuple of float
+        Voxel edges (z, y, x) in µm.
+    parameters : MeasureParameters
+
+    Raises
+    ------
+    InputError
+        When the closing radius, the gap tolerance or the smoothing is many voxels wide and wider than the image.
+    """
+    edge = min(spacing_um[1:] if shape[0] == 1 else spacing_um)
+    for name, length in (
+        ("closing radius", parameters.closing_radius_um),
+        ("gap tolerance", parameters.gap_tolerance_um),
+        ("smoothing", parameters.smoothing_um),
+    ):
+        if length / edge > max(_WIDE, *shape):
+            raise InputError(
+                f"The {name} of {length:g} µm is {length / edge:.0f} voxels, more than the image is wide; check that "
+                f"the voxel size of {edge:g} µm is really in µm."
+            )
 
 
 def _crops(
