@@ -31,7 +31,11 @@ def test_the_shipped_model_is_listed_and_opens_without_conversion(shipped):
 
 def test_the_card_says_what_the_thresholds_file_says(shipped):
     info = models.find_model(DEFAULT_MODEL)
-    assert info.card["thresholds"] == {"prob": info.probability_threshold, "nms": info.overlap_threshold}
+    assert info.card["thresholds"] == {
+        "prob": info.probability_threshold,
+        "nms": info.overlap_threshold,
+        "prob_fused": info.fused_probability_threshold,
+    }
     assert info.card["name"] == DEFAULT_MODEL
     assert {row["iou"] for row in info.card["accuracy"]["simulated"]} == {0.5, 0.7}
     assert {"contrast", "noise", "sharpness"} <= set(info.card["image_statistics"])

@@ -10,6 +10,7 @@ from discs import disc_slice
 from napari_cathode import parameters as parameter_tools
 from napari_cathode.errors import InputError
 from napari_cathode.identify import VIEW_AXIS, IdentifyParameters, identify, iter_identify, match
+from napari_cathode.identify.models import find_model
 from napari_cathode.progress import Progress
 from napari_cathode.tomogram import Tomogram
 
@@ -197,3 +198,14 @@ def test_inference_needs_neither_tensorflow_nor_the_screen():
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_views_that_are_fused_have_a_lower_threshold():
+    info = find_model(IdentifyParameters().model)
+    assert info.fused_probability_threshold < info.probability_threshold
+    volume = np.random.default_rng(0).integers(0, 255, (24, 24, 24)).astype(np.uint8)
+    tomogram, parameters = Tomogram(volume, (1, 1, 1)), IdentifyParameters(diameter_um=12.0)
+    one = identify(tomogram, parameters, ("xy",))["xy"].parameters
+    two = identify(tomogram, parameters, ("xy", "xz"))["xz"].parameters
+    assert one.prob_threshold == info.probability_threshold
+    assert two.prob_threshold == info.fused_probability_threshold

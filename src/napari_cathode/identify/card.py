@@ -86,6 +86,11 @@ def card_text(card: dict[str, Any]) -> str:
         f"- Thresholds (chosen on simulated slices of other seeds): probability {card['thresholds']['prob']:g}, "
         f"overlap {card['thresholds']['nms']:g}.",
     ]
+    if "prob_fused" in card["thresholds"]:
+        lines.append(
+            f"- Where several views are fused: probability {card['thresholds']['prob_fused']:g} (chosen on simulated "
+            "volumes of other seeds)."
+        )
     lines += [f"- {note}" for note in card.get("notes", ())]
     lines += [
         "",

@@ -42,6 +42,9 @@ class ModelInfo:
         Levels of the U-Net.
     probability_threshold, overlap_threshold : float
         The model's own thresholds.
+    fused_probability_threshold : float
+        The probability threshold where several views are found and fused: what one view invents the others outvote, so
+        it may be lower. The same as ``probability_threshold`` where no card states it.
     diameter_px : float or None
         What particles measured across, in pixels, in training; None where no card says so (images then keep their
         size).
@@ -59,6 +62,7 @@ class ModelInfo:
     depth: int
     probability_threshold: float
     overlap_threshold: float
+    fused_probability_threshold: float
     diameter_px: float | None
     card: Mapping[str, Any]
 
@@ -136,6 +140,7 @@ def read_model(folder: Path, origin: str = "folder") -> ModelInfo:
     thresholds = _read_json(folder / THRESHOLDS, folder) if (folder / THRESHOLDS).is_file() else {}
     card = _read_json(folder / CARD, folder) if (folder / CARD).is_file() else {}
     working = card.get("working_diameter_px")
+    probability = float(thresholds.get("prob") or DEFAULT_PROBABILITY)
     return ModelInfo(
         name=folder.name,
         folder=folder,
@@ -145,8 +150,9 @@ def read_model(folder: Path, origin: str = "folder") -> ModelInfo:
         grid=grid,
         divisor=tuple(g * p**depth for g, p in zip(grid, pool, strict=True)),
         depth=depth,
-        probability_threshold=float(thresholds.get("prob") or DEFAULT_PROBABILITY),
+        probability_threshold=probability,
         overlap_threshold=float(thresholds.get("nms") or DEFAULT_OVERLAP),
+        fused_probability_threshold=float(card.get("thresholds", {}).get("prob_fused") or probability),
         diameter_px=None if working is None else float(working),
         card=card,
     )

@@ -49,16 +49,20 @@ class StarDistFinder:
         All its slices share one normalisation.
     parameters : IdentifyParameters
         Thresholds that are left open become the model's.
+    fused : bool
+        Whether several views are found, to be fused.
     """
 
-    def __init__(self, tomogram: Tomogram, parameters: IdentifyParameters) -> None:
+    def __init__(self, tomogram: Tomogram, parameters: IdentifyParameters, fused: bool) -> None:
         self._network = Network(open_model(parameters.model))
         info = self._network.info
         self._working = info.diameter_px
         self._grid = (info.grid[0], info.grid[1])
         probability, overlap = parameters.prob_threshold, parameters.nms_threshold
+        if probability is None:
+            probability = info.fused_probability_threshold if fused else info.probability_threshold
         self._thresholds = (
-            info.probability_threshold if probability is None else probability,
+            probability,
             info.overlap_threshold if overlap is None else overlap,
         )
         self.parameters = replace(parameters, prob_threshold=self._thresholds[0], nms_threshold=self._thresholds[1])
@@ -98,9 +102,11 @@ class WatershedFinder:
         All its slices share one threshold.
     parameters : IdentifyParameters
         ``diameter_um`` is known.
+    fused : bool
+        As for `StarDistFinder`; the threshold is the image's in both cases.
     """
 
-    def __init__(self, tomogram: Tomogram, parameters: IdentifyParameters) -> None:
+    def __init__(self, tomogram: Tomogram, parameters: IdentifyParameters, fused: bool) -> None:
         self.parameters = parameters
         diameter_px = diameter_in_view(tomogram, parameters, "xy")
         values = []
@@ -124,7 +130,7 @@ class WatershedFinder:
         yield watershed_slice(mask, diameter_px, self.parameters.seed_depth, self.parameters.smallest_share)
 
 
-FINDERS: dict[str, Callable[[Tomogram, IdentifyParameters], Finder]] = {
+FINDERS: dict[str, Callable[[Tomogram, IdentifyParameters, bool], Finder]] = {
     "stardist2d": StarDistFinder,
     "watershed": WatershedFinder,
 }
@@ -172,7 +178,7 @@ def iter_identify(
         parameters = replace(parameters, diameter_um=estimate_diameter(tomogram))
     check_diameter(tomogram, parameters)
     yield Progress(0, count, "Loading the model" if parameters.method == "stardist2d" else "Choosing a threshold")
-    finder = FINDERS[parameters.method](tomogram, parameters)
+    finder = FINDERS[parameters.method](tomogram, parameters, len(views) > 1)
     found: dict[str, ViewPrediction] = {}
     done = 0
     for view in views:
