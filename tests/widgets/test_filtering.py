@@ -30,6 +30,9 @@ COLUMNS = {
         ("volume_um3 / 2 - 5 == 0", [1]),
         ("abs(-volume_um3) >= 3 * 10", [3, 10]),
         ("damage > 0.2 && volume_um3 > 30 || label == 1", [1, 10]),
+        ("(damage > 0.2) & (volume_um3 < 30) | ~(label > 1)", [1, 2]),
+        ("label < 2 ** 10 ** 10", [1, 2, 3, 10]),
+        ("label < " + "9" * 400, [1, 2, 3, 10]),
     ],
 )
 def test_conditions(text, labels):
@@ -43,11 +46,16 @@ def test_conditions(text, labels):
         ("damag > 1", "did you mean damage"),
         ("volume_um3", "no condition"),
         ("damage > 'a'", "text with numbers"),
-        ("phase + 1 > 2", "calculates with text"),
+        ("phase + 1 > 2", "no number"),
+        ("-'a' > 1", "no number"),
+        ("-touches_border > 1", "no number"),
+        ("log('a') > 2", "no number"),
+        ("not damage", "join conditions"),
+        ("label > " + "(" * 300 + "1" + ")" * 300, "cannot be read"),
         ("__import__('os')", "functions"),
         ("damage.shape > 1", "do not know"),
         ("[x for x in damage] == 1", "do not know"),
-        ("volume_um3 and damage > 1", "must be conditions"),
+        ("volume_um3 and damage > 1", "join conditions"),
     ],
 )
 def test_what_cannot_be_meant_is_said(text, words):

@@ -172,3 +172,24 @@ def test_click_a_particle_and_its_row_is_selected_and_the_other_way_round(viewer
     settle()
     assert panel.table.model.rowCount() == 0
     assert not outline.visible
+
+
+def test_another_voxel_size_holds_for_all_that_lies_on_the_grid(qtbot, model, labels):
+    image = model.add_image(labels.astype(np.uint8), scale=SPACING, units=("um",) * 3)
+    other = model.add_image(np.zeros((3, 5, 5)), scale=SPACING, units=("um",) * 3)
+    link = link_of(model)
+    particles = ParticleSet(labels, "found", SPACING, Tomogram(image.data, SPACING, "tomo"))
+    layer = link.show(particles, image)
+    size = VoxelSize(model)
+    qtbot.addWidget(size)
+    size.show_layer(image)
+    size._boxes[0].setValue(4.0)
+    assert tuple(image.scale) == tuple(layer.scale) == particles.spacing_um == (4.0, *SPACING[1:])
+    assert tuple(other.scale) == SPACING, "it has voxels of its own"
+
+
+def test_fuse_without_views_says_so(qtbot, model):
+    panel = FuseWidget(model)
+    qtbot.addWidget(panel)
+    panel.fuse()
+    assert "No view is chosen" in panel.runner.error

@@ -37,13 +37,13 @@ class IdentifyParameters:
     prob_threshold: float | None = parameter(
         None,
         help="Object probability from which a particle counts; the model's own when left open.",
-        label="Probability threshold",
+        label="Min. probability",
         bounds=(0.01, 0.99),
     )
     nms_threshold: float | None = parameter(
         None,
         help="Overlap (0…1) above which two candidates are one particle; the model's own when left open.",
-        label="Overlap threshold",
+        label="Max. overlap",
         bounds=(0.0, 1.0),
     )
     percentile_low: float = parameter(

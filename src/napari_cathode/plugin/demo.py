@@ -6,7 +6,7 @@ from typing import Any
 
 import napari
 
-from napari_cathode.widgets.docks import IDENTIFY, PLUGIN, open_dock, open_results
+from napari_cathode.widgets.docks import IDENTIFY, PLUGIN, fill_screen, open_dock, open_results
 
 from .link import link_of
 
@@ -29,6 +29,7 @@ def start_demo() -> tuple[napari.Viewer, Any]:
         Its runner says when the analysis is done.
     """
     viewer = napari.Viewer(title="Cathode demo", show_welcome_screen=False)
+    fill_screen(viewer)
     viewer.open_sample(PLUGIN, SAMPLE)
     viewer.layers.selection.active = viewer.layers[0]
     identify = open_dock(viewer, IDENTIFY, "right")

@@ -73,6 +73,7 @@ class Highlight:
         own.visible = False
         own.data = mask
         own.units = layer.units
+        own.axis_labels = layer.axis_labels
         own.scale = layer.scale
         own.rotate = layer.rotate
         own.shear = layer.shear
@@ -125,6 +126,7 @@ def _outline_layer(like: Labels) -> Labels:
     layer = Labels(
         np.zeros((1,) * like.ndim, np.uint8),
         units=like.units,
+        axis_labels=like.axis_labels,
         scale=like.scale,
         translate=like.translate,
         name=_NAME,

@@ -21,6 +21,10 @@ VIEW_KEY = "napari_cathode_view"
 """Where the ``metadata`` of a Labels layer say that it shows one view's predictions, and which view's."""
 
 
+AXES = ("z", "y", "x")
+"""What napari's sliders call the axes of a tomogram; a slice has the last two."""
+
+
 def is_helper(layer: Layer) -> bool:
     """Whether a layer only decorates others."""
     return HELPER_KEY in layer.metadata
@@ -80,9 +84,22 @@ def set_spacing(layer: Layer, spacing_um: Spacing) -> None:
     layer.units = ("µm",) * layer.ndim
 
 
+def _is_on_grid(layer: Layer, other: Layer) -> bool:
+    """Whether the voxels of a layer are those of another."""
+    if not (is_image(layer) or is_labels(layer)) or layer.ndim != other.ndim:
+        return False
+    same_shape = tuple(full_data(layer).shape) == tuple(full_data(other).shape)
+    return same_shape and tuple(layer.units) == tuple(other.units) and bool(np.allclose(layer.scale, other.scale))
+
+
 def rescale(viewer: Any, layer: Layer, spacing_um: Spacing) -> None:
-    """Give a layer another voxel spacing (z, y, x) in µm; the viewer goes on showing the same slice, whole."""
+    """Give a layer another voxel spacing (z, y, x) in µm, and with it the layers that lie on its grid.
+
+    The viewer goes on showing the same slice, whole.
+    """
     shown = np.asarray(layer.world_to_data(viewer.dims.point[-layer.ndim :]), float)
+    for other in [other for other in viewer.layers if other is not layer and _is_on_grid(other, layer)]:
+        set_spacing(other, spacing_um)
     set_spacing(layer, spacing_um)
     axes = list(range(viewer.dims.ndim - layer.ndim, viewer.dims.ndim))
     viewer.dims.set_point(axes, list(world_point(layer, shown, viewer.layers.units)))
@@ -129,8 +146,8 @@ def place_like(layer: Layer | None, spacing_um: Spacing | None, ndim: int, first
     """
     if layer is None or layer.ndim != ndim:
         if spacing_um is None:
-            return {}
-        return {"scale": spacing_um[-ndim:], "units": ("µm",) * ndim}
+            return {"axis_labels": AXES[-ndim:]}
+        return {"scale": spacing_um[-ndim:], "units": ("µm",) * ndim, "axis_labels": AXES[-ndim:]}
     start = np.asarray(first[-ndim:], float)
     if any(start):
         translate = layer.translate + np.asarray(layer.rotate) @ (np.asarray(layer.scale) * start)
@@ -139,11 +156,17 @@ def place_like(layer: Layer | None, spacing_um: Spacing | None, ndim: int, first
     return {
         "scale": layer.scale,
         "units": layer.units,
+        "axis_labels": AXES[-ndim:] if _has_numbered_axes(layer) else layer.axis_labels,
         "translate": translate,
         "rotate": layer.rotate,
         "shear": layer.shear,
         "affine": layer.affine,
     }
+
+
+def _has_numbered_axes(layer: Layer) -> bool:
+    """Whether nobody named the axes of a layer: napari counts them from the end."""
+    return tuple(layer.axis_labels) == tuple(str(axis - layer.ndim) for axis in range(layer.ndim))
 
 
 def world_point(layer: Layer, index: Any, world_units: Any) -> np.ndarray[Any, Any]:

@@ -15,7 +15,7 @@ from napari_cathode.errors import InputError
 from napari_cathode.io import can_read, contrast_limits, is_labels, list_datasets, read, read_labels
 from napari_cathode.tomogram import Spacing, Tomogram
 
-from .layers import TOMOGRAM_KEY
+from .layers import AXES, TOMOGRAM_KEY
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -116,9 +116,8 @@ def _ask(path: Path, names: list[str]) -> list[str]:
 
 
 def _placed(spacing_um: Spacing | None, ndim: int) -> dict[str, Any]:
-    if spacing_um is None:
-        return {}
-    return {"scale": spacing_um[-ndim:], "units": ("µm",) * ndim}
+    named: dict[str, Any] = {"axis_labels": AXES[-ndim:]}
+    return named if spacing_um is None else {"scale": spacing_um[-ndim:], "units": ("µm",) * ndim, **named}
 
 
 def _image_layer(tomogram: Tomogram) -> LayerData:

@@ -17,7 +17,7 @@ from napari_cathode.simulate import Simulation
 from napari_cathode.simulate.samples import LARGE_EDGE, iter_generate_large, load_sample
 from napari_cathode.tomogram import Tomogram
 
-from .layers import TOMOGRAM_KEY
+from .layers import AXES, TOMOGRAM_KEY
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -55,7 +55,11 @@ def sample_layers(simulation: Simulation, name: str) -> list[LayerData]:
     tomogram = Tomogram(simulation.image, simulation.spacing_um, name, "simulated", None if seen.all() else seen)
     flat = tomogram.is_slice
     image, labels = (array[0] if flat else array for array in (simulation.image, simulation.labels))
-    placed = {"scale": simulation.spacing_um[-image.ndim :], "units": ("µm",) * image.ndim}
+    placed = {
+        "scale": simulation.spacing_um[-image.ndim :],
+        "units": ("µm",) * image.ndim,
+        "axis_labels": AXES[-image.ndim :],
+    }
     truth = simulation.table.rename(columns={"label": "index"})
     return [
         (image, {"name": name, "colormap": "gray", "metadata": {TOMOGRAM_KEY: tomogram}, **placed}, "image"),

@@ -19,7 +19,7 @@ from .parts import Connections, choice_box
 
 _PLAIN = "Each its own colour"
 _NO_SHAP = "choose a feature"
-_WIDE_PX = 620
+_WIDE_PX = 520
 _STOPS = 33
 
 

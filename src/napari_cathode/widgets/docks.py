@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 PLUGIN = "napari-cathode"
 IDENTIFY, FUSE, FEATURES, SHAP = "Identify particles", "Fuse views", "Particle features", "SHAP explanation"
 
-_TABLE_SHARE = 0.36
+_TABLE_SHARE = 0.38
 _PANEL_WIDTH = 420
 _LAYOUT_MS = 100
 
@@ -40,6 +40,8 @@ class Docked:
         if not isinstance(main, QMainWindow) or dock is None or dock.isFloating():
             return
         area = main.dockWidgetArea(dock)
+        if area == _AREAS["bottom"]:
+            _keep_sides(main)
         others = (widget for widget in main.findChildren(QWidget) if isinstance(widget, Docked) and widget is not self)
         for other in others:
             beside = dock_of(other)
@@ -50,23 +52,44 @@ class Docked:
                 return
 
 
+def fill_screen(viewer: Any) -> None:
+    """Let the window take all of the screen; by its size where no window manager maximises it."""
+    main = viewer.window._qt_window
+    main.setGeometry(main.screen().availableGeometry())
+    main.showMaximized()
+
+
 def open_results(viewer: Any) -> None:
     """Open the SHAP panel at the right and the table at the bottom, below the picture."""
     shap = open_dock(viewer, SHAP, "right")
     main = shap.window()
     if isinstance(main, QMainWindow):
-        # The side docks keep their height; otherwise the window would have to grow.
-        main.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
-        main.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+        _keep_sides(main)
     QTimer.singleShot(0, lambda: _open_table(viewer, shap))  # each panel in a turn of its own
 
 
 def _open_table(viewer: Any, shap: Any) -> None:
     features, main = open_dock(viewer, FEATURES, "bottom"), shap.window()
+    give_room(features)
     if isinstance(main, QMainWindow):
-        main.resizeDocks([dock_of(features)], [round(_TABLE_SHARE * main.height())], Qt.Orientation.Vertical)
         main.resizeDocks([dock_of(shap)], [_PANEL_WIDTH], Qt.Orientation.Horizontal)
     QTimer.singleShot(_LAYOUT_MS, viewer.reset_view)  # the canvas has its new size only then
+
+
+def _keep_sides(main: QMainWindow) -> None:
+    """Leave the side docks their height beside one at the bottom; otherwise the window would have to grow."""
+    main.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
+    main.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+
+
+def give_room(widget: QWidget) -> None:
+    """Make a panel below the picture high enough for a table."""
+    main, dock = widget.window(), dock_of(widget)
+    if not isinstance(main, QMainWindow) or dock is None or dock.isFloating():
+        return
+    height = round(_TABLE_SHARE * main.height())
+    if main.dockWidgetArea(dock) == _AREAS["bottom"] and dock.height() < height:
+        main.resizeDocks([dock], [height], Qt.Orientation.Vertical)
 
 
 def dock_of(widget: QWidget) -> QDockWidget | None:

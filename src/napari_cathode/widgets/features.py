@@ -15,14 +15,14 @@ from napari_cathode.errors import InputError
 from napari_cathode.io import write_table
 from napari_cathode.measure import FEATURES, MeasureParameters
 from napari_cathode.parameters import to_dict
-from napari_cathode.plugin.layers import is_image, is_particles, set_spacing, shows, tomogram_of
+from napari_cathode.plugin.layers import is_image, is_particles, shows, tomogram_of
 from napari_cathode.plugin.link import link_of
 from napari_cathode.plugin.steps import iter_measure_layers
 from napari_cathode.session import ParticleSet
 from napari_cathode.tomogram import Tomogram
 
 from .colour_by import ColourBy
-from .docks import Docked
+from .docks import Docked, give_room
 from .forms import Form
 from .job import Job
 from .parts import Connections, Fold, LayerChoice, Panel, Text, form_layout, primary_button
@@ -93,6 +93,7 @@ class FeaturesWidget(Docked, QWidget):
         results.addWidget(self.runner)
         results.addWidget(self.colour_by)
         results.addWidget(self.table, 1)
+        results.addStretch(0)
         self._layout = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(0)
@@ -161,6 +162,8 @@ class FeaturesWidget(Docked, QWidget):
     def _on_changed(self, particles: ParticleSet, what: str) -> None:
         if particles is self._session.current and what in ("labels", "table"):
             self._refresh()
+            if what == "table" and self._has_table():
+                give_room(self)
 
     def _refresh(self) -> None:
         particles = self._session.current
@@ -184,9 +187,7 @@ class FeaturesWidget(Docked, QWidget):
                 raise InputError("No Labels layer is open; find particles first, or open one.")
             particles = self._link.adopt(self.labels.layer)
             if particles.spacing_um is None:
-                particles.spacing_um = self.voxel_size.spacing()
-                if self.image.layer is not None:
-                    set_spacing(self.image.layer, particles.spacing_um)
+                particles.spacing_um = self.voxel_size.spacing()  # and that of the image on the same grid
             tomogram = _tomogram_for(particles, self.image.layer)
             parameters = self.form.value()
         except InputError as error:

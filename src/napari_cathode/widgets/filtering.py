@@ -35,6 +35,7 @@ _ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
     ast.Div: operator.truediv,
     ast.Pow: operator.pow,
 }
+_COMBINE: dict[type, Callable[[Any, Any], Any]] = {ast.BitAnd: np.logical_and, ast.BitOr: np.logical_or}
 _FUNCTIONS: dict[str, Callable[[Any], Any]] = {"abs": np.abs, "log": np.log, "sqrt": np.sqrt, "isnan": np.isnan}
 
 _HOW = 'Write for example "damage > 0.2 and volume_um3 < 500", or labels: "3, 17".'
@@ -67,13 +68,21 @@ def matching_rows(text: str, columns: Columns) -> npt.NDArray[np.bool_]:
         return np.isin(labels, [int(number) for number in re.findall(r"\d+", text)])
     try:
         tree = ast.parse(text.replace("&&", " and ").replace("||", " or ").strip(), mode="eval")
-    except SyntaxError:
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the parser's, of what is too deep or too long
         raise InputError(f"This filter cannot be read. {_HOW}") from None
     with np.errstate(all="ignore"):
         found = np.asarray(_Reader(columns).visit(tree.body))
     if found.dtype != np.bool_:
         raise InputError(f"This filter is no condition. {_HOW}")
     return np.broadcast_to(found, labels.shape)
+
+
+def _number(value: float) -> np.float64:
+    """Take a number as the columns hold theirs: one too large is infinite, and no power of it fills the memory."""
+    try:
+        return np.float64(value)
+    except OverflowError:
+        return np.float64(np.inf)
 
 
 class _Reader(ast.NodeVisitor):
@@ -92,8 +101,10 @@ class _Reader(ast.NodeVisitor):
         raise InputError(f"There is no column {node.id}{hint}")
 
     def visit_Constant(self, node: ast.Constant) -> Any:
-        if isinstance(node.value, (bool, int, float, str)):
+        if isinstance(node.value, (bool, str)):
             return node.value
+        if isinstance(node.value, (int, float)):
+            return _number(node.value)
         raise self._unknown()
 
     def visit_Compare(self, node: ast.Compare) -> Any:
@@ -109,33 +120,43 @@ class _Reader(ast.NodeVisitor):
         return found
 
     def visit_BoolOp(self, node: ast.BoolOp) -> Any:
-        parts = [np.asarray(self.visit(part)) for part in node.values]
-        if any(part.dtype != np.bool_ for part in parts):
-            raise InputError(f'Both sides of "and" and "or" must be conditions. {_HOW}')
+        parts = [self._condition(part) for part in node.values]
         combine = np.logical_and if isinstance(node.op, ast.And) else np.logical_or
         return combine.reduce(np.broadcast_arrays(*parts))
 
+    def _condition(self, node: ast.AST) -> npt.NDArray[np.bool_]:
+        """Compute what "and", "or" and "not" can be said of."""
+        value = np.asarray(self.visit(node))
+        if value.dtype != np.bool_:
+            raise InputError(f'"and", "or" and "not" join conditions. {_HOW}')
+        return value
+
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
-        value = self.visit(node.operand)
-        if isinstance(node.op, ast.Not):
-            return np.logical_not(value)
+        if isinstance(node.op, (ast.Not, ast.Invert)):
+            return np.logical_not(self._condition(node.operand))
         if isinstance(node.op, ast.USub):
-            return -value
+            return self._calculate(operator.neg, node.operand)
         raise self._unknown()
 
     def visit_BinOp(self, node: ast.BinOp) -> Any:
+        if type(node.op) in _COMBINE:  # as pandas and NumPy write "and" and "or"
+            return _COMBINE[type(node.op)](self._condition(node.left), self._condition(node.right))
         if type(node.op) not in _ARITHMETIC:
             raise self._unknown()
+        return self._calculate(_ARITHMETIC[type(node.op)], node.left, node.right)
+
+    def _calculate(self, function: Callable[..., Any], *nodes: ast.AST) -> Any:
+        values = [self.visit(node) for node in nodes]
         try:
-            return _ARITHMETIC[type(node.op)](self.visit(node.left), self.visit(node.right))
-        except TypeError:
-            raise InputError(f"This filter calculates with text. {_HOW}") from None
+            return function(*values)
+        except TypeError:  # NumPy's too, for columns of yes and no
+            raise InputError(f"This filter calculates with what is no number. {_HOW}") from None
 
     def visit_Call(self, node: ast.Call) -> Any:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in _FUNCTIONS or len(node.args) != 1 or node.keywords:
             raise InputError(f"Filters know the functions {', '.join(sorted(_FUNCTIONS))} only. {_HOW}")
-        return _FUNCTIONS[name](self.visit(node.args[0]))
+        return self._calculate(_FUNCTIONS[name], node.args[0])
 
     def generic_visit(self, node: ast.AST) -> Any:
         raise self._unknown()

@@ -114,6 +114,8 @@ class FuseWidget(Docked, Panel):
         self.runner.start(job, on_result)
 
     def _spacing(self, layers: dict[str, Any]) -> tuple[float, float, float]:
+        if not layers:
+            raise InputError("No view is chosen; choose the Labels layer of at least one view.")
         for layer in layers.values():
             spacing = spacing_of(layer)
             if spacing is None:

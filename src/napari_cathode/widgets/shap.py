@@ -180,9 +180,9 @@ class ShapWidget(Docked, Panel):
         scores = found.scores
         self.verdict.say(scores["verdict"]["text"])
         self.verdict.setStyleSheet(_GOOD if scores["verdict"]["explains"] else _POOR)
+        r2 = f"{scores['r2_mean']:.2f}".replace("-", "\N{MINUS SIGN}")
         self.score.say(
-            f"<b>{axis_title(found.target)}</b> · R² {scores['r2_mean']:.2f} ± {scores['r2_sd']:.2f} "
-            f"· n = {scores['particles']}"
+            f"<b>{axis_title(found.target)}</b> · R² {r2} ± {scores['r2_sd']:.2f} · n = {scores['particles']}"
         )
         self.bars.redraw()
         self.swarm.show_selection(self._session.selection)

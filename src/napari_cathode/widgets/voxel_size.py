@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import weakref
+from contextlib import suppress
 from typing import Any
 
-from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QAbstractSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_cathode.errors import InputError
@@ -19,15 +19,13 @@ _ASK = "The file states no voxel size. Give it in µm; without it nothing can be
 
 
 class VoxelSize(QWidget):
-    """Three lengths in µm, two for a 2D image.
+    """Three lengths in µm, two for a 2D image; the layer gets them as soon as all are there.
 
     Parameters
     ----------
     viewer : napari.Viewer
         Shows the layer.
     """
-
-    changed = Signal()
 
     def __init__(self, viewer: Any) -> None:
         super().__init__()
@@ -104,7 +102,8 @@ class VoxelSize(QWidget):
                 box.blockSignals(True)
                 box.setValue(value)
                 box.blockSignals(False)
-        self.changed.emit()
+        with suppress(InputError):  # a length is missing still
+            self.spacing()
 
 
 def _close(one: Spacing | None, other: Spacing) -> bool:
