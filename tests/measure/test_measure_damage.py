@@ -127,3 +127,19 @@ def test_thresholds_to_choose_from(balls):
     labels_table = measure(balls.filled, balls.image, SPACING, MeasureParameters(threshold="labels"))
     assert labels_table["damage"].max() < 0.001
     assert labels_table["edensity"].notna().all()
+
+
+def test_a_busy_place_hides_no_particle_that_stands_out_elsewhere():
+    """Rims of close neighbours around a particle are no noise: half of what is around is dark, half is bright."""
+    from napari_cathode.measure.threshold import GreyLevels, particle_greys
+
+    quiet = np.full((1, 60, 60), 70.0, np.float32)
+    quiet[:, ::2] = 135.0
+    own = np.zeros(quiet.shape, np.uint8)
+    own[:, 20:40, 20:40] = 1
+    quiet[own > 0] = 170.0
+    quiet += np.random.default_rng(0).normal(0, 2, quiet.shape).astype(np.float32)
+    free = (1 - own).astype(np.uint8)
+    assert np.isnan(particle_greys(quiet, own, free, GreyLevels()).threshold)
+    found = particle_greys(quiet, own, free, GreyLevels(solid=170.0, background=95.0, spread=20.0))
+    assert found.background < found.threshold < 170

@@ -266,7 +266,7 @@ def _dim_particles(table: pd.DataFrame) -> list[str]:
         f"{dim} of {len(table)} particles {'does' if dim == 1 else 'do'} not stand out from the background: "
         "no damage is known of them, and they add nothing to the solid fraction."
     )
-    if dim > len(table) / 4:
+    if dim > len(table) / 5:
         note += " If particles are darker than what surrounds them, invert the image first."
     return [note]
 

@@ -87,7 +87,7 @@ def particle_greys(quiet: Floats, own: Mask, free: Mask, image_levels: GreyLevel
     """Find the grey of a particle's solid and of the background around it.
 
     Background is the median at least three voxels away from every particle, or the image's where fewer than ENOUGH such
-    voxels are in the crop. Solid is found by `split_grey` in the label's core.
+    voxels are in the crop; the spread is the smaller of the two. Solid is found by `split_grey` in the label's core.
 
     Parameters
     ----------
@@ -107,7 +107,9 @@ def particle_greys(quiet: Floats, own: Mask, free: Mask, image_levels: GreyLevel
     around = quiet[erode(erode(free)).view(bool)]
     background, spread = image_levels.background, image_levels.spread
     if len(around) >= ENOUGH:
-        background, spread = _middle_and_spread(around)
+        background, local = _middle_and_spread(around)
+        # Rims and fringes of close neighbours widen what is around; noise is no stronger here than elsewhere.
+        spread = min(local, spread) if spread > 0 else local
     core = quiet[erode(own).view(bool)]
     if len(core) < FEWEST_CORE:
         core = quiet[own.view(bool)]
