@@ -280,3 +280,13 @@ def test_what_is_hidden_is_not_clicked(viewer, ndisplay):
     assert link.session.selection == {5}
     click(viewer, (7, 7))
     assert link.session.selection == frozenset()
+
+
+def test_particles_of_the_same_name_get_one_layer_each(model, labels):
+    link = link_of(model)
+    sets = [ParticleSet(labels.copy(), "found", SPACING) for _ in range(3)]
+    for particles in sets:
+        layer = link.show(particles)
+        assert link.layer_of(particles) is layer
+    assert [layer.name for layer in model.layers] == ["found", "found [1]", "found [2]"]
+    assert [particles.name for particles in link.session.particle_sets] == ["found", "found [1]", "found [2]"]

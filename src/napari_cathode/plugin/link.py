@@ -217,7 +217,8 @@ class Link:
         particles = self.particles_of(event.source)
         if particles is not None and particles.name != event.source.name:
             particles.name = event.source.name
-            self.session.particle_sets_changed.emit()
+            if particles in self.session.particle_sets:  # not yet while napari names a new layer
+                self.session.particle_sets_changed.emit()
 
     def _on_layer_scaled(self, event: Any) -> None:
         particles, spacing = self.particles_of(event.source), spacing_of(event.source)
