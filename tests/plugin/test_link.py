@@ -171,10 +171,10 @@ def test_clicks_select_and_drags_do_not(viewer, labels, ndisplay):
     click(viewer, (28, 28), Qt.KeyboardModifier.ShiftModifier)
     assert link.session.selection == {3, 7}
     outline = next(layer for layer in viewer.layers if is_helper(layer))
-    assert outline.visible
+    assert outline.data.any()
     click(viewer, (1, 38))
     assert link.session.selection == frozenset()
-    assert not outline.visible
+    assert not outline.data.any()
 
 
 @needs_canvas
@@ -218,7 +218,7 @@ def test_the_outline_covers_the_selected_particles_only(model, labels):
     assert outline.data.sum() == (labels > 0).sum()
     model.layers.remove(outline)
     link.session.selection = {3}
-    assert any(is_helper(layer) and layer.visible for layer in model.layers)
+    assert any(is_helper(layer) and layer.data.any() for layer in model.layers)
 
 
 @needs_canvas
@@ -231,7 +231,7 @@ def test_lazy_and_multiscale_layers_are_picked_too(viewer, labels):
     click(viewer, (28, 28))
     assert link.session.selection == {7}
     outline = next(layer for layer in viewer.layers if is_helper(layer))
-    assert outline.visible and outline.data.sum() == (labels == 7).sum()
+    assert outline.data.sum() == (labels == 7).sum()
     lazy.visible = False
     pyramid = viewer.add_labels([labels, labels[::2, ::2, ::2]], multiscale=True, **place)
     settle()
@@ -290,3 +290,29 @@ def test_particles_of_the_same_name_get_one_layer_each(model, labels):
         assert link.layer_of(particles) is layer
     assert [layer.name for layer in model.layers] == ["found", "found [1]", "found [2]"]
     assert [particles.name for particles in link.session.particle_sets] == ["found", "found [1]", "found [2]"]
+
+
+def test_the_outline_goes_before_the_layer_does(model, labels):
+    link = link_of(model)
+    particles = ParticleSet(labels, "found", SPACING)
+    layer = link.show(particles)
+    link.session.selection = {3}
+    seen = []
+    link.session.selection_changed.connect(lambda ids: seen.append((ids, layer in model.layers)))
+    model.layers.remove(layer)
+    assert seen == [(frozenset(), True)]
+    assert not model.layers["Selected particles"].data.any()
+
+
+@needs_canvas
+def test_removing_particles_with_a_selection_does_not_crash_napari(viewer, labels):
+    link = link_of(viewer)
+    image = viewer.add_image(labels.astype(np.uint8), scale=SPACING, units=("um",) * 3)
+    layer = link.show(ParticleSet(labels, "found", SPACING), image)
+    link.session.selection = {3}
+    settle()
+    viewer.layers.remove(layer)
+    settle()
+    viewer.add_labels(np.zeros((5, 5, 5), np.int32), scale=SPACING, units=("um",) * 3)
+    settle()
+    assert len(viewer.layers) == 3

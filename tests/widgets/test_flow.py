@@ -71,11 +71,16 @@ def electrode():
     return np.clip(grey, 0, 255).astype(np.uint8)
 
 
-@needs_canvas
-def test_find_fuse_and_measure(viewer, qtbot, electrode):
-    viewer.add_image(electrode, name="tomo", scale=(0.2,) * 3, units=("um",) * 3)
-    viewer.add_labels(np.zeros((1, 1), np.int32), name="first")  # napari takes 0.3 s for its first layer of a kind
+@pytest.fixture
+def first_layers(viewer):
+    """Let napari make its first layers of each kind, for which it takes 0.3 s each."""
+    viewer.add_labels(np.zeros((1, 1), np.int32), name="first")
     viewer.layers.remove("first")
+
+
+@needs_canvas
+def test_find_fuse_and_measure(viewer, qtbot, electrode, first_layers):
+    viewer.add_image(electrode, name="tomo", scale=(0.2,) * 3, units=("um",) * 3)
     link = link_of(viewer)
     identify = open_dock(viewer, IDENTIFY)
     identify.form.field("method").set_value("watershed")
@@ -100,6 +105,26 @@ def test_find_fuse_and_measure(viewer, qtbot, electrode):
 
 
 @needs_canvas
+@pytest.mark.slow
+def test_the_network_and_all_steps_do_not_stutter(viewer, qtbot, first_layers):
+    image, _ = viewer.open_sample("napari-cathode", "nmc-slice")
+    image.data = image.data[:256, :384]
+    viewer.layers.remove(viewer.layers[1])
+    identify = open_dock(viewer, IDENTIFY)
+    identify.image.layer = image
+    settle()
+    assert run(qtbot, identify.runner, identify.identify) < 0.2
+    assert run(qtbot, identify.runner, identify.run_all) < 0.2
+    particles = link_of(viewer).session.current
+    assert particles.colouring == Colouring("damage")
+    with Heartbeat() as heart:
+        identify._open_next()
+        qtbot.waitUntil(lambda: len(viewer.window.dock_widgets) == 3, timeout=10_000)
+        qtbot.wait(1000)
+    assert heart.longest < 0.2
+
+
+@needs_canvas
 def test_explain_and_click_a_point(viewer, qtbot):
     rng = np.random.default_rng(0)
     labels = np.arange(1, 65, dtype=np.int32).reshape(1, 8, 8).repeat(4, 1).repeat(4, 2)
@@ -121,9 +146,11 @@ def test_explain_and_click_a_point(viewer, qtbot):
     settle()
     assert shap.target.currentData() == "damage"
     assert shap._ticked() == ("sphericity", "contact")
-    run(qtbot, shap.runner, shap.explain)
+    assert run(qtbot, shap.runner, shap.explain) < 0.2
     assert "R²" in shap.score.text()
-    qtbot.waitUntil(lambda: shap.swarm.drawn is not None and shap.swarm._background is not None, timeout=10_000)
+    with Heartbeat() as heart:
+        qtbot.waitUntil(lambda: shap.swarm.drawn is not None and shap.swarm._background is not None, timeout=10_000)
+    assert heart.longest < 0.2
 
     points = shap.swarm.drawn
     place = points.axes.transData.transform((points.x[5], points.y[5]))

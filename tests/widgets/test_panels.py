@@ -165,13 +165,13 @@ def test_click_a_particle_and_its_row_is_selected_and_the_other_way_round(viewer
     QTest.mouseClick(panel.table.view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
     settle()
     outline = next(layer for layer in viewer.layers if is_helper(layer))
-    assert outline.visible and outline.data.sum() == (labels == 7).sum()
+    assert outline.data.sum() == (labels == 7).sum()
     assert viewer.dims.point[0] == 16.0, "its middle slice is shown"
     assert viewer.scene.camera.center[1:] == pytest.approx((28, 28))
     viewer.layers.remove("found")
     settle()
     assert panel.table.model.rowCount() == 0
-    assert not outline.visible
+    assert not outline.data.any()
 
 
 def test_another_voxel_size_holds_for_all_that_lies_on_the_grid(qtbot, model, labels):

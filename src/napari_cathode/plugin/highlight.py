@@ -26,7 +26,8 @@ class Highlight:
     """Outlines particles by a layer of their own that covers no more than the box around them.
 
     A second layer over the whole array would be redrawn whole at each selection; this one is small, in 2D and in 3D,
-    whatever the size of the tomogram. It stays in the layer list, hidden while nothing is selected.
+    whatever the size of the tomogram. It stays in the layer list, empty while nothing is selected: napari crashes
+    when a layer is hidden and another removed before it draws again.
     """
 
     def __init__(self, viewer: Any) -> None:
@@ -70,7 +71,6 @@ class Highlight:
         own = self._ensure(layer)
         if own is None:
             return
-        own.visible = False
         own.data = mask
         own.units = layer.units
         own.axis_labels = layer.axis_labels
@@ -80,12 +80,16 @@ class Highlight:
         own.affine = layer.affine
         own.translate = layer.translate + np.asarray(layer.rotate) @ (np.asarray(layer.scale) * start)
         self._fit_thickness()
-        own.visible = True
 
     def hide(self) -> None:
         """Outline nothing."""
-        if self._exists():
-            self._layer.visible = False
+        if self.outlines:
+            self._layer.data = np.zeros((1,) * self._layer.ndim, np.uint8)
+
+    @property
+    def outlines(self) -> bool:
+        """Whether anything is outlined."""
+        return self._exists() and bool(np.any(self._layer.data))
 
     def _exists(self) -> bool:
         viewer = self._viewer()
@@ -133,7 +137,6 @@ def _outline_layer(like: Labels) -> Labels:
         colormap=CyclicLabelColormap(colors=np.array([(0, 0, 0, 0), COLOUR], np.float32), name="selection"),
         opacity=1.0,
         blending="translucent_no_depth",
-        visible=False,
         metadata={HELPER_KEY: "selection"},
     )
     layer.editable = False

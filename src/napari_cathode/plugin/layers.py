@@ -86,10 +86,11 @@ def set_spacing(layer: Layer, spacing_um: Spacing) -> None:
 
 def _is_on_grid(layer: Layer, other: Layer) -> bool:
     """Whether the voxels of a layer are those of another."""
-    if not (is_image(layer) or is_labels(layer)) or layer.ndim != other.ndim:
+    if not (is_image(layer) or is_labels(layer) or is_helper(layer)) or layer.ndim != other.ndim:
         return False
-    same_shape = tuple(full_data(layer).shape) == tuple(full_data(other).shape)
-    return same_shape and tuple(layer.units) == tuple(other.units) and bool(np.allclose(layer.scale, other.scale))
+    if not is_helper(layer) and tuple(full_data(layer).shape) != tuple(full_data(other).shape):
+        return False
+    return tuple(layer.units) == tuple(other.units) and bool(np.allclose(layer.scale, other.scale))
 
 
 def rescale(viewer: Any, layer: Layer, spacing_um: Spacing) -> None:

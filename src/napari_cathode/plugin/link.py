@@ -57,6 +57,7 @@ class Link:
         self._bindings: dict[ParticleSet, _Binding] = {}
         self._views: dict[Layer, tuple[Predictions, str]] = {}
         viewer.bind_key("Escape", _clear_selection, overwrite=True)
+        viewer.layers.events.removing.connect(self._on_layer_removing)
         viewer.layers.events.removed.connect(self._on_layer_removed)
         session = self.session
         session.particle_sets_changed.connect(self._on_particle_sets_changed)
@@ -178,6 +179,12 @@ class Link:
         layer.bind_key("Escape", None)
         return layer
 
+    def _on_layer_removing(self, event: Any) -> None:
+        """Take the outline away before what it outlines."""
+        particles = self.particles_of(self.layers[event.index])
+        if particles is not None and particles is self.session.current:
+            self.session.selection = ()
+
     def _on_layer_removed(self, event: Any) -> None:
         layer = event.value
         particles = self.particles_of(layer)
@@ -225,6 +232,8 @@ class Link:
         if particles is None or spacing == particles.spacing_um:
             return
         known, particles.spacing_um = particles.spacing_um, spacing
+        if particles is self.session.current:
+            self._selecting.show()
         if known is not None:
             self.session.touch(particles)  # what was measured was measured with another voxel size
 

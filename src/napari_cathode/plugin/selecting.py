@@ -42,7 +42,7 @@ class Selecting:
         viewer.mouse_drag_callbacks.append(click_callback(self._click))
         session.current_changed.connect(self._on_current_changed)
         session.changed.connect(self._on_changed)
-        session.selection_changed.connect(self._show)
+        session.selection_changed.connect(self.show)
         session.focus_requested.connect(self._focus)
 
     # ---- from the canvas to the session ------------------------------------------------------------
@@ -88,9 +88,10 @@ class Selecting:
     def _on_changed(self, particles: ParticleSet, what: str) -> None:
         if what == "labels" and particles is self._session.current:
             self._boxes.clear()
-            self._show()
+            self.show()
 
-    def _show(self, _ids: Any = None) -> None:
+    def show(self, _ids: Any = None) -> None:
+        """Outline what is selected."""
         particles, ids = self._session.current, self._session.selection
         layer = None if particles is None else self._layer_of(particles)
         if layer is None:
