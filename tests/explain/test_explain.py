@@ -247,7 +247,12 @@ def test_what_the_simulator_planted_is_found(preset):
     from napari_cathode.simulate import simulate
 
     parameters = ELECTRODES[preset]
-    found = explain(simulate(parameters, 1).table)
-    assert found.scores["verdict"]["explains"]
-    # The weakest of the planted drivers may drown among some hundred particles; the leaders may not.
-    assert set(found.importance["feature"].head(3)) <= {name for name, _ in parameters.drivers}
+    shares = []
+    for seed in (1, 2, 3):
+        found = explain(simulate(parameters, seed).table)
+        assert found.scores["verdict"]["explains"]
+        shares.append(found.importance.set_index("feature")["share"])
+    # In one electrode of some hundred particles a weak driver may drown; on average over three none may.
+    mean = pd.concat(shares, axis=1).mean(axis=1).sort_values(ascending=False)
+    drivers = {name for name, _ in parameters.drivers}
+    assert set(mean.index[: len(drivers)]) == drivers
