@@ -17,7 +17,14 @@ from . import results
 from .errors import InputError
 from .explain import ExplainParameters, Explanation, iter_explain
 from .fuse import FuseParameters, iter_fuse
-from .identify import VIEW_AXIS, IdentifyParameters, ViewPrediction, estimate_diameter, iter_identify
+from .identify import (
+    VIEW_AXIS,
+    IdentifyParameters,
+    ViewPrediction,
+    estimate_diameter,
+    iter_identify,
+    whole_views,
+)
 from .measure import MeasureParameters, Summary, check_scale, iter_measure, summarise
 from .parameters import check, from_dict, parameter, to_dict
 from .progress import Progress, Steps, T, drain
@@ -136,13 +143,13 @@ def iter_run(
         yield Progress(0, 1000, "Estimating the particle diameter")
         identify = replace(parameters.identify, diameter_um=float(estimate_diameter(tomogram)))
         parameters = replace(parameters, identify=identify)
-    if tomogram.is_slice:
-        parameters = replace(parameters, views=("xy",))
+    assert parameters.identify.diameter_um is not None
+    chosen = whole_views(tomogram, parameters.views, parameters.identify.diameter_um)
     if folder is not None:
         results.write_parameters(folder, describe_run(tomogram, parameters, dataset))
 
-    views = yield from _part(iter_identify(tomogram, parameters.identify, parameters.views), 0, 600)
-    found_with = views[parameters.views[0]].parameters
+    views = yield from _part(iter_identify(tomogram, parameters.identify, chosen), 0, 600)
+    found_with = views[chosen[0]].parameters
     if found_with is not None:
         parameters = replace(parameters, identify=found_with)
     if tomogram.is_slice:
@@ -162,6 +169,9 @@ def iter_run(
         700,
         880,
     )
+    if not tomogram.is_slice and len(chosen) < len(parameters.views):
+        note = f"Only {' and '.join(chosen)} slices were used; others are narrower than a particle."
+        table.attrs["notes"] = [note, *table.attrs.get("notes", ())]
     summary = summarise(table, labels, spacing_um, tomogram.field_of_view)
     if folder is not None:
         results.write_table(folder, table, used)

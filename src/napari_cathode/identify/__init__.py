@@ -5,7 +5,7 @@ from .accuracy import Match, match
 from .diameter import estimate_diameter
 from .parameters import IdentifyParameters
 from .predict import identify, iter_identify
-from .views import VIEW_AXIS, ViewPrediction
+from .views import VIEW_AXIS, ViewPrediction, whole_views
 
 __all__ = [
     "VIEW_AXIS",
@@ -17,4 +17,5 @@ __all__ = [
     "iter_identify",
     "match",
     "models",
+    "whole_views",
 ]

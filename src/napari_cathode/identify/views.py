@@ -48,6 +48,33 @@ class ViewPrediction:
     parameters: IdentifyParameters | None
 
 
+def whole_views(tomogram: Tomogram, views: Sequence[str], diameter_um: float) -> tuple[str, ...]:
+    """Give the views whose slices are at least one particle wide and high.
+
+    Slices across a volume that is thinner than a particle show strips, which no model takes for particles, and what it
+    makes of them spoils the fusion.
+
+    Parameters
+    ----------
+    tomogram : Tomogram
+        A volume, or a single slice (whose only view is "xy").
+    views : sequence of str
+        The views asked for.
+    diameter_um : float
+        The particle diameter; in voxels where the spacing is not known.
+
+    Returns
+    -------
+    tuple of str
+        Those that are wide enough; all that were asked for where none is.
+    """
+    asked = check_views(tomogram, views)
+    spacing = tomogram.spacing_um or (1.0, 1.0, 1.0)
+    wide = [size * step >= diameter_um for size, step in zip(tomogram.shape, spacing, strict=True)]
+    kept = tuple(view for view in asked if all(wide[axis] for axis in range(3) if axis != VIEW_AXIS[view]))
+    return kept or asked
+
+
 def check_views(tomogram: Tomogram, views: Sequence[str]) -> tuple[str, ...]:
     """Give the views to work through: those asked for, or "xy" alone for a single slice.
 
