@@ -138,11 +138,11 @@ class ColourBy(QWidget):
         self._layout = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(6)
-        self._layout.addLayout(row, 1)
+        self._layout.addLayout(row, 2)
         below = QHBoxLayout()
         below.addWidget(self._bar, 1)
         below.addWidget(self._hide)
-        self._layout.addLayout(below, 1)
+        self._layout.addLayout(below, 3)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Put the colour bar beside the lists where there is room."""

@@ -70,8 +70,8 @@ def open_results(viewer: Any) -> None:
 
 def _open_table(viewer: Any, shap: Any) -> None:
     features, main = open_dock(viewer, FEATURES, "bottom"), shap.window()
-    give_room(features)
     if isinstance(main, QMainWindow):
+        main.resizeDocks([dock_of(features)], [round(_TABLE_SHARE * main.height())], Qt.Orientation.Vertical)
         main.resizeDocks([dock_of(shap)], [_PANEL_WIDTH], Qt.Orientation.Horizontal)
     QTimer.singleShot(_LAYOUT_MS, viewer.reset_view)  # the canvas has its new size only then
 
