@@ -193,3 +193,12 @@ def test_fuse_without_views_says_so(qtbot, model):
     qtbot.addWidget(panel)
     panel.fuse()
     assert "No view is chosen" in panel.runner.error
+
+
+def test_labels_in_pixels_are_offered_the_voxel_size_of_their_image(viewer, labels):
+    viewer.add_image(labels.astype(np.uint8), scale=SPACING, units=("um",) * 3)
+    viewer.add_labels(labels)
+    panel = open_dock(viewer, FEATURES)
+    settle()
+    assert panel.voxel_size.spacing() == SPACING
+    assert tuple(viewer.layers[1].scale) == SPACING

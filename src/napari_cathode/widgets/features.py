@@ -15,7 +15,7 @@ from napari_cathode.errors import InputError
 from napari_cathode.io import write_table
 from napari_cathode.measure import FEATURES, MeasureParameters
 from napari_cathode.parameters import to_dict
-from napari_cathode.plugin.layers import is_image, is_particles, shows, tomogram_of
+from napari_cathode.plugin.layers import is_image, is_particles, shows, spacing_of, tomogram_of
 from napari_cathode.plugin.link import link_of
 from napari_cathode.plugin.steps import iter_measure_layers
 from napari_cathode.session import ParticleSet
@@ -148,6 +148,11 @@ class FeaturesWidget(Docked, QWidget):
             self.labels.layer = layer
             self._choose_image(particles)
             self.voxel_size.show_layer(layer)
+            image = self.image.layer
+            known = None if image is None else spacing_of(image)
+            if particles.spacing_um is None and known is not None and tuple(layer.scale) == (1.0,) * layer.ndim:
+                if tomogram_of(image).shape == tuple(particles.labels.shape):
+                    self.voxel_size.suggest(known)
         self._refresh()
 
     def _choose_image(self, particles: ParticleSet) -> None:

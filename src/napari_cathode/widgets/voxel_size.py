@@ -69,6 +69,10 @@ class VoxelSize(QWidget):
         self._hint.say(_ASK if layer is not None and spacing is None else "")
         self.setEnabled(layer is not None)
 
+    def suggest(self, spacing_um: Spacing) -> None:
+        """Show a voxel size that the layer probably has; it is used when nobody changes it."""
+        self._write(spacing_um)
+
     def spacing(self) -> Spacing:
         """Give the voxel size, and write it to the layer when it is new.
 
