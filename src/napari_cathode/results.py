@@ -126,6 +126,12 @@ def describe_explanation(explanation: Explanation) -> dict[str, Any]:
 
 def write_explanation_tables(folder: str | os.PathLike[str], explanation: Explanation) -> None:
     """Write ``shap.csv`` and ``importance.csv``, each with its sidecar."""
+    write_shap(Path(folder) / SHAP, explanation)
+    io.write_table(Path(folder) / IMPORTANCE, explanation.importance, _IMPORTANCE_COLUMNS, _made_with(explanation))
+
+
+def write_shap(path: str | os.PathLike[str], explanation: Explanation) -> None:
+    """Write the SHAP values of each particle with what they add up to, and a sidecar that says so."""
     target = explanation.target
     meanings = {
         name: {
@@ -138,9 +144,11 @@ def write_explanation_tables(folder: str | os.PathLike[str], explanation: Explan
     sums = ("What the SHAP values are added to", "Base value and all SHAP values of the row", "As it was measured")
     for name, text in zip(table.columns[-len(sums) :], sums, strict=True):
         meanings[str(name)] = {"unit": unit_of(target), "meaning": f"{text} ({target})"}
-    made_with = {"explain": plain(explanation.parameters), "used": plain(explanation.used)}
-    io.write_table(Path(folder) / SHAP, table, define_columns(table) | meanings, made_with)
-    io.write_table(Path(folder) / IMPORTANCE, explanation.importance, _IMPORTANCE_COLUMNS, made_with)
+    io.write_table(Path(path), table, define_columns(table) | meanings, _made_with(explanation))
+
+
+def _made_with(explanation: Explanation) -> dict[str, Any]:
+    return {"explain": plain(explanation.parameters), "used": plain(explanation.used)}
 
 
 def iter_write_report(folder: str | os.PathLike[str], result: PipelineResult) -> Steps[None]:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import QTimer
 
+from napari_cathode.io import read_table
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import Colouring, ParticleSet
 from napari_cathode.simulate import simulate_slice
@@ -125,7 +126,7 @@ def test_the_network_and_all_steps_do_not_stutter(viewer, qtbot, first_layers):
 
 
 @needs_canvas
-def test_explain_and_click_a_point(viewer, qtbot):
+def test_explain_export_and_click_a_point(viewer, qtbot, tmp_path):
     rng = np.random.default_rng(0)
     labels = np.arange(1, 65, dtype=np.int32).reshape(1, 8, 8).repeat(4, 1).repeat(4, 2)
     sphericity = rng.random(64)
@@ -148,6 +149,11 @@ def test_explain_and_click_a_point(viewer, qtbot):
     assert shap._ticked() == ("sphericity", "contact")
     assert run(qtbot, shap.runner, shap.explain) < 0.2
     assert "R²" in shap.score.text()
+    shap.export_to(str(tmp_path / "shap.csv"))
+    written = read_table(tmp_path / "shap.csv")
+    np.testing.assert_allclose(
+        written[["base_value", "sphericity", "contact"]].sum(axis=1), written["prediction"], atol=1e-9
+    )
     with Heartbeat() as heart:
         qtbot.waitUntil(lambda: shap.swarm.drawn is not None and shap.swarm._background is not None, timeout=10_000)
     assert heart.longest < 0.2

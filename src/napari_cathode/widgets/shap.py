@@ -18,10 +18,10 @@ from qtpy.QtWidgets import (
 
 from napari_cathode.errors import InputError
 from napari_cathode.explain import ExplainParameters, choose_predictors, why_left_out
-from napari_cathode.io import write_table
 from napari_cathode.parameters import to_dict
 from napari_cathode.plugin.link import link_of
 from napari_cathode.plugin.steps import iter_explain_table
+from napari_cathode.results import write_shap
 from napari_cathode.session import Colouring, ParticleSet
 
 from .colour_by import ColourBy, numeric_columns
@@ -254,13 +254,10 @@ class ShapWidget(Docked, Panel):
 
     def export_to(self, path: str) -> None:
         """Write the SHAP values to a file."""
-        particles = self._session.current
-        found = particles.explanation
+        found = self._session.current.explanation
         path = path if path.lower().endswith(".csv") else f"{path}.csv"
-        meaning = f"contribution to the predicted {axis_title(found.target)}; base value {found.base_value:.6g}"
-        notes = {name: {"definition": meaning} for name in found.predictors}
         try:
-            write_table(path, found.shap, notes, dict(particles.provenance))
+            write_shap(path, found)
         except InputError as error:
             self.runner.fail(str(error))
             return
