@@ -44,9 +44,9 @@ def source(tmp_path_factory) -> Path:
     copy = tmp_path_factory.mktemp("source") / "project"
     listed = run("git", "-C", ROOT, "ls-files", "-z").split("\0")
     for name in filter(None, listed):
-        if (ROOT / name).is_file():
+        if os.path.lexists(ROOT / name):  # links stay links: builders trip over them
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, copy / name)
+            shutil.copy(ROOT / name, copy / name, follow_symlinks=False)
     return copy
 
 
@@ -93,6 +93,6 @@ def test_everything_is_found(kind, source, built, tmp_path):
     assert "run" in help_text
 
 
-def test_size_of_the_wheel_stays_small(built):
+def test_the_wheel_holds_models_and_samples_and_stays_small(built):
     (wheel,) = built.glob("*.whl")
-    assert wheel.stat().st_size < 40e6
+    assert 10e6 < wheel.stat().st_size < 40e6
