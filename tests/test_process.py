@@ -97,6 +97,7 @@ def test_closing_ends_the_process_even_inside_native_code(tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="asks the system for a process id")
 def test_the_process_ends_with_its_parent(tmp_path):
     script = tmp_path / "parent.py"
+    (tmp_path / "temporary").mkdir()
     # Without a guard for __main__, as people write scripts.
     script.write_text(
         "from pathlib import Path\n"
@@ -111,7 +112,7 @@ def test_the_process_ends_with_its_parent(tmp_path):
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": root},
+        env={**os.environ, "PYTHONPATH": root, "TMPDIR": str(tmp_path / "temporary")},
     )
     with parent:
         while parent.stdout.readline().strip() != "waiting":
@@ -123,6 +124,7 @@ def test_the_process_ends_with_its_parent(tmp_path):
             break
         time.sleep(0.1)
     assert not alive(pid)
+    assert list((tmp_path / "temporary").iterdir()) == []  # nor does it leave anything behind
 
 
 def wait(path: Path) -> Steps[None]:
@@ -130,6 +132,16 @@ def wait(path: Path) -> Steps[None]:
     while True:
         yield Progress(0, 1, "waiting")
         time.sleep(0.05)
+
+
+def test_the_process_ends_in_peace(monkeypatch):
+    import napari_cathode.process as module
+
+    started = []
+    start = module._start
+    monkeypatch.setattr(module, "_start", lambda folder: started.append(start(folder)) or started[-1])
+    drain(iter_in_process(type_of, np.zeros(3)))
+    assert [process.returncode for process in started] == [0]
 
 
 def test_memory_mapped_arrays_are_passed_by_name(tmp_path):

@@ -257,7 +257,7 @@ def _serve(folder: Path) -> None:
     """Do the work in the child: report on standard output, leave the result or the error in the folder."""
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what libraries print must not disturb the messages
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    threading.Thread(target=_die_with_parent, args=(folder,), daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(5)  # the window comes first
     try:
@@ -279,9 +279,12 @@ def _serve(folder: Path) -> None:
         _dump({"input": known, "text": text, "details": traceback.format_exc()}, folder / "error")
 
 
-def _die_with_parent() -> None:
-    """End this process when the parent's end of the pipe is gone."""
-    sys.stdin.buffer.read()
+def _die_with_parent(folder: Path) -> None:
+    """End this process, and take its files along, when the parent's end of the pipe is gone."""
+    # The bare descriptor: a thread that waits inside Python's buffered input makes a regular exit abort.
+    while os.read(0, 4096):
+        pass
+    shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 
 

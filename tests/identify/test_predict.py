@@ -209,3 +209,16 @@ def test_views_that_are_fused_have_a_lower_threshold():
     two = identify(tomogram, parameters, ("xy", "xz"))["xz"].parameters
     assert one.prob_threshold == info.probability_threshold
     assert two.prob_threshold == info.fused_probability_threshold
+
+
+def test_a_volume_with_empty_slices_has_a_threshold():
+    image, truth = disc_slice()
+    volume = np.stack([np.zeros_like(image)] * 3 + [image] * 3)
+    found = identify(Tomogram(volume), IdentifyParameters(method="watershed", diameter_um=40.0), ["xy"])["xy"]
+    assert match(truth, found.labels[-1], 0.7).f1 > 0.9
+
+
+def test_views_across_a_thin_volume_are_left_out():
+    image, _ = disc_slice()
+    thin = Tomogram(np.stack([image] * 3), (1, 1, 1))
+    assert set(identify(thin, IdentifyParameters(method="watershed", diameter_um=40.0))) == {"xy"}

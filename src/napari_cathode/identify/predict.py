@@ -19,7 +19,7 @@ from .network import Network
 from .parameters import IdentifyParameters
 from .rescale import BoolArray, FloatArray, constant_part, grey_range, rescale, resize_to
 from .stardist2d import draw_polygons, select_polygons
-from .views import VIEW_AXIS, ViewPrediction, check_views, iter_slices, sample_values
+from .views import VIEW_AXIS, ViewPrediction, check_views, iter_slices, sample_values, whole_views
 from .watershed import otsu_threshold, particle_mask, smooth, watershed_slice
 
 SMALLEST_DIAMETER = 2.0
@@ -109,12 +109,13 @@ class WatershedFinder:
     def __init__(self, tomogram: Tomogram, parameters: IdentifyParameters, fused: bool) -> None:
         self.parameters = parameters
         diameter_px = diameter_in_view(tomogram, parameters, "xy")
-        values = []
+        raw, smoothed = [], []
         for image, inside in sample_values(tomogram):
             where = _informative(image, inside)
-            grey_range(image[where], 0.0, 100.0, tomogram.name)  # says why an image has no threshold
-            values.append(smooth(image, diameter_px)[where])
-        self._threshold = otsu_threshold(np.concatenate(values))
+            raw.append(image[where])
+            smoothed.append(smooth(image, diameter_px)[where])
+        grey_range(np.concatenate(raw), 0.0, 100.0, tomogram.name)  # says why an image has no threshold
+        self._threshold = otsu_threshold(np.concatenate(smoothed))
 
     def iter_find(
         self, image: npt.NDArray[Any], inside: BoolArray | None, diameter_px: tuple[float, float]
@@ -151,7 +152,7 @@ def iter_identify(
     parameters : IdentifyParameters, optional
         How.
     views : sequence of str
-        Any of "xy", "xz", "yz".
+        Any of "xy", "xz", "yz"; those whose slices are narrower than a particle are left out (`whole_views`).
 
     Yields
     ------
@@ -177,6 +178,9 @@ def iter_identify(
         sample_values(tomogram)
         parameters = replace(parameters, diameter_um=estimate_diameter(tomogram))
     check_diameter(tomogram, parameters)
+    assert parameters.diameter_um is not None
+    views = whole_views(tomogram, views, parameters.diameter_um)
+    count = sum(tomogram.shape[VIEW_AXIS[view]] for view in views)
     yield Progress(0, count, "Loading the model" if parameters.method == "stardist2d" else "Choosing a threshold")
     finder = FINDERS[parameters.method](tomogram, parameters, len(views) > 1)
     found: dict[str, ViewPrediction] = {}
