@@ -241,7 +241,7 @@ class Session:
         self.current = particles
 
     def remove(self, particles: ParticleSet) -> None:
-        """Forget a particle set; the one added before it becomes current."""
+        """Forget a particle set; where it was current, the newest of the others becomes so."""
         _on_main_thread()
         if particles not in self._sets:
             return

@@ -163,7 +163,8 @@ def _recognise(path: Path) -> Format:
 def _without_gaps(data: Any, mask: Any, sample: Sample, name: str) -> tuple[Any, Any]:
     """Replace what is not a number (NaN, infinite), and put it outside the field of view.
 
-    Of a volume that is not in memory, a few slices are looked at, and the rest is replaced as it is read.
+    Of a volume that is not in memory, a few slices are looked at, and the rest is replaced as it is read; outside the
+    field of view lies only what surrounds the picture in all of those.
     """
     if np.dtype(data.dtype).kind != "f":
         return data, mask
