@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import tifffile
 import yaml
+import zarr
 
 from napari_cathode import cli, io, results
 from napari_cathode.cli import progress
@@ -116,6 +117,64 @@ def test_a_single_view_and_labels_of_other_tools_can_be_fused(command, data, tmp
     assert code == 0 and out.startswith(f"{fused.max()} particles")
     assert spacing == pytest.approx((0.1, 0.1, 0.1)) and fused.shape == labels.shape
     assert ((fused > 0) == (labels > 0)).mean() > 0.95
+
+
+def test_one_stated_voxel_size_counts_for_all_labels(command, data, tmp_path, monkeypatch):
+    from napari_cathode.cli import fuse as module
+
+    labels = io.read_labels(data / "labels.tif")[0]
+    np.save(tmp_path / "xy.npy", labels)
+    io.write_labels(tmp_path / "xz.tif", labels, (0.2, 0.1, 0.1))
+    io.write_labels(tmp_path / "yz.tif", labels, (0.3, 0.1, 0.1))
+    used = []
+    make = module.iter_prediction_from_labels
+    monkeypatch.setattr(module, "iter_prediction_from_labels", lambda *given: used.append(given[2]) or make(*given))
+    given = ["--xy", tmp_path / "xy.npy", "--xz", tmp_path / "xz.tif", "-o", tmp_path / "fused.tif", "-q"]
+    assert command("fuse", *given)[0] == 0
+    assert used == [pytest.approx((0.2, 0.1, 0.1))] * 2
+    given += ["--yz", tmp_path / "yz.tif", "--overwrite"]
+    code, _, err = command("fuse", *given)
+    assert code == 2 and "xz.tif states a voxel size of 0.2 × 0.1 × 0.1 µm and yz.tif one of 0.3 ×" in err
+    assert command("fuse", *given, "--spacing", 0.1, 0.1, 0.1)[0] == 0
+
+
+def test_the_name_of_the_labels_is_checked_before_fusing(command, monkeypatch, data, tmp_path):
+    monkeypatch.setattr("napari_cathode.cli.fuse.follow", lambda *_: pytest.fail("it fused"))
+    given = ["--xy", data / "labels.tif", "--spacing", 1, 1, 1, "-o", tmp_path / "l.png"]
+    code, _, err = command("fuse", *given)
+    assert code == 2 and ".tif or .npy" in err
+
+
+def test_identify_begins_anew_after_it_was_stopped_while_writing(command, monkeypatch, data, tmp_path):
+    from napari_cathode.fuse import store
+
+    line = ["identify", data / "slice.tif", "-o", tmp_path, "--method", "watershed", "-q"]
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.Path, "write_text", stop)
+        assert command(*line)[0] == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["xy.zarr"]
+    assert "--overwrite" in command(*line)[2]
+    assert command(*line, "--overwrite")[0] == 0
+    # Stopped earlier, the predictions of before are still whole.
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "Progress", stop)
+        assert command(*line, "--overwrite")[0] == 130
+    assert {path.name for path in tmp_path.iterdir()} == {"xy.zarr", "predictions.json"}
+    assert store.read_predictions(tmp_path).views["xy"].labels[:].max() > 5
+
+
+def test_identify_leaves_foreign_arrays_alone(command, monkeypatch, data, tmp_path):
+    monkeypatch.setattr("napari_cathode.cli.identify.follow", lambda *_: pytest.fail("it began"))
+    zarr.save_array(tmp_path / "xy.zarr", np.arange(3))
+    line = ["identify", data / "slice.tif", "-o", tmp_path, "--method", "watershed", "-q"]
+    for more in ([], ["--overwrite"]):
+        code, _, err = command(*line, *more)
+        assert code == 2 and "xy.zarr does not come from napari-cathode" in err and err.count("\n") == 1
+    assert list(zarr.open_array(tmp_path / "xy.zarr")[:]) == [0, 1, 2]
 
 
 def test_predictions_of_a_slice_are_its_particles(command, data, slice_run, tmp_path):
@@ -251,6 +310,40 @@ def test_overwrite_replaces_own_files_only(command, data, tmp_path):
     assert command(*line, "--overwrite")[0] == 0
     assert not (tmp_path / "shap.csv").exists() and not (tmp_path / "importance.json").exists()
     assert (tmp_path / "thesis.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        ["--diameter", 5000],
+        ["--identify-method", "stardist2d", "--identify-model", "nobody"],
+        ["--measure-closing-radius", 5000],
+        ["--spacing", 0, 1, 1],
+    ],
+)
+def test_a_refused_rerun_keeps_the_earlier_results(command, data, slice_run, refused):
+    before = {path: path.read_bytes() for path in slice_run.iterdir()}
+    line = ["run", data / "slice.tif", "-o", slice_run, "--spacing", 0.1, 0.1, 0.1, *QUICK, "--overwrite", *refused]
+    assert command(*line)[0] == 2
+    assert {path: path.read_bytes() for path in slice_run.iterdir()} == before
+
+
+def test_the_diameter_is_estimated_once(command, monkeypatch, data, tmp_path):
+    from napari_cathode import pipeline
+
+    asked = []
+    estimate = pipeline.estimate_diameter
+    monkeypatch.setattr(pipeline, "estimate_diameter", lambda tomogram: asked.append(tomogram) or estimate(tomogram))
+    line = ["run", data / "slice.tif", "-o", tmp_path, "--spacing", 0.1, 0.1, 0.1, *QUICK]
+    assert command(*line)[0] == 0 and len(asked) == 1
+
+
+@pytest.mark.parametrize("views", ["[xy, [xz]]", "[xy, {a: 1}]", "[1]"])
+def test_views_that_are_no_names_get_one_sentence(command, data, tmp_path, views):
+    (tmp_path / "p.yaml").write_text(f"views: {views}\n", encoding="utf-8")
+    given = ["-o", tmp_path / "out", "--parameters", tmp_path / "p.yaml"]
+    code, _, err = command("run", data / "volume.tif", *given)
+    assert code == 2 and "The parameter views is " in err and err.count("\n") == 1
 
 
 def test_stopping_says_so(command, monkeypatch, data, tmp_path):

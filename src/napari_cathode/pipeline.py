@@ -25,6 +25,8 @@ from .identify import (
     iter_identify,
     whole_views,
 )
+from .identify.models import open_model
+from .identify.predict import check_diameter
 from .measure import MeasureParameters, Summary, check_scale, iter_measure, summarise
 from .parameters import check, from_dict, parameter, to_dict
 from .progress import Progress, Steps, T, drain
@@ -53,9 +55,10 @@ class PipelineParameters:
 
     def __post_init__(self) -> None:
         check(self)
-        if not self.views or not set(self.views) <= set(VIEW_AXIS) or len(set(self.views)) < len(self.views):
+        names = [str(name) for name in self.views]  # a file may hold anything, lists too
+        if not names or not set(names) <= set(VIEW_AXIS) or len(set(names)) < len(names):
             raise InputError(
-                f"The parameter views is {', '.join(map(str, self.views)) or 'empty'}; name each of "
+                f"The parameter views is {', '.join(names) or 'empty'}; name each of "
                 f"{', '.join(VIEW_AXIS)} at most once, and at least one."
             )
 
@@ -97,6 +100,36 @@ class PipelineResult:
     used: dict[str, Any]
 
 
+def iter_settle(tomogram: Tomogram, parameters: PipelineParameters) -> Steps[PipelineParameters]:
+    """Check what can be checked before a run, and decide the particle diameter where it is left open.
+
+    Yields
+    ------
+    Progress
+        While the diameter is estimated.
+
+    Returns
+    -------
+    PipelineParameters
+        With a particle diameter.
+
+    Raises
+    ------
+    InputError
+        When the voxel size is not known or does not suit the lengths among the parameters, when the model cannot be
+        used, or when the diameter does not suit the image.
+    """
+    check_scale(tomogram.shape, tomogram.require_spacing(), parameters.measure)
+    identify = parameters.identify
+    if identify.method == "stardist2d":
+        open_model(identify.model)
+    if identify.diameter_um is None:
+        yield Progress(0, 1000, "Estimating the particle diameter")
+        identify = replace(identify, diameter_um=float(estimate_diameter(tomogram)))
+    check_diameter(tomogram, identify)
+    return replace(parameters, identify=identify)
+
+
 def iter_run(
     tomogram: Tomogram,
     parameters: PipelineParameters | None = None,
@@ -136,13 +169,8 @@ def iter_run(
     InputError
         When the voxel size is not known or a step cannot use its input.
     """
-    parameters = parameters or PipelineParameters()
     spacing_um = tomogram.require_spacing()
-    check_scale(tomogram.shape, spacing_um, parameters.measure)
-    if parameters.identify.diameter_um is None:
-        yield Progress(0, 1000, "Estimating the particle diameter")
-        identify = replace(parameters.identify, diameter_um=float(estimate_diameter(tomogram)))
-        parameters = replace(parameters, identify=identify)
+    parameters = yield from iter_settle(tomogram, parameters or PipelineParameters())
     assert parameters.identify.diameter_um is not None
     chosen = whole_views(tomogram, parameters.views, parameters.identify.diameter_um)
     if folder is not None:

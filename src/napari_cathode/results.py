@@ -42,6 +42,37 @@ _PROVENANCE = ("napari_cathode", "input", "versions")
 _LIBRARIES = ("numpy", "scipy", "scikit-image", "scikit-learn", "shap", "onnxruntime", "stardist", "pandas")
 
 
+def check_folder(folder: str | os.PathLike[str], overwrite: bool = False) -> None:
+    """Check that the files of a run may be written into a folder, which stays as it is.
+
+    Parameters
+    ----------
+    folder : path
+        It need not exist.
+    overwrite : bool
+        Whether the files of an earlier run may go.
+
+    Raises
+    ------
+    InputError
+        When it is no folder, or holds files of a run's names that may not go: those of an earlier run without
+        ``overwrite``, or those that no run wrote.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file, not a folder; name a folder for the results.")
+    present = [name for name in FILES if (folder / name).exists()]
+    if present:
+        if not _is_ours(folder):
+            raise InputError(
+                f"{folder} has a file {present[0]} that does not come from napari-cathode; name another folder."
+            )
+        if not overwrite:
+            raise InputError(
+                f"{folder} holds the results of an earlier run; name another folder, or replace them with --overwrite."
+            )
+
+
 def prepare_folder(folder: str | os.PathLike[str], overwrite: bool = False) -> Path:
     """Make a folder ready for the files of a run; foreign files in it are never touched.
 
@@ -60,26 +91,13 @@ def prepare_folder(folder: str | os.PathLike[str], overwrite: bool = False) -> P
     Raises
     ------
     InputError
-        When it is no folder, or holds files of a run's names that may not go: those of an earlier run without
-        ``overwrite``, or those that no run wrote.
+        As `check_folder`.
     """
     folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file, not a folder; name a folder for the results.")
-    present = [name for name in FILES if (folder / name).exists()]
-    if present:
-        ours = _is_ours(folder)
-        if not ours:
-            raise InputError(
-                f"{folder} has a file {present[0]} that does not come from napari-cathode; name another folder."
-            )
-        if not overwrite:
-            raise InputError(
-                f"{folder} holds the results of an earlier run; name another folder, or replace them with --overwrite."
-            )
-        # The parameters last: they mark the other files as ours.
-        for name in sorted(present, key=lambda name: name == PARAMETERS):
-            (folder / name).unlink()
+    check_folder(folder, overwrite)
+    # The parameters last: they mark the other files as ours.
+    for name in sorted(FILES, key=lambda name: name == PARAMETERS):
+        (folder / name).unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

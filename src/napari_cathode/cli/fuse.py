@@ -13,6 +13,7 @@ from napari_cathode.errors import InputError
 from napari_cathode.fuse import iter_fuse, iter_prediction_from_labels
 from napari_cathode.fuse.store import read_predictions
 from napari_cathode.identify import ViewPrediction
+from napari_cathode.io.labels import LABEL_SUFFIXES
 from napari_cathode.pipeline import PipelineParameters
 from napari_cathode.tomogram import Spacing as SpacingUm
 from napari_cathode.tomogram import check_spacing
@@ -22,6 +23,7 @@ from .options import Given, Overwrite, ParameterFile, Quiet, Spacing, read_param
 from .progress import follow
 
 _LABELS = "2D labels made in {} slices by any tool, instead of FOLDER."
+_NO_SPACING = "The voxel size is not known; give it in µm by --spacing Z Y X."
 
 
 @with_parameters(PipelineParameters, {"fuse": ""})
@@ -43,6 +45,8 @@ def command(
     """Fuse predictions of one, two or three views; those of a single slice are its particles as they are."""
     settings = read_parameters(given, parameters)
     may_write(out, overwrite)
+    if out.suffix.lower() not in LABEL_SUFFIXES:
+        raise InputError(f"Labels cannot be written to {out.name}; use a name that ends in .tif or .npy.")
     files = {name: path for name, path in (("xy", xy), ("xz", xz), ("yz", yz)) if path is not None}
     if (folder is None) == (not files):
         raise InputError("Give either a folder of predictions, or label images by --xy, --xz and --yz.")
@@ -52,7 +56,7 @@ def command(
     else:
         views, spacing = _from_files(files, spacing, quiet)
     if spacing is None:
-        raise InputError("The voxel size is not known; give it in µm by --spacing Z Y X.")
+        raise InputError(_NO_SPACING)
     spacing = check_spacing(spacing)
     if set(views) == {"xy"} and views["xy"].labels.shape[0] == 1:
         labels = results.contiguous(np.asarray(views["xy"].labels[:]))
@@ -64,12 +68,27 @@ def command(
 
 def _from_files(
     files: dict[str, Path], spacing: SpacingUm | None, quiet: bool
-) -> tuple[dict[str, ViewPrediction], SpacingUm | None]:
+) -> tuple[dict[str, ViewPrediction], SpacingUm]:
+    """Make predictions of label images; the given voxel size (µm) comes before those that the files state."""
+    read = {name: io.read_labels(path) for name, path in files.items()}
+    stated = {name: found for name, (_, found) in read.items() if found is not None}
+    if spacing is None and stated:
+        first, spacing = next(iter(stated.items()))
+        for name, other in stated.items():
+            # TIFF keeps voxel sizes as rounded numbers.
+            if not np.allclose(other, spacing, rtol=1e-3, atol=0):
+                raise InputError(
+                    f"{files[first].name} states a voxel size of {_text(spacing)} µm and {files[name].name} one of "
+                    f"{_text(other)} µm; give the right one by --spacing Z Y X."
+                )
+    if spacing is None:
+        raise InputError(_NO_SPACING)
+    spacing = check_spacing(spacing)
     views = {}
-    for name, path in files.items():
-        labels, stated = io.read_labels(path)
-        spacing = spacing or stated
-        # The shape of sections needs true proportions only; that the voxel size is missing is said later.
-        steps = iter_prediction_from_labels(name, labels, spacing or (1.0, 1.0, 1.0))
-        views[name] = follow(steps, quiet)
+    for name, (labels, _) in read.items():
+        views[name] = follow(iter_prediction_from_labels(name, labels, spacing), quiet)
     return views, spacing
+
+
+def _text(spacing: SpacingUm) -> str:
+    return " × ".join(f"{edge:g}" for edge in spacing)

@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from napari_cathode import io
-from napari_cathode.errors import InputError
-from napari_cathode.fuse.store import holds_predictions, iter_write_predictions
+from napari_cathode.fuse.store import check_folder, iter_write_predictions
 from napari_cathode.identify import estimate_diameter, iter_identify
 from napari_cathode.pipeline import PipelineParameters
 
@@ -36,14 +35,11 @@ def command(
     """
     settings = read_parameters(given, parameters)
     tomogram = io.read(image, dataset=dataset, spacing_um=spacing)
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; name a folder for the predictions.")
-    if holds_predictions(out) and not overwrite:
-        raise InputError(f"{out} holds predictions already; name another folder, or replace them with --overwrite.")
+    names = ("xy",) if tomogram.is_slice else settings.views
+    check_folder(out, names, overwrite)
     identify = settings.identify
     if identify.diameter_um is None:
         identify = replace(identify, diameter_um=float(estimate_diameter(tomogram)))
-    names = ("xy",) if tomogram.is_slice else settings.views
     views = follow(iter_identify(tomogram, identify, names), quiet)
     follow(iter_write_predictions(out, views, tomogram.spacing_um, str(image.absolute())), quiet)
     typer.echo(f"Predictions of {len(views)} {'view' if len(views) == 1 else 'views'} are in {out}.")

@@ -10,7 +10,7 @@ import typer
 
 from napari_cathode import io, results
 from napari_cathode.errors import InputError
-from napari_cathode.pipeline import PipelineParameters, PipelineResult, iter_run
+from napari_cathode.pipeline import PipelineParameters, PipelineResult, iter_run, iter_settle
 from napari_cathode.tomogram import Tomogram
 
 from .options import Dataset, Given, Overwrite, ParameterFile, Quiet, Spacing, read_parameters, with_parameters
@@ -55,7 +55,9 @@ def analyse(
     dataset: str | None = None,
 ) -> None:
     """Run all steps, write their results and print the numbers that people quote."""
-    tomogram.require_spacing()
+    results.check_folder(out, overwrite)
+    # Earlier results go only when this run can begin.
+    settings = follow(iter_settle(tomogram, settings or PipelineParameters()), quiet)
     out = results.prepare_folder(out, overwrite)
     with threads() as executor:
         result = follow(iter_run(tomogram, settings, out, dataset, executor), quiet)

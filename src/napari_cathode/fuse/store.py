@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_cathode import __version__
 from napari_cathode import parameters as parameter_tools
 from napari_cathode.errors import InputError
 from napari_cathode.progress import Progress, Steps
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _INDEX = "predictions.json"
 _CHUNK = 64
+_MARK = "napari_cathode"
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +54,27 @@ def holds_predictions(folder: str | os.PathLike[str]) -> bool:
     return (Path(folder) / _INDEX).is_file()
 
 
+def check_folder(folder: str | os.PathLike[str], views: Iterable[str], overwrite: bool = False) -> None:
+    """Check, before the work, that predictions of views may be written into a folder.
+
+    Raises
+    ------
+    InputError
+        When it is a file, holds predictions and ``overwrite`` is not given, or has a ``<view>.zarr`` that this program
+        did not write.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; name a folder for the predictions.")
+    known = set(_read_index(folder)["views"]) if holds_predictions(folder) else set()
+    there = [name for name in views if (folder / f"{name}.zarr").exists()]
+    for name in there:
+        if name not in known and not _is_ours(folder / f"{name}.zarr"):
+            raise InputError(f"{folder / name}.zarr does not come from napari-cathode; name another folder.")
+    if (known or there) and not overwrite:
+        raise InputError(f"{folder} holds predictions already; name another folder, or replace them with --overwrite.")
+
+
 def iter_write_predictions(
     folder: str | os.PathLike[str],
     views: Mapping[str, ViewPrediction],
@@ -59,6 +82,8 @@ def iter_write_predictions(
     source: str = "",
 ) -> Steps[None]:
     """Write predictions of views into a folder; earlier predictions there are replaced, other files are left alone.
+
+    Earlier predictions stay until the new ones are whole. `check_folder` says before whether this will be possible.
 
     Parameters
     ----------
@@ -75,17 +100,44 @@ def iter_write_predictions(
     ------
     Progress
         In slabs written.
+
+    Raises
+    ------
+    InputError
+        When the folder is none, or has a ``<view>.zarr`` that this program did not write.
     """
+    folder = Path(folder)
+    check_folder(folder, views, overwrite=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = {name: folder / f"{name}.zarr.part" for name in views}
+    try:
+        yield from _iter_write_parts(parts, views)
+        old = set(_read_index(folder)["views"]) if holds_predictions(folder) else set()
+        (folder / _INDEX).unlink(missing_ok=True)
+        for name in old | set(views):
+            shutil.rmtree(folder / f"{name}.zarr", ignore_errors=True)
+        for name, part in parts.items():
+            part.rename(folder / f"{name}.zarr")
+    finally:
+        for part in parts.values():
+            shutil.rmtree(part, ignore_errors=True)
+    made_with = next((view.parameters for view in views.values() if view.parameters is not None), None)
+    index = {
+        "views": list(views),
+        "spacing_um": None if spacing_um is None else list(spacing_um),
+        "source": source,
+        "identify": None if made_with is None else parameter_tools.to_dict(made_with),
+    }
+    # Written last: a folder without it is not complete.
+    (folder / _INDEX).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+
+
+def _iter_write_parts(paths: Mapping[str, Path], views: Mapping[str, ViewPrediction]) -> Steps[None]:
     import zarr
 
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    if holds_predictions(folder):
-        for name in _read_index(folder)["views"]:
-            shutil.rmtree(folder / f"{name}.zarr", ignore_errors=True)
-        (folder / _INDEX).unlink()
     for number, (name, view) in enumerate(views.items()):
-        group = zarr.open_group(folder / f"{name}.zarr", mode="w-")
+        shutil.rmtree(paths[name], ignore_errors=True)
+        group = zarr.open_group(paths[name], mode="w-", attributes={_MARK: __version__})
         arrays: tuple[tuple[str, Any, Any], ...] = (
             ("labels", view.labels, np.int32),
             ("probability", view.probability, np.float16),
@@ -98,15 +150,6 @@ def iter_write_predictions(
             for target, (_, values, dtype) in zip(kept, arrays, strict=True):
                 target[low:high] = np.asarray(values[low:high]).astype(dtype, copy=False)
             yield Progress(number * len(parts) + done, len(views) * len(parts), f"Writing view {name}")
-    made_with = next((view.parameters for view in views.values() if view.parameters is not None), None)
-    index = {
-        "views": list(views),
-        "spacing_um": None if spacing_um is None else list(spacing_um),
-        "source": source,
-        "identify": None if made_with is None else parameter_tools.to_dict(made_with),
-    }
-    # Written last: a folder without it is not complete.
-    (folder / _INDEX).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
 
 
 def read_predictions(folder: str | os.PathLike[str]) -> StoredPredictions:
@@ -145,6 +188,16 @@ def read_predictions(folder: str | os.PathLike[str]) -> StoredPredictions:
             view=name, labels=labels, probability=probability, spacing_um=spacing, parameters=parameters
         )
     return StoredPredictions(views, spacing, str(index.get("source", "")))
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether this program wrote a view, be it one that was left without an index."""
+    import zarr
+
+    try:
+        return _MARK in zarr.open_group(path, mode="r").attrs
+    except (OSError, KeyError, ValueError, TypeError):
+        return False
 
 
 def _read_index(folder: Path) -> dict[str, Any]:
