@@ -144,6 +144,23 @@ def test_painting_marks_the_table_as_out_of_date(model, labels, table):
     assert particles.table is not None
 
 
+def test_undo_and_redo_mark_the_table_as_out_of_date(model, labels, table):
+    link = link_of(model)
+    particles = ParticleSet(labels, "found", SPACING)
+    link.session.add(particles)
+    layer = link.layer_of(particles)
+    layer.paint((8, 20, 20), 3)
+    for step in (layer.undo, layer.redo):
+        link.set_table(particles, table)
+        layer.refresh()
+        assert not particles.out_of_date, "drawing anew changes nothing"
+        step()
+        assert particles.out_of_date
+    link.set_table(particles, table)
+    layer.data = fresh = labels.copy()
+    assert layer.data is particles.labels is fresh
+
+
 def test_other_labels_drop_the_table(model, labels, table):
     link = link_of(model)
     particles = ParticleSet(labels, "found", SPACING)

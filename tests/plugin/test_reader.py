@@ -13,6 +13,7 @@ from napari_cathode.io import write_labels
 from napari_cathode.plugin import reader
 from napari_cathode.plugin.layers import TOMOGRAM_KEY, spacing_of, tomogram_of
 from napari_cathode.plugin.reader import napari_get_reader
+from napari_cathode.plugin.samples import nmc_slice, single_crystal
 
 GREY = np.random.default_rng(0).normal(100, 10, (5, 30, 40)).astype(np.float32)
 SPACING = (0.5, 0.128, 0.064)
@@ -67,6 +68,35 @@ def test_a_slice_becomes_a_two_dimensional_layer(seen, tmp_path):
     assert layer.ndim == 2
     assert layer.scale == pytest.approx(SPACING[1:], rel=1e-6)
     assert tomogram_of(layer).shape == (1, 30, 40)
+
+
+@pytest.mark.parametrize("values", [GREY, GREY[0]])
+def test_other_data_in_a_layer_are_taken_instead_of_the_file(seen, tmp_path, values):
+    inside = np.hypot(*np.ogrid[-15:15, -20:20]) < 15
+    (layer,) = seen.open(write_tiff(tmp_path / "a.tif", np.where(inside, values, 0).astype(np.float32)), plugin=PLUGIN)
+    assert tomogram_of(layer).field_of_view is not None
+    layer.data = smooth = np.full_like(values, 7)
+    found = tomogram_of(layer)
+    assert np.shares_memory(found.data, smooth)
+    assert found.field_of_view is None
+
+
+def test_a_lazy_layer_keeps_its_tomogram_until_it_gets_other_data(seen, tmp_path):
+    for z, image in enumerate(GREY):
+        write_tiff(tmp_path / f"{z}.tif", image)
+    (layer,) = seen.open(str(tmp_path), plugin=PLUGIN)
+    assert tomogram_of(layer).data is layer.metadata[TOMOGRAM_KEY].data
+    layer.data = smooth = layer.data + 1
+    assert tomogram_of(layer).data is smooth
+
+
+@pytest.mark.parametrize("make", [nmc_slice, single_crystal])
+def test_a_sample_keeps_its_tomogram_until_it_gets_other_data(model, make):
+    image, options, _ = make()[0]
+    layer = model.add_image(image, **options)
+    assert tomogram_of(layer).source == "simulated"
+    layer.data = smooth = image + 1
+    assert np.shares_memory(tomogram_of(layer).data, smooth)
 
 
 def test_without_a_voxel_size_the_layer_is_in_pixels_and_people_are_told(seen, said, tmp_path):

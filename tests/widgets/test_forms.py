@@ -43,6 +43,13 @@ def test_values_are_shown_and_read(qtbot):
     assert form.value() == wanted
 
 
+def test_lengths_below_a_nanometre_are_kept(qtbot):
+    form = Form(Example)
+    qtbot.addWidget(form)
+    form.field("width_um").editor.setValue(0.000325)
+    assert form.value().width_um == 0.000325
+
+
 def test_units_help_and_bounds_are_on_the_screen(qtbot):
     form = Form(Example)
     qtbot.addWidget(form)

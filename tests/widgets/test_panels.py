@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_cathode.errors import InputError
 from napari_cathode.identify import ViewPrediction
@@ -17,6 +18,7 @@ from napari_cathode.session import ParticleSet, Predictions
 from napari_cathode.tomogram import Tomogram
 from napari_cathode.widgets.docks import FEATURES, FUSE, IDENTIFY, SHAP, dock_of, open_dock
 from napari_cathode.widgets.fuse import FuseWidget
+from napari_cathode.widgets.parts import ask_csv_path
 from napari_cathode.widgets.voxel_size import VoxelSize
 from tests.plugin.conftest import SPACING, click, settle
 
@@ -75,6 +77,46 @@ def test_voxel_size_is_shown_or_asked_for(qtbot, model):
     assert unstated.world_to_data(model.dims.point)[0] == 3, "the same slice is shown as before"
     size.show_layer(flat)
     assert size._boxes[0].isHidden()
+
+
+@pytest.mark.parametrize("edge", [0.0325, 0.0642857142857, 6.5e-5])
+def test_a_voxel_size_is_not_rounded(qtbot, model, edge):
+    layer = model.add_image(np.zeros((4, 8, 8)), scale=(edge,) * 3, units=("um",) * 3)
+    size = VoxelSize(model)
+    qtbot.addWidget(size)
+    size.show_layer(layer)
+    assert size.spacing() == tuple(layer.scale) == (edge,) * 3
+    assert float(size._boxes[0].text()) == pytest.approx(edge, abs=1e-9)
+    size._boxes[0].setValue(0.0525)
+    assert size.spacing() == tuple(layer.scale) == (0.0525, edge, edge)
+    size.show_layer(model.add_image(np.zeros((3, 8, 8))))
+    size.suggest((edge, edge, edge))
+    assert size.spacing() == (edge,) * 3
+
+
+def test_features_open_with_the_particles_that_are_current(viewer, labels):
+    link = link_of(viewer)
+    chosen = ParticleSet(labels, "chosen", SPACING)
+    link.show(chosen)
+    viewer.add_labels(labels.copy(), name="on top", scale=SPACING, units=("um",) * 3)
+    panel = open_dock(viewer, FEATURES)
+    settle()
+    assert link.session.current is chosen
+    assert panel.labels.layer is link.layer_of(chosen)
+
+
+def test_a_file_is_not_replaced_unasked_when_its_ending_is_added(qtbot, tmp_path, monkeypatch):
+    answers, asked = [], []
+    typed = str(tmp_path / "results")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (typed, ""))
+    monkeypatch.setattr(QMessageBox, "question", lambda *words: asked.append(words[-1]) or answers.pop())
+    assert ask_csv_path(None, "Export", "a.csv") == f"{typed}.csv"
+    assert not asked
+    (tmp_path / "results.csv").touch()
+    answers += [QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No]
+    assert ask_csv_path(None, "Export", "a.csv") == ""
+    assert ask_csv_path(None, "Export", "a.csv") == f"{typed}.csv"
+    assert "results.csv already exists" in asked[0]
 
 
 def test_fuse_offers_the_newest_predictions(qtbot, model, labels):

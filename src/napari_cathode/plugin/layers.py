@@ -14,6 +14,9 @@ from napari_cathode.tomogram import Spacing, Tomogram, check_spacing
 TOMOGRAM_KEY = "napari_cathode_tomogram"
 """Where an image layer's ``metadata`` keep the `Tomogram` that it shows."""
 
+SHOWN_KEY = "napari_cathode_shown"
+"""Where they keep the array that napari was given of it: other data in the layer are no longer that tomogram."""
+
 HELPER_KEY = "napari_cathode_helper"
 """Marks, in ``metadata``, layers that only decorate others and are offered in no list."""
 
@@ -120,7 +123,8 @@ def tomogram_of(layer: Layer) -> Tomogram:
     data = volume(layer)
     spacing = spacing_of(layer)
     known = layer.metadata.get(TOMOGRAM_KEY)
-    if isinstance(known, Tomogram) and known.shape == tuple(data.shape):
+    shown = layer.metadata.get(SHOWN_KEY)
+    if isinstance(known, Tomogram) and known.shape == tuple(data.shape) and same_array(full_data(layer), shown):
         return Tomogram(known.data, spacing, layer.name, known.source, known.field_of_view)
     source = str(layer.source.path or "")
     return Tomogram(data, spacing, layer.name, source)

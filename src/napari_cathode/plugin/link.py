@@ -40,6 +40,7 @@ class _Binding:
     layer: Labels
     plain: Any
     ours: frozenset[str] = frozenset()
+    strokes: tuple[int, int] = (0, 0)
 
 
 class Link:
@@ -154,9 +155,10 @@ class Link:
             viewer.dims.point = point
 
     def _bind(self, particles: ParticleSet, layer: Labels) -> None:
-        self._bindings[particles] = _Binding(layer, layer.colormap)
+        self._bindings[particles] = _Binding(layer, layer.colormap, strokes=_strokes(layer))
         layer.events.data.connect(self._on_layer_data)
         layer.events.paint.connect(self._on_layer_painted)
+        layer.events.set_data.connect(self._on_layer_drawn)
         layer.events.name.connect(self._on_layer_renamed)
         layer.events.scale.connect(self._on_layer_scaled)
         layer.events.units.connect(self._on_layer_scaled)
@@ -172,6 +174,7 @@ class Link:
         layer = binding.layer
         layer.events.data.disconnect(self._on_layer_data)
         layer.events.paint.disconnect(self._on_layer_painted)
+        layer.events.set_data.disconnect(self._on_layer_drawn)
         layer.events.name.disconnect(self._on_layer_renamed)
         layer.events.scale.disconnect(self._on_layer_scaled)
         layer.events.units.disconnect(self._on_layer_scaled)
@@ -218,6 +221,17 @@ class Link:
     def _on_layer_painted(self, event: Any) -> None:
         particles = self.particles_of(event.source)
         if particles is not None:
+            self._bindings[particles].strokes = _strokes(event.source)
+            self.session.touch(particles)
+
+    def _on_layer_drawn(self, event: Any) -> None:
+        """Notice undo and redo, of which napari tells nobody, by the strokes that can be undone and redone."""
+        layer, particles = event.source, self.particles_of(event.source)
+        if particles is None:
+            return
+        binding, strokes = self._bindings[particles], _strokes(layer)
+        known, binding.strokes = binding.strokes, strokes
+        if strokes != known and same_array(volume(layer), particles.labels):  # else other data, told of by "data"
             self.session.touch(particles)
 
     def _on_layer_renamed(self, event: Any) -> None:
@@ -292,6 +306,11 @@ def _labels_layer(
     flat = labels.shape[0] == 1 and (like is None or like.ndim == 2)
     data = labels[0] if flat else labels
     return Labels(data, name=name, **place_like(like, spacing_um, data.ndim, first))
+
+
+def _strokes(layer: Labels) -> tuple[int, int]:
+    """Give the number of strokes that can be undone and redone; napari has no public name for them."""
+    return len(layer._undo_history), len(layer._redo_history)
 
 
 def _clear_selection(viewer: Any) -> None:

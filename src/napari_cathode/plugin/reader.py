@@ -15,7 +15,7 @@ from napari_cathode.errors import InputError
 from napari_cathode.io import can_read, contrast_limits, is_labels, list_datasets, read, read_labels
 from napari_cathode.tomogram import Spacing, Tomogram
 
-from .layers import AXES, TOMOGRAM_KEY
+from .layers import AXES, SHOWN_KEY, TOMOGRAM_KEY
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -127,7 +127,7 @@ def _image_layer(tomogram: Tomogram) -> LayerData:
         "name": tomogram.name,
         "contrast_limits": contrast_limits(tomogram.data, tomogram.field_of_view),
         "colormap": "gray",
-        "metadata": {TOMOGRAM_KEY: tomogram},
+        "metadata": {TOMOGRAM_KEY: tomogram, SHOWN_KEY: data},
         **_placed(tomogram.spacing_um, data.ndim),
     }
     return data, options, "image"

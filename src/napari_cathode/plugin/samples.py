@@ -17,7 +17,7 @@ from napari_cathode.simulate import Simulation
 from napari_cathode.simulate.samples import LARGE_EDGE, iter_generate_large, load_sample
 from napari_cathode.tomogram import Tomogram
 
-from .layers import AXES, TOMOGRAM_KEY
+from .layers import AXES, SHOWN_KEY, TOMOGRAM_KEY
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -62,7 +62,11 @@ def sample_layers(simulation: Simulation, name: str) -> list[LayerData]:
     }
     truth = simulation.table.rename(columns={"label": "index"})
     return [
-        (image, {"name": name, "colormap": "gray", "metadata": {TOMOGRAM_KEY: tomogram}, **placed}, "image"),
+        (
+            image,
+            {"name": name, "colormap": "gray", "metadata": {TOMOGRAM_KEY: tomogram, SHOWN_KEY: image}, **placed},
+            "image",
+        ),
         (labels, {"name": f"{name}: true particles", "visible": False, "features": truth, **placed}, "labels"),
     ]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QBoxLayout, QFileDialog, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QBoxLayout, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from napari_cathode.errors import InputError
 from napari_cathode.io import write_table
@@ -25,7 +25,7 @@ from .colour_by import ColourBy
 from .docks import Docked, give_room
 from .forms import Form
 from .job import Job
-from .parts import Connections, Fold, LayerChoice, Panel, Text, form_layout, primary_button
+from .parts import Connections, Fold, LayerChoice, Panel, Text, ask_csv_path, form_layout, primary_button
 from .runner import Runner
 from .table_view import LinkedTable
 from .voxel_size import VoxelSize
@@ -63,7 +63,9 @@ class FeaturesWidget(Docked, QWidget):
         self._lay_out()
         self._controls.align_labels()
         self._connect()
-        self._adopt(self.labels.layer)
+        current = self._session.current
+        if current is None or self._link.layer_of(current) not in self.labels.layers:
+            self._adopt(self.labels.layer)
         self._on_current(self._session.current)
 
     def _lay_out(self) -> None:
@@ -220,7 +222,7 @@ class FeaturesWidget(Docked, QWidget):
         particles = self._session.current
         if particles is None or particles.table is None:
             return
-        path, _ = QFileDialog.getSaveFileName(self, "Export features", f"{particles.name}.csv", "CSV (*.csv)")
+        path = ask_csv_path(self, "Export features", f"{particles.name}.csv")
         if path:
             self.export_to(path, which)
 

@@ -25,6 +25,7 @@ from napari_cathode.parameters import ParameterInfo, describe
 from .parts import Fold, choice_box, form_layout
 
 _DECIMALS = 3
+_LENGTH_DECIMALS = 6  # a voxel of nano-tomography has 0.0325 µm
 
 
 class Form(QWidget):
@@ -216,7 +217,7 @@ def number_box(bounds: tuple[float | None, float | None], unit: str = "", defaul
     """
     box = _Number()
     low, high = bounds
-    box.setDecimals(_decimals(default))
+    box.setDecimals(max(_decimals(default), _LENGTH_DECIMALS if unit == "µm" else 0))
     box.setRange(low if low is not None else -1e9, high if high is not None else 1e9)
     box.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
     if unit:

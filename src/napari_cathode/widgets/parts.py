@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from napari.layers import Layer
@@ -11,9 +12,11 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QComboBox,
+    QFileDialog,
     QFormLayout,
     QFrame,
     QLabel,
+    QMessageBox,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -89,6 +92,21 @@ def primary_button(text: str, tooltip: str = "") -> QPushButton:
     button.setToolTip(tooltip)
     button.setCursor(Qt.CursorShape.PointingHandCursor)
     return button
+
+
+def ask_csv_path(parent: QWidget, title: str, name: str) -> str:
+    """Ask where to write a CSV file; nothing when the person cancels, or keeps the file that is there.
+
+    The dialog asks before it replaces the name as it was typed; the name with its ending is asked for here.
+    """
+    path, _ = QFileDialog.getSaveFileName(parent, title, name, "CSV (*.csv)")
+    if not path or path.lower().endswith(".csv"):
+        return path
+    path = f"{path}.csv"
+    question = f"{Path(path).name} already exists. Do you want to replace it?"
+    if Path(path).exists() and QMessageBox.question(parent, title, question) != QMessageBox.StandardButton.Yes:
+        return ""
+    return path
 
 
 def rule() -> QFrame:

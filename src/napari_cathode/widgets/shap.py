@@ -6,7 +6,6 @@ from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QListWidget,
     QListWidgetItem,
@@ -29,7 +28,7 @@ from .docks import FEATURES, Docked, open_dock
 from .forms import Form
 from .job import Job
 from .names import axis_title, display_name, tooltip
-from .parts import Connections, Fold, Panel, Text, choice_box, form_layout, primary_button
+from .parts import Connections, Fold, Panel, Text, ask_csv_path, choice_box, form_layout, primary_button
 from .plots import Plot, prepare_plots
 from .runner import Runner
 
@@ -248,7 +247,7 @@ class ShapWidget(Docked, Panel):
         if particles is None or particles.explanation is None:
             return
         name = f"{particles.name} SHAP of {display_name(particles.explanation.target)}.csv"
-        path, _ = QFileDialog.getSaveFileName(self, "Export SHAP values", name, "CSV (*.csv)")
+        path = ask_csv_path(self, "Export SHAP values", name)
         if path:
             self.export_to(path)
 

@@ -15,6 +15,7 @@ from napari_cathode.tomogram import Spacing
 from .forms import number_box
 from .parts import Text
 
+_DECIMALS = 9
 _ASK = "The file states no voxel size. Give it in µm; without it nothing can be measured."
 
 
@@ -32,17 +33,19 @@ class VoxelSize(QWidget):
         self._viewer = weakref.ref(viewer)
         self._layer: Any = None
         self._boxes = [number_box((0.0, 1e5)) for _ in range(3)]
+        self._lengths = [0.0, 0.0, 0.0]  # unrounded; a box holds so many decimals only
         self._words = [QLabel(axis) for axis in "zyx"]
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
-        for word, box in zip(self._words, self._boxes, strict=True):
+        for axis, (word, box) in enumerate(zip(self._words, self._boxes, strict=True)):
+            box.setDecimals(_DECIMALS)
             box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
             box.setSpecialValueText("?")
             box.setStyleSheet("min-width: 30px; padding: 1px 4px;")
             box.setKeyboardTracking(False)
             box.setToolTip("Edge length of a voxel in µm.")
-            box.valueChanged.connect(self._on_value)
+            box.valueChanged.connect(lambda value, axis=axis: self._on_value(axis, value))
             row.addWidget(word)
             row.addWidget(box, 1)
         row.addWidget(QLabel("µm"))
@@ -81,7 +84,7 @@ class VoxelSize(QWidget):
         InputError
             When a length is missing.
         """
-        values = [box.value() for box in self._boxes]
+        values = list(self._lengths)
         if self._layer is not None and self._layer.ndim == 2:
             values[0] = values[1]
         if not all(value > 0 for value in values):
@@ -94,18 +97,16 @@ class VoxelSize(QWidget):
         return spacing
 
     def _write(self, spacing: Any) -> None:
-        for box, value in zip(self._boxes, spacing, strict=True):
+        self._lengths = [float(value) for value in spacing]
+        for box, value in zip(self._boxes, self._lengths, strict=True):
             box.blockSignals(True)
             box.setValue(value)
             box.blockSignals(False)
 
-    def _on_value(self, value: float) -> None:
+    def _on_value(self, axis: int, value: float) -> None:
         """Take the first length for the others while these are unknown: most voxels are cubes."""
-        for box in self._boxes:
-            if box.value() == 0:
-                box.blockSignals(True)
-                box.setValue(value)
-                box.blockSignals(False)
+        self._lengths[axis] = value
+        self._write([length or value for length in self._lengths])
         with suppress(InputError):  # a length is missing still
             self.spacing()
 
