@@ -162,7 +162,7 @@ def test_bad_parameters():
 
 def test_notes_tell_what_does_not_suit():
     notes = measure(_cube(), None, SPACING, MeasureParameters(closing_radius_um=0.3)).attrs["notes"]
-    assert any("third" in note for note in notes)
+    assert any("quarter" in note for note in notes)
     suited = MeasureParameters(closing_radius_um=0.3)
     assert measure(_cube(40, 4, 36), None, SPACING, suited).attrs["notes"] == []
     coarse = measure(_cube(40, 4, 36), None, (1.0, 1.0, 1.0)).attrs["notes"]

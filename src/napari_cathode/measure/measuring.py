@@ -276,9 +276,9 @@ def _notes(table: pd.DataFrame, parameters: MeasureParameters, spacing: Spacing)
     notes = []
     diameters = table["equivalent_diameter_um"].dropna()
     radius = float(diameters.median()) / 2 if len(diameters) else float("nan")
-    if parameters.closing_radius_um > radius / 3:
+    if parameters.closing_radius_um > radius / 4:
         notes.append(
-            f"The closing radius of {parameters.closing_radius_um:g} µm is more than a third of the median particle "
+            f"The closing radius of {parameters.closing_radius_um:g} µm is more than a quarter of the median particle "
             f"radius ({radius:.2g} µm): hollows between lumps may be taken for cracks."
         )
     if 0 < parameters.closing_radius_um < max(spacing[1:]):
