@@ -81,9 +81,9 @@ def card_text(card: dict[str, Any]) -> str:
         f"- Network: StarDist2D, {training['n_rays']} rays, grid {tuple(training['grid'])}, U-Net of depth "
         f"{training['depth']} with {training['filters']} filters; `weights_best.h5` (Keras) and the same as "
         "`model.onnx`.",
-        f"- Trained on: {card['training_data']}. Weights and thresholds come from simulated data alone. The look of "
-        "the simulation (grey levels, noise, blur, pores) was matched to two real slices, of which one is the real slice "
-        "below; its figures are therefore not those of an electrode that nobody had seen.",
+        f"- Trained on: {card['training_data']}. Weights and thresholds come from simulated data alone. The look "
+        "of the simulation (grey levels, noise, blur, pores) was matched to two real slices, of which one is the "
+        "real slice below; its figures are therefore not those of an electrode that nobody had seen.",
         *_training_lines(training),
         f"- Thresholds (chosen on simulated slices of other seeds): probability {card['thresholds']['prob']:g}, "
         f"overlap {card['thresholds']['nms']:g}.",
