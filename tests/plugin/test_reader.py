@@ -1,5 +1,7 @@
 """The reader as napari calls it, and what people see when a file is no good."""
 
+import json
+
 import h5py
 import napari
 import numpy as np
@@ -40,7 +42,7 @@ def seen(model, monkeypatch, npe2pm):
     """Give a viewer that knows the reader."""
     monkeypatch.setattr(napari, "current_viewer", lambda: model)
     with DynamicPlugin(PLUGIN, plugin_manager=npe2pm) as plugin:
-        plugin.contribute.reader(filename_patterns=["*.tif", "*.h5", "*.npy"], accepts_directories=True)(
+        plugin.contribute.reader(filename_patterns=["*.tif", "*.h5", "*.npy", "*.json"], accepts_directories=True)(
             napari_get_reader
         )
         yield model
@@ -194,3 +196,45 @@ def test_the_question_is_a_list_in_the_window(make_napari_viewer, tmp_path, monk
     assert reader._ask(tmp_path / "m.h5", ["a", "b"]) == ["b"]
     monkeypatch.setattr(QInputDialog, "getItem", lambda *args: ("a", False))
     assert reader._ask(tmp_path / "m.h5", ["a", "b"]) == []
+
+
+def annotated(folder, names, pictures):
+    """Write a VIA file that outlines two particles in each image, and some of the images."""
+    shapes = [
+        {"name": "circle", "cx": 12, "cy": 15, "r": 6},
+        {"name": "rect", "x": 25, "y": 5, "width": 10, "height": 20},
+    ]
+    regions = [{"shape_attributes": shape, "region_attributes": {}} for shape in shapes]
+    path = folder / "outlines.json"
+    path.write_text(json.dumps({f"{name}-1": {"filename": name, "size": -1, "regions": regions} for name in names}))
+    for name in pictures:
+        tifffile.imwrite(folder / name, GREY[0])
+    return str(path)
+
+
+def test_annotations_open_as_images_with_labels(seen, said, tmp_path):
+    path = annotated(tmp_path, ["a.tif", "b.tif", "c.tif"], ["a.tif", "b.tif"])
+    layers = seen.open(path, plugin=PLUGIN)
+    assert [layer.name for layer in layers] == ["a", "a labels", "b", "b labels"]
+    assert all(layer.data.shape == (30, 40) for layer in layers)
+    assert set(np.unique(layers[1].data)) == {0, 1, 2}
+    assert (layers[1].data == 2).sum() == 200
+    assert any("c.tif" in str(message.message) for message in said)
+
+
+def test_many_annotated_slices_open_as_a_stack(seen, tmp_path):
+    names = [f"s{i}.tif" for i in range(6)]
+    image, labels = seen.open(annotated(tmp_path, names, names), plugin=PLUGIN)
+    assert image.data.shape == labels.data.shape == (6, 30, 40)
+    assert (labels.data[5] == 2).sum() == 200
+
+
+def test_annotations_without_any_image_say_which_is_missing(seen, said, tmp_path):
+    path = annotated(tmp_path, ["a.tif"], [])
+    assert seen.open(path, plugin=PLUGIN) == []
+    assert any("a.tif" in str(message.message) for message in said)
+
+
+def test_other_json_files_are_left_to_others(tmp_path):
+    (tmp_path / "other.json").write_text('{"a": 1}')
+    assert napari_get_reader(str(tmp_path / "other.json")) is None

@@ -3,6 +3,7 @@
 `read` opens a tomogram or a slice; `registry` lists the formats, one file each.
 """
 
+from .annotations import is_annotations, read_annotations
 from .field_of_view import find_field_of_view
 from .labels import is_labels, read_labels, write_labels
 from .registry import can_read, list_datasets, open_volume, read
@@ -13,10 +14,12 @@ __all__ = [
     "can_read",
     "contrast_limits",
     "find_field_of_view",
+    "is_annotations",
     "is_labels",
     "list_datasets",
     "open_volume",
     "read",
+    "read_annotations",
     "read_labels",
     "read_table",
     "write_labels",

@@ -9,10 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import napari
+import numpy as np
 from napari.utils.notifications import show_error, show_warning
 
 from napari_cathode.errors import InputError
-from napari_cathode.io import can_read, contrast_limits, is_labels, list_datasets, read, read_labels
+from napari_cathode.io import (
+    can_read,
+    contrast_limits,
+    find_field_of_view,
+    is_annotations,
+    is_labels,
+    list_datasets,
+    read,
+    read_annotations,
+    read_labels,
+)
+from napari_cathode.io.annotations import iter_annotated, missing_pictures, say_missing
 from napari_cathode.tomogram import Spacing, Tomogram
 
 from .layers import AXES, SHOWN_KEY, TOMOGRAM_KEY
@@ -41,7 +53,7 @@ def napari_get_reader(path: str | Sequence[str]) -> Callable[[str], list[Any]] |
         if len(path) != 1:
             return None
         path = path[0]
-    return read_layers if can_read(path) else None
+    return read_layers if can_read(path) or is_annotations(path) else None
 
 
 def read_layers(path: str | Sequence[str]) -> list[Any]:
@@ -50,8 +62,8 @@ def read_layers(path: str | Sequence[str]) -> list[Any]:
     Returns
     -------
     list of tuple
-        An Image layer for each data set, or a Labels layer for a file of ours. What is wrong with a file is shown
-        as one sentence in the viewer, and no layer is added.
+        An Image layer for each data set, a Labels layer for a file of ours, or both for each annotated image. What is
+        wrong with a file is shown as one sentence in the viewer, and no layer is added.
 
     Raises
     ------
@@ -69,6 +81,8 @@ def read_layers(path: str | Sequence[str]) -> list[Any]:
 
 
 def _layers(path: Path) -> list[LayerData]:
+    if path.suffix.lower() == ".json":
+        return _annotated(path)
     if path.is_file() and is_labels(path):
         labels, spacing = read_labels(path)
         data = labels[0] if labels.shape[0] == 1 else labels
@@ -81,6 +95,26 @@ def _layers(path: Path) -> list[LayerData]:
             "widget that you use (Plugins > Cathode)."
         )
     return [_image_layer(tomogram) for tomogram in tomograms]
+
+
+def _annotated(path: Path) -> list[LayerData]:
+    """Open the images that an annotation file names, each with its particles; many of one size as a stack."""
+    annotations = read_annotations(path)
+    missing = missing_pictures(annotations)
+    if len(missing) == len(annotations.images):
+        raise InputError(say_missing(annotations, missing))
+    said = [*annotations.notes, *([say_missing(annotations, missing)] if missing else [])]
+    if said and napari.current_viewer() is not None:
+        show_warning(" ".join(said))
+    found = [(file.stem, grey[np.newaxis], labels[np.newaxis]) for file, grey, labels in iter_annotated(annotations)]
+    if len(found) > _MOST_LAYERS and len({(grey.shape, grey.dtype) for _, grey, _ in found}) == 1:
+        found = [(path.stem, np.concatenate([one[1] for one in found]), np.concatenate([one[2] for one in found]))]
+    layers = []
+    for name, grey, labels in found:
+        image = _image_layer(Tomogram(grey, None, name, str(path), find_field_of_view(grey)))
+        shown = labels[0] if len(labels) == 1 else labels
+        layers += [image, (shown, {"name": f"{name} labels", **_placed(None, shown.ndim)}, "labels")]
+    return layers
 
 
 def _tomograms(path: Path) -> list[Tomogram]:
