@@ -1,5 +1,7 @@
 """What each kind of unusable table or setting is answered."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,8 @@ from planted_tables import planted_table
 
 from napari_cathode.errors import InputError
 from napari_cathode.explain import ExplainParameters, explain
+
+QUICK = ExplainParameters(n_trees=5, boosting_rounds=10, repeats=1, blocked_repeats=1)
 
 
 def _changed(**columns) -> pd.DataFrame:
@@ -46,7 +50,7 @@ TABLES = {
 def test_tables(case):
     table, sentence = TABLES[case]
     with pytest.raises(InputError, match=sentence):
-        explain(table, ExplainParameters(n_trees=5))
+        explain(table, QUICK)
 
 
 PREDICTORS = {
@@ -60,12 +64,12 @@ PREDICTORS = {
 def test_named_predictors(case):
     table, predictors, sentence = PREDICTORS[case]
     with pytest.raises(InputError, match=sentence):
-        explain(table, ExplainParameters(n_trees=5, predictors=predictors))
+        explain(table, replace(QUICK, predictors=predictors))
 
 
 def test_by_default_unusable_columns_step_aside():
     table = _changed(edensity=np.nan, contact="loose", pdensity=0.5)
-    found = explain(table, ExplainParameters(n_trees=5, repeats=1))
+    found = explain(table, QUICK)
     assert "no value" in found.left_out["edensity"]
     assert "text" in found.left_out["contact"]
     assert "the same for every particle" in found.left_out["pdensity"]
@@ -92,7 +96,7 @@ def test_parameters(values, sentence):
 @pytest.mark.parametrize(("yes", "no"), [("WAHR", "FALSCH"), ("Vrai", "Faux"), ("TRUE", "FALSE"), ("True", np.nan)])
 def test_border_flags_of_any_spreadsheet(yes, no):
     flags = np.array([yes] * 7 + [no] * 53, object)
-    found = explain(_changed(touches_border=flags), ExplainParameters(n_trees=5, repeats=1))
+    found = explain(_changed(touches_border=flags), QUICK)
     assert found.dropped["cut by the border"] == 7
 
 

@@ -10,12 +10,14 @@ from napari_cathode.errors import InputError
 from napari_cathode.explain import ExplainParameters, explain, plots
 from napari_cathode.explain.theme import DARK, LIGHT
 
+QUICK = ExplainParameters(n_trees=5, boosting_rounds=10, repeats=1, blocked_repeats=1)
+
 
 @pytest.fixture(scope="module")
 def explanation():
     table = planted_table(70)
     table.loc[::7, "edensity"] = np.nan
-    return explain(table, ExplainParameters(n_trees=10, repeats=1))
+    return explain(table, QUICK)
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])

@@ -1,8 +1,8 @@
 """What drives damage: cross-validated regression on particle properties, attributed particle by particle."""
 
 from .attribution import explain, iter_explain
-from .evaluate import random_folds
 from .explanation import Explanation
+from .folds import blocked_folds, random_folds
 from .parameters import MINIMUM_PARTICLES, PRESETS, ExplainParameters
 from .predictors import STUDY_PREDICTORS, Choice, choose_predictors, why_left_out
 from .sample import TooFewParticles
@@ -15,6 +15,7 @@ __all__ = [
     "ExplainParameters",
     "Explanation",
     "TooFewParticles",
+    "blocked_folds",
     "choose_predictors",
     "explain",
     "iter_explain",

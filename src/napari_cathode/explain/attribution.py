@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,12 +11,16 @@ import pandas as pd
 
 from napari_cathode.progress import Progress, Steps, drain
 
-from .evaluate import Fold, HeldOut, random_folds
+from .clusters import cluster_profiles
+from .cross_validation import Attributions, Clock, Trial, iter_attribute, iter_fit, iter_trial, permutation_losses
 from .explanation import Explanation
-from .forest import attribute, grow, versions
-from .importance import importance_table
+from .folds import blocked_folds, random_folds
+from .importance import correlated_groups, importance_table
 from .parameters import ExplainParameters
+from .regression import versions
 from .sample import Sample, take_sample
+from .trees import trees_of
+from .verdict import verdict
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,9 +33,10 @@ def explain(table: pd.DataFrame, parameters: ExplainParameters | None = None) ->
 def iter_explain(table: pd.DataFrame, parameters: ExplainParameters | None = None) -> Steps[Explanation]:
     """Regress a column of a feature table on the others and attribute it particle by particle.
 
-    Random forests are fitted in a repeated cross-validation. Scores, predictions and (by default) attributions of a
-    particle come from the models that were not fitted to it. The same table, parameters and versions give the same
-    numbers, bit for bit.
+    A random forest and gradient boosting are fitted in a repeated cross-validation, and the one that predicts
+    held-out particles better is taken. It is tested once more with whole regions left out. Scores, predictions and (by
+    default) attributions of a particle come from the models that were not fitted to it. The same table, parameters
+    and versions give the same numbers, bit for bit.
 
     Parameters
     ----------
@@ -59,100 +65,116 @@ def iter_explain(table: pd.DataFrame, parameters: ExplainParameters | None = Non
     parameters = parameters or ExplainParameters()
     sample = take_sample(table, parameters)
     yield Progress(0, 0, "Loading the regression")
-    folds = random_folds(len(sample.labels), parameters.folds, parameters.repeats, parameters.seed)
+    found = yield from _cross_validate(sample, parameters)
+    return _assemble(sample, parameters, found)
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What the fits gave."""
+
+    trials: list[Trial]
+    best: Trial
+    blocked: Trial | None
+    attributions: Attributions
+    groups: npt.NDArray[np.int64]
+    permuted: tuple[Floats, Floats]
+
+
+def _cross_validate(sample: Sample, parameters: ExplainParameters) -> Steps[_Found]:
+    n = len(sample.labels)
+    repeats = parameters.repeats_for(n)
+    values, measured = np.ascontiguousarray(sample.values.to_numpy(np.float64)), sample.measured
+    folds = random_folds(n, parameters.folds, repeats, parameters.seed)
+    regions = []
+    if sample.positions is not None:
+        regions = blocked_folds(sample.positions, parameters.folds, parameters.blocked_repeats, parameters.seed)
     in_sample = parameters.attributions == "in-sample"
-    fits = [*folds, *_whole(sample, parameters)] if in_sample else folds
-    sums = _Sums.empty(*sample.values.shape, parameters.repeats)
-    values = np.ascontiguousarray(sample.values.to_numpy(np.float64))
-    for number, fold in enumerate(fits):
-        explains = not in_sample or number >= len(folds)
-        yield from _fit_one(sums, values, sample.measured, fold, explains, parameters, number, len(fits))
-    return _assemble(sample, parameters, folds, sums)
+    explaining = repeats if in_sample else len(folds)
+    clock = Clock(len(parameters.models) * len(folds) + len(regions) + in_sample * repeats + explaining)
+
+    trials = []
+    for model in parameters.models:
+        trials.append((yield from iter_trial(model, values, measured, folds, parameters, clock)))
+    best = max(trials, key=lambda trial: float(trial.held_out.repeat_r2().mean()))
+    blocked = None
+    if regions:
+        blocked = yield from iter_trial(best.model, values, measured, regions, parameters, clock)
+    explained: list[tuple[Any, npt.NDArray[np.int64]]] = []
+    if in_sample:
+        rows = np.arange(n)
+        for repeat in range(repeats):
+            seed = int(np.random.SeedSequence([parameters.seed, repeat, parameters.folds]).generate_state(1)[0])
+            what = "Fitting to all particles"
+            fitted = yield from iter_fit(best.model, parameters, values, measured, seed, clock, what)
+            explained.append((fitted, rows))
+    else:
+        explained = [(fitted, fold.test) for fitted, fold in zip(best.fits, folds, strict=True)]
+    attributions = yield from iter_attribute(explained, values, clock)
+    groups = correlated_groups(sample.values, parameters.group_correlation)
+    permuted = permutation_losses(best, values, groups, parameters.seed)
+    return _Found(trials, best, blocked, attributions, groups, permuted)
 
 
-@dataclass(eq=False)
-class _Sums:
-    """What the fitted models leave behind: sums over the repeats, and one mean |SHAP| per fit."""
-
-    shap: Floats
-    base: Floats
-    predicted: Floats
-    baseline: Floats
-    fit_means: list[Floats]
-
-    @classmethod
-    def empty(cls, n: int, k: int, repeats: int) -> _Sums:
-        return cls(np.zeros((n, k)), np.zeros(n), np.zeros((repeats, n)), np.zeros((repeats, n)), [])
-
-
-def _whole(sample: Sample, parameters: ExplainParameters) -> list[Fold]:
-    """Give the fits to all particles that in-sample attributions need, one per repeat."""
-    rows = np.arange(len(sample.labels))
-    return [Fold(repeat, parameters.folds, rows, rows) for repeat in range(parameters.repeats)]
-
-
-def _fit_one(
-    sums: _Sums,
-    values: Floats,
-    measured: Floats,
-    fold: Fold,
-    explains: bool,
-    parameters: ExplainParameters,
-    number: int,
-    fits: int,
-) -> Steps[None]:
-    def progress(fraction: float, what: str) -> Progress:
-        return Progress(round(1000 * (number + fraction)), 1000 * fits, f"{what}, model {number + 1} of {fits}")
-
-    growing = grow(parameters, values[fold.train], measured[fold.train], fold.seed(parameters.seed))
-    while True:
-        try:
-            grown = next(growing)
-        except StopIteration as stop:
-            forest = stop.value
-            break
-        yield progress(0.6 * grown, "Fitting")
-
-    test = values[fold.test]
-    if fold.number < parameters.folds:
-        sums.predicted[fold.repeat, fold.test] = forest.predict(test)
-        sums.baseline[fold.repeat, fold.test] = measured[fold.train].mean()
-    if not explains:
-        return
-    absolute = np.zeros(values.shape[1])
-    for rows, shap, base in attribute(forest, test):
-        sums.shap[fold.test[rows]] += shap
-        sums.base[fold.test[rows]] += base
-        absolute += np.abs(shap).sum(axis=0)
-        yield progress(0.6 + 0.4 * rows.stop / len(test), "Attributing")
-    sums.fit_means.append(absolute / len(test))
-
-
-def _assemble(sample: Sample, parameters: ExplainParameters, folds: list[Fold], sums: _Sums) -> Explanation:
-    shap = sums.shap / parameters.repeats
-    base = sums.base / parameters.repeats
+def _assemble(sample: Sample, parameters: ExplainParameters, found: _Found) -> Explanation:
+    shap, base = found.attributions.shap, found.attributions.base
     predictors = tuple(map(str, sample.values.columns))
-    held_out = HeldOut(folds, sample.measured, sums.predicted, sums.baseline)
+    held_out = found.best.held_out
     frame = pd.DataFrame(shap, columns=list(predictors))
     frame.insert(0, "label", sample.labels)
     values = sample.values.copy()
     values.insert(0, "label", sample.labels)
+    fold_of = np.zeros(held_out.predicted.shape, np.int16)
+    for fold in held_out.folds:
+        fold_of[fold.repeat, fold.test] = fold.number
+    clusters, cluster_table = cluster_profiles(shap, predictors, parameters.seed)
     return Explanation(
         labels=sample.labels,
         target=parameters.target,
         predictors=predictors,
         values=values,
         measured=sample.measured,
-        prediction=sums.predicted.mean(axis=0),
+        prediction=held_out.predicted.mean(axis=0),
         shap=frame,
         base_values=base,
         explained=base + shap.sum(axis=1),
-        importance=importance_table(sample.values, shap, np.array(sums.fit_means), parameters.group_correlation),
-        scores=held_out.scores(parameters.target),
-        fold_scores=held_out.fold_scores(),
+        importance=importance_table(sample.values, shap, found.attributions.fit_means, found.groups, *found.permuted),
+        clusters=clusters,
+        cluster_table=cluster_table,
+        scores=_scores(found, parameters),
+        fold_scores=_fold_scores(found),
+        models=tuple(trees_of(model) for model in found.best.fits),
+        fold_of=fold_of,
         dropped=sample.dropped,
         left_out=sample.left_out,
         notes=sample.notes,
         parameters=parameters,
         used={**versions(), "data_sha256": sample.sha256()},
     )
+
+
+def _scores(found: _Found, parameters: ExplainParameters) -> dict[str, Any]:
+    seed = parameters.seed
+    models = {trial.model: trial.held_out.scores(seed) for trial in found.trials}
+    best = models[found.best.model]
+    scores: dict[str, Any] = {
+        "model": found.best.model,
+        "models": models,
+        "baseline": {"r2_mean": 0.0, "mae_mean": best["baseline_mae"], "what": "the mean of the fitted particles"},
+        "random_folds": best,
+        "blocked_folds": None if found.blocked is None else found.blocked.held_out.scores(seed),
+        **best,
+    }
+    scores["verdict"] = verdict(parameters.target, scores)
+    return scores
+
+
+def _fold_scores(found: _Found) -> pd.DataFrame:
+    parts = []
+    for trial, folds in [*((trial, "random") for trial in found.trials), (found.blocked, "blocked")]:
+        if trial is not None:
+            part = trial.held_out.fold_scores()
+            part.insert(0, "folds", folds)
+            part.insert(0, "model", trial.model)
+            parts.append(part)
+    return pd.concat(parts, ignore_index=True)

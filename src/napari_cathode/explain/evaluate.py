@@ -1,4 +1,4 @@
-"""Folds, scores, and what they allow one to say."""
+"""Scores of held-out predictions, with their uncertainty."""
 
 from __future__ import annotations
 
@@ -9,48 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .folds import Fold
+
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
-LEAST_R2 = 0.05
-"""A smaller part of the variation than this is called nothing, however certain it is."""
-
-MOST_CHANCE = 0.05
-"""Largest one-sided probability of chance at which a model is said to explain something."""
-
-
-@dataclass(frozen=True, eq=False)
-class Fold:
-    """One division of the particles into those a model is fitted to and those it is tested on.
-
-    Attributes
-    ----------
-    repeat, number : int
-        Which cross-validation, and which of its folds (from 0).
-    train, test : ndarray of int64
-        Rows, ascending.
-    """
-
-    repeat: int
-    number: int
-    train: Ints
-    test: Ints
-
-    def seed(self, seed: int) -> int:
-        """Give the seed of this fold's model, independent of the other folds'."""
-        return int(np.random.SeedSequence([seed, self.repeat, self.number]).generate_state(1)[0])
-
-
-def random_folds(n: int, folds: int, repeats: int, seed: int) -> list[Fold]:
-    """Divide ``n`` rows at random into ``folds`` parts of (nearly) equal size, ``repeats`` times."""
-    made = []
-    for repeat in range(repeats):
-        order = np.random.default_rng([seed, repeat]).permutation(n)
-        part = np.empty(n, np.int64)
-        part[order] = np.arange(n) * folds // n
-        for number in range(folds):
-            made.append(Fold(repeat, number, np.flatnonzero(part != number), np.flatnonzero(part == number)))
-    return made
+_RESAMPLES = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +35,15 @@ class HeldOut:
     predicted: Floats
     baseline: Floats
 
+    @classmethod
+    def empty(cls, folds: list[Fold], measured: Floats) -> HeldOut:
+        """Make room for the predictions; the baseline needs no model."""
+        repeats = 1 + max(fold.repeat for fold in folds)
+        baseline = np.zeros((repeats, len(measured)))
+        for fold in folds:
+            baseline[fold.repeat, fold.test] = measured[fold.train].mean()
+        return cls(folds, measured, np.zeros_like(baseline), baseline)
+
     def fold_scores(self) -> pd.DataFrame:
         """Score each fold: columns repeat, fold, particles, r2, mae, baseline_mae."""
         rows = []
@@ -84,42 +56,69 @@ class HeldOut:
                     "repeat": fold.repeat,
                     "fold": fold.number,
                     "particles": len(fold.test),
-                    "r2": _r2(measured, predicted, baseline),
+                    "r2": r_squared(measured, predicted, baseline),
                     "mae": float(np.abs(measured - predicted).mean()),
                     "baseline_mae": float(np.abs(measured - baseline).mean()),
                 }
             )
         return pd.DataFrame(rows)
 
-    def scores(self, target: str) -> dict[str, Any]:
+    def repeat_r2(self) -> Floats:
+        """Give R² of each whole cross-validation, shape (repeats,)."""
+        pairs = zip(self.predicted, self.baseline, strict=True)
+        return np.array([r_squared(self.measured, predicted, baseline) for predicted, baseline in pairs])
+
+    def scores(self, seed: int = 0) -> dict[str, Any]:
         """Sum the folds up.
 
         R² is 1 − (squared error of the model) / (squared error of the mean of the fitted rows), over held-out
         particles, so a model that knows nothing scores 0 or less.
 
+        Parameters
+        ----------
+        seed : int
+            Of the resampling behind the interval.
+
         Returns
         -------
         dict
-            ``r2_mean`` (mean over repeats), ``r2_sd`` (over folds), ``mae_mean``, ``mae_sd``, ``baseline_mae``,
-            ``p_value`` (see `chance`), ``particles``, and ``verdict`` with ``explains`` and ``text``.
+            ``r2_mean``, ``mae_mean`` (mean over repeats), ``r2_sd``, ``mae_sd`` (over the folds of all repeats),
+            ``r2_repeats`` (of each repeat), ``r2_low``, ``r2_high`` (see `interval`), ``baseline_mae``, ``p_value``
+            (see `chance`), ``particles``.
         """
         by_fold = self.fold_scores()
-        pairs = zip(self.predicted, self.baseline, strict=True)
-        r2 = float(np.mean([_r2(self.measured, predicted, baseline) for predicted, baseline in pairs]))
-        mae = float(np.abs(self.measured - self.predicted).mean())
-        baseline_mae = float(np.abs(self.measured - self.baseline).mean())
-        probability = chance(self.measured, self.predicted, self.baseline)
-        found: dict[str, Any] = {
-            "r2_mean": r2,
-            "r2_sd": _spread(by_fold["r2"]),
-            "mae_mean": mae,
-            "mae_sd": _spread(by_fold["mae"]),
-            "baseline_mae": baseline_mae,
-            "p_value": probability,
+        repeats = self.repeat_r2()
+        low, high = self.interval(seed)
+        return {
+            "r2_mean": float(repeats.mean()),
+            "r2_sd": float(by_fold["r2"].std(ddof=1)),
+            "r2_repeats": [float(value) for value in repeats],
+            "r2_low": low,
+            "r2_high": high,
+            "mae_mean": float(np.abs(self.measured - self.predicted).mean()),
+            "mae_sd": float(by_fold["mae"].std(ddof=1)),
+            "baseline_mae": float(np.abs(self.measured - self.baseline).mean()),
+            "p_value": chance(self.measured, self.predicted, self.baseline),
             "particles": len(self.measured),
         }
-        found["verdict"] = verdict(target, found)
-        return found
+
+    def interval(self, seed: int = 0) -> tuple[float, float]:
+        """Give the 95 % interval of R² over particles that might have been measured instead.
+
+        The particles are drawn again, with replacement, together with their held-out errors. What other particles to
+        fit to would have changed is not in it, so it is rather too narrow than too wide.
+        """
+        model = ((self.measured - self.predicted) ** 2).mean(axis=0)
+        guess = ((self.measured - self.baseline) ** 2).mean(axis=0)
+        n = len(model)
+        rng = np.random.default_rng([seed, 2])
+        drawn = []
+        for _ in range(_RESAMPLES):
+            rows = rng.integers(0, n, n)
+            total = guess[rows].sum()
+            drawn.append(1 - model[rows].sum() / total if total > 0 else 0.0)
+        low, high = np.percentile(drawn, (2.5, 97.5))
+        return float(low), float(high)
 
 
 def chance(measured: Floats, predicted: Floats, baseline: Floats) -> float:
@@ -143,36 +142,7 @@ def chance(measured: Floats, predicted: Floats, baseline: Floats) -> float:
     return float(t.sf(gain.mean() / error, len(gain) - 1))
 
 
-def verdict(target: str, scores: dict[str, Any]) -> dict[str, Any]:
-    """Say in words whether the model explains the target: ``{"explains": bool, "text": str}``."""
-    r2, spread = scores["r2_mean"], scores["r2_sd"]
-    errors = (
-        f"a held-out prediction is off by {scores['mae_mean']:.3g} on average, guessing the mean by "
-        f"{scores['baseline_mae']:.3g}"
-    )
-    if r2 >= LEAST_R2 and scores["p_value"] <= MOST_CHANCE:
-        part = "a small part" if r2 < 0.2 else "a part" if r2 < 0.5 else "much" if r2 < 0.8 else "most"
-        text = (
-            f"These properties explain {part} of {target}: {100 * r2:.0f} % (± {100 * spread:.0f}) of its variation "
-            f"among {scores['particles']} particles, each predicted by models that never saw it; {errors}."
-        )
-        return {"explains": True, "text": text}
-    why = (
-        f"held-out predictions are no better than guessing the mean (R² {r2:.2f} ± {spread:.2f})"
-        if r2 <= 0
-        else f"R² on held-out particles is {r2:.2f} ± {spread:.2f}, too little or too uncertain to build on"
-    )
-    text = (
-        f"Nothing of {target} is explained by these properties: {why}; {errors}. The attributions describe the model, "
-        "not the electrode, and should not be read as causes."
-    )
-    return {"explains": False, "text": text}
-
-
-def _r2(measured: Floats, predicted: Floats, baseline: Floats) -> float:
+def r_squared(measured: Floats, predicted: Floats, baseline: Floats) -> float:
+    """Give 1 − squared error of the prediction / squared error of the baseline; NaN where the latter is 0."""
     total = float(((measured - baseline) ** 2).sum())
     return 1 - float(((measured - predicted) ** 2).sum()) / total if total > 0 else float("nan")
-
-
-def _spread(column: pd.Series) -> float:
-    return float(column.std(ddof=1))

@@ -9,7 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from napari_cathode.errors import InputError
+
 from .parameters import ExplainParameters
+from .trees import Trees
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +44,21 @@ class Explanation:
         ``prediction`` unless the attributions are in-sample.
     importance : DataFrame
         See `importance.importance_table`.
+    clusters : ndarray of int64, shape (n,)
+        Which group of attribution profiles each particle belongs to; see `clusters.cluster_profiles`.
+    cluster_table : DataFrame
+        The groups.
     scores : dict
-        See `evaluate.HeldOut.scores`; plain values that JSON can hold.
+        Plain values that JSON can hold: ``model`` (the chosen one), ``models`` (scores of each that was tried),
+        ``baseline`` (the mean-only guess), ``random_folds`` and ``blocked_folds`` (of the chosen one; see
+        `evaluate.HeldOut.scores`; the latter None where positions are missing), ``verdict`` (see `verdict.verdict`),
+        and the entries of ``random_folds`` once more.
     fold_scores : DataFrame
-        See `evaluate.HeldOut.fold_scores`.
+        See `evaluate.HeldOut.fold_scores`; also ``model`` and ``folds`` ("random" or "blocked").
+    models : tuple of Trees
+        The models of the random folds, repeat by repeat.
+    fold_of : ndarray of int16, shape (repeats, n)
+        In which fold of each repeat a particle was held out.
     dropped : dict of str to int
         Why rows of the table were not used, and how many each.
     left_out : dict of str to str
@@ -67,8 +81,12 @@ class Explanation:
     base_values: npt.NDArray[np.float64]
     explained: npt.NDArray[np.float64]
     importance: pd.DataFrame
+    clusters: npt.NDArray[np.int64]
+    cluster_table: pd.DataFrame
     scores: dict[str, Any]
     fold_scores: pd.DataFrame
+    models: tuple[Trees, ...]
+    fold_of: npt.NDArray[np.int16]
     dropped: dict[str, int]
     left_out: dict[str, str]
     notes: tuple[str, ...]
@@ -99,6 +117,35 @@ class Explanation:
                 name = f"_{name}"
             table[name] = values
         return table
+
+    def row_of(self, label: int) -> int:
+        """Give the row of a particle.
+
+        Raises
+        ------
+        InputError
+            When it was not used.
+        """
+        row = int(np.searchsorted(self.labels, label))
+        if row == len(self.labels) or self.labels[row] != label:
+            raise InputError(f"Particle {label} took no part in the explanation; choose one that is not cut.")
+        return row
+
+    def models_without(self, row: int) -> list[Trees]:
+        """Give the models that were not fitted to the particle of a row, one per repeat."""
+        folds = self.parameters.folds
+        return [self.models[repeat * folds + int(number)] for repeat, number in enumerate(self.fold_of[:, row])]
+
+    def particle_table(self) -> pd.DataFrame:
+        """Give what is known of each particle as a whole: ``label``, ``prediction``, ``residual``, ``cluster``."""
+        return pd.DataFrame(
+            {
+                "label": self.labels,
+                "prediction": self.prediction,
+                "residual": self.residual,
+                "cluster": self.clusters.astype(np.float64),
+            }
+        )
 
     @property
     def residual(self) -> npt.NDArray[np.float64]:

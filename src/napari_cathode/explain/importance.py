@@ -6,10 +6,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .shape import name_shape
+
 Floats = npt.NDArray[np.float64]
 
 
-def importance_table(values: pd.DataFrame, shap: Floats, fit_means: Floats, group_correlation: float) -> pd.DataFrame:
+def importance_table(
+    values: pd.DataFrame,
+    shap: Floats,
+    fit_means: Floats,
+    groups: npt.NDArray[np.int64],
+    permuted: Floats,
+    permuted_groups: Floats,
+) -> pd.DataFrame:
     """Rank the predictors.
 
     Parameters
@@ -20,8 +29,11 @@ def importance_table(values: pd.DataFrame, shap: Floats, fit_means: Floats, grou
         Attributions.
     fit_means : ndarray of float64, shape (fits, k)
         Mean |SHAP| of each fitted model over the rows it explained, for the spread.
-    group_correlation : float
+    groups : ndarray of int64, shape (k,)
         See `correlated_groups`.
+    permuted, permuted_groups : ndarray of float64, shape (repeats, k)
+        By how much R² on held-out particles falls when a predictor is shuffled among them, alone and together with
+        its group.
 
     Returns
     -------
@@ -29,14 +41,16 @@ def importance_table(values: pd.DataFrame, shap: Floats, fit_means: Floats, grou
         One row per predictor, most important first: ``feature``; ``share`` of the summed mean |SHAP|; ``spread``,
         the standard deviation of that share over fitted models; ``rank`` from 1; ``mean_abs_shap`` in units of the
         target; ``direction``, the rank correlation (−1…1) of value and attribution, NaN where either is constant;
-        ``group``, the leading predictor of its correlated group; ``group_share``, the group's shares added.
+        ``group``, the leading predictor of its correlated group; ``group_share``, the group's shares added;
+        ``permutation``, the mean loss of R² when it is shuffled, with its standard deviation over the repeats,
+        ``permutation_sd``; ``group_permutation``, the same for its group; ``shape`` of the dependence in a word or
+        two, and ``turn``, the value where it turns (see `shape.name_shape`).
     """
     names = [str(name) for name in values.columns]
     mean = np.abs(shap).mean(axis=0)
-    share = _shares(mean[None])[0]
-    per_fit = _shares(fit_means)
-    spread = per_fit.std(axis=0, ddof=1) if len(per_fit) > 1 else np.full(len(names), np.nan)
-    groups = correlated_groups(values, group_correlation)
+    share = shares(mean[None])[0]
+    spread = _spread(shares(fit_means))
+    shapes = [name_shape(values[name].to_numpy(np.float64), shap[:, at]) for at, name in enumerate(names)]
     group_share = np.array([share[groups == group].sum() for group in groups])
     leader = [names[int(np.argmax(np.where(groups == group, share, -1.0)))] for group in groups]
     table = pd.DataFrame(
@@ -48,6 +62,11 @@ def importance_table(values: pd.DataFrame, shap: Floats, fit_means: Floats, grou
             "direction": _directions(values, shap),
             "group": leader,
             "group_share": group_share,
+            "permutation": permuted.mean(axis=0),
+            "permutation_sd": _spread(permuted),
+            "group_permutation": permuted_groups.mean(axis=0),
+            "shape": [shape.kind for shape in shapes],
+            "turn": [shape.turn for shape in shapes],
         }
     )
     table = table.sort_values("share", ascending=False, kind="stable", ignore_index=True)
@@ -84,7 +103,12 @@ def correlated_groups(values: pd.DataFrame, least: float) -> npt.NDArray[np.int6
     return np.asarray(fcluster(tree, 1 - least, criterion="distance"), np.int64)
 
 
-def _shares(means: Floats) -> Floats:
+def _spread(found: Floats) -> Floats:
+    return found.std(axis=0, ddof=1) if len(found) > 1 else np.full(found.shape[1], np.nan)
+
+
+def shares(means: Floats) -> Floats:
+    """Divide rows of mean |SHAP| by their sums; all zero where nothing moves."""
     total = means.sum(axis=1, keepdims=True)
     return np.divide(means, total, out=np.zeros_like(means), where=total > 0)
 

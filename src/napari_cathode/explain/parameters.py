@@ -10,6 +10,14 @@ from napari_cathode.parameters import check, parameter
 MINIMUM_PARTICLES = 30
 """Fewer usable particles than this are not explained: five folds of six decide nothing."""
 
+MANY_PARTICLES = 500
+"""From so many particles on, three repeats of the cross-validation settle its score."""
+
+MODELS = ("forest", "boosting")
+"""Regressions that are tried: random forest, histogram gradient boosting."""
+
+MODEL_NAMES = {"forest": "random forest", "boosting": "gradient boosting"}
+
 
 @dataclass(frozen=True)
 class ExplainParameters:
@@ -26,6 +34,11 @@ class ExplainParameters:
     )
     predictors: tuple[str, ...] | None = parameter(
         None, help="Columns to explain it by; empty: the predictor set decides."
+    )
+    model: str = parameter(
+        "auto",
+        help="Regression: both are tried and the better one in cross-validation is taken, or one of them.",
+        choices=("auto", "forest", "boosting"),
     )
     n_trees: int = parameter(100, label="Trees", help="Trees of a random forest.", bounds=(1, 5000))
     max_leaves: int = parameter(
@@ -50,9 +63,26 @@ class ExplainParameters:
     min_impurity_decrease: float = parameter(
         0.0, help="Splits that lower the error by less are not made.", bounds=(0.0, None), advanced=True
     )
+    boosting_rounds: int = parameter(
+        150, help="Trees of gradient boosting, each correcting those before.", bounds=(1, 5000), advanced=True
+    )
+    boosting_rate: float = parameter(
+        0.06, help="How much each of them corrects; less needs more rounds.", bounds=(0.001, 1.0), advanced=True
+    )
+    boosting_leaves: int = parameter(12, help="Most leaves of such a tree.", bounds=(2, 4096), advanced=True)
     folds: int = parameter(5, help="Parts of the cross-validation.", bounds=(2, 20))
-    repeats: int = parameter(
-        3, help="How often the cross-validation is repeated with other parts.", bounds=(1, 50), advanced=True
+    repeats: int | None = parameter(
+        None,
+        help="How often the cross-validation is repeated with other parts; auto: 5 times, 3 from 500 particles on.",
+        bounds=(1, 50),
+        advanced=True,
+    )
+    blocked_repeats: int = parameter(
+        2,
+        label="Regions",
+        help="How often it is repeated with whole regions of the electrode left out; 0: not at all.",
+        bounds=(0, 50),
+        advanced=True,
     )
     attributions: str = parameter(
         "out-of-fold",
@@ -82,12 +112,24 @@ class ExplainParameters:
         if self.target in self.predictors:
             raise InputError(f"The column {self.target} is the target; it cannot be one of its own predictors.")
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The regressions that are tried."""
+        return MODELS if self.model == "auto" else (self.model,)
+
+    def repeats_for(self, particles: int) -> int:
+        """Say how often the cross-validation of so many particles is repeated: fewer need more to settle."""
+        if self.repeats is not None:
+            return self.repeats
+        return 5 if particles < MANY_PARTICLES else 3
+
 
 PRESETS: dict[str, ExplainParameters] = {
     "default": ExplainParameters(),
     # Li et al., Science 376, 517 (2022): forest as in its published code.
     "li2022": ExplainParameters(
         predictor_set="li2022",
+        model="forest",
         n_trees=40,
         max_leaves=30,
         min_leaf_particles=1,

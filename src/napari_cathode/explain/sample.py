@@ -42,6 +42,8 @@ class Sample:
         Columns that are no predictors, and why.
     notes : tuple of str
         Cautions about predictors.
+    positions : ndarray of float64, shape (n, 2 or 3), optional
+        Where the particles lie, in µm; None where the table does not say.
     """
 
     labels: npt.NDArray[np.int64]
@@ -50,11 +52,13 @@ class Sample:
     dropped: dict[str, int]
     left_out: dict[str, str]
     notes: tuple[str, ...]
+    positions: npt.NDArray[np.float64] | None = None
 
     def sha256(self) -> str:
         """Give a fingerprint of everything that the regression sees."""
         digest = hashlib.sha256("\0".join(map(str, self.values.columns)).encode())
-        for array in (self.labels, self.values.to_numpy(), self.measured):
+        placed = () if self.positions is None else (self.positions,)
+        for array in (self.labels, self.values.to_numpy(), self.measured, *placed):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
@@ -114,7 +118,20 @@ def take_sample(table: pd.DataFrame, parameters: ExplainParameters) -> Sample:
         {name: rows[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in choice.predictors},
     )
     _check_finite(values)
-    return Sample(rows["label"].to_numpy(dtype=np.int64), values, measured, dropped, choice.left_out, choice.notes)
+    labels = rows["label"].to_numpy(dtype=np.int64)
+    return Sample(labels, values, measured, dropped, choice.left_out, choice.notes, _positions(rows))
+
+
+def _positions(rows: pd.DataFrame) -> npt.NDArray[np.float64] | None:
+    """Take where the particles lie, along the axes of which anything is known."""
+    axes = []
+    for name in ("z_um", "y_um", "x_um"):
+        if name in rows and pd.api.types.is_numeric_dtype(rows[name]):
+            place = rows[name].to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+            place[~np.isfinite(place)] = np.nan
+            if np.isfinite(place).any() and np.nanmax(place) > np.nanmin(place):
+                axes.append(place)
+    return np.column_stack(axes) if len(axes) >= 2 else None
 
 
 def _check_table(table: pd.DataFrame, target: str) -> None:

@@ -15,7 +15,7 @@ DARK: Theme = {"background": "#262930", "foreground": "#f0f1f2", "accent": "#4cb
 
 # Blue to orange, told apart by every kind of colour vision (Okabe & Ito 2008), with a middle grey that shows on
 # light and on dark backgrounds alike.
-_LOW, _MIDDLE, _HIGH = "#1f77c9", "#a3a3a3", "#e07b00"
+LOW, _MIDDLE, HIGH = "#1f77c9", "#a3a3a3", "#e07b00"
 
 
 def mix(theme: Theme, foreground: float) -> str:
@@ -31,7 +31,7 @@ def low_to_high() -> Any:
     """Give the colour map for small to large values of a feature."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    return LinearSegmentedColormap.from_list("low_to_high", [_LOW, _MIDDLE, _HIGH])
+    return LinearSegmentedColormap.from_list("low_to_high", [LOW, _MIDDLE, HIGH])
 
 
 def new_axes(figure: Any, theme: Theme) -> Any:

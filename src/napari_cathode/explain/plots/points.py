@@ -1,120 +1,22 @@
-"""Figures of an explanation, as matplotlib objects without any screen: whoever shows them embeds the figure."""
+"""Figures with a point for each particle."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_cathode.errors import InputError
+from napari_cathode.explain.explanation import Explanation
+from napari_cathode.explain.names import axis_title
+from napari_cathode.explain.shape import LEAST_PARTICLES, bin_means
+from napari_cathode.explain.theme import LIGHT, Theme, low_to_high, mix, new_axes
 
-from .explanation import Explanation
-from .names import axis_title, display_name
-from .theme import LIGHT, Theme, low_to_high, mix, new_axes
+from .drawn import Points, feature_rows, new_figure
 
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Bars:
-    """Bars that were drawn.
-
-    Attributes
-    ----------
-    figure, axes : Figure, Axes
-        Where they are.
-    features : tuple of str
-        Columns, from the topmost bar down, which stand at y = 0, 1, 2 ….
-    """
-
-    figure: Any
-    axes: Any
-    features: tuple[str, ...]
-
-    def feature_at(self, y: float) -> str | None:
-        """Give the feature whose bar lies at a height in data coordinates, None where there is none."""
-        row = round(y)
-        return self.features[row] if 0 <= row < len(self.features) and abs(y - row) <= 0.5 else None
-
-
-@dataclass(frozen=True, eq=False)
-class Points:
-    """Points that were drawn, one particle each (in a beeswarm: one per particle and feature).
-
-    Attributes
-    ----------
-    figure, axes : Figure, Axes
-        Where they are.
-    x, y : ndarray of float64, shape (points,)
-        Positions in data coordinates.
-    label : ndarray of int64, shape (points,)
-        The particle of each point.
-    feature : ndarray of str, shape (points,)
-        The column that each point shows.
-    """
-
-    figure: Any
-    axes: Any
-    x: Floats
-    y: Floats
-    label: npt.NDArray[np.int64]
-    feature: npt.NDArray[np.str_]
-
-    def nearest(self, x_pixel: float, y_pixel: float, within: float = 8.0) -> int | None:
-        """Give the number of the point nearest to a place on the canvas.
-
-        Parameters
-        ----------
-        x_pixel, y_pixel : float
-            As in a matplotlib mouse event.
-        within : float
-            Farthest distance in pixels.
-
-        Returns
-        -------
-        int or None
-            Index into the arrays; None when no point is that near.
-        """
-        if not len(self.x):
-            return None
-        pixels = self.axes.transData.transform(np.column_stack([self.x, self.y]))
-        distance = np.hypot(pixels[:, 0] - x_pixel, pixels[:, 1] - y_pixel)
-        found = int(np.argmin(distance))
-        return found if distance[found] <= within else None
-
-
-def importance_bars(explanation: Explanation, theme: Theme = LIGHT, figure: Any = None, top: int = 12) -> Bars:
-    """Draw each feature's share of the summed mean |SHAP|, with its spread over the fitted models.
-
-    Parameters
-    ----------
-    explanation : Explanation
-        What to draw.
-    theme : mapping
-        Colours; see `theme.Theme`.
-    figure : matplotlib.figure.Figure, optional
-        Cleared and drawn into; a new one without it.
-    top : int
-        How many features at most.
-    """
-    table = explanation.importance.head(top)
-    figure = _figure(figure, 6.4, 0.9 + 0.3 * len(table))
-    axes = new_axes(figure, theme)
-    rows = np.arange(len(table))
-    spread = 100 * table["spread"].to_numpy()
-    axes.barh(rows, 100 * table["share"], height=0.64, color=theme["accent"])
-    seen = np.isfinite(spread)
-    axes.errorbar(
-        100 * table["share"][seen], rows[seen], xerr=spread[seen], fmt="none", ecolor=mix(theme, 0.75), elinewidth=1.2
-    )
-    _feature_rows(axes, list(table["feature"]))
-    axes.set_xlim(left=0)
-    axes.grid(axis="x", color=mix(theme, 0.12), linewidth=0.8)
-    axes.set_xlabel(f"Share of what moves the prediction of {display_name(explanation.target)} (%)")
-    return Bars(figure, axes, tuple(map(str, table["feature"])))
 
 
 def beeswarm(
@@ -139,14 +41,14 @@ def beeswarm(
         Which of several points at one place lies where.
     """
     features = [str(name) for name in explanation.importance["feature"].head(top)]
-    figure = _figure(figure, 6.4, 1.1 + 0.36 * len(features))
+    figure = new_figure(figure, 6.4, 1.1 + 0.36 * len(features))
     axes = new_axes(figure, theme)
     x = explanation.shap[features].to_numpy().T
     y = np.arange(len(features))[:, None] + _swarm(x, np.random.default_rng(seed))
     shade: Floats = explanation.values[features].rank(pct=True).to_numpy().T
     axes.axvline(0, color=mix(theme, 0.4), linewidth=0.8)
     _scatter(axes, x.ravel(), y.ravel(), shade.ravel(), theme, size=9)
-    _feature_rows(axes, features)
+    feature_rows(axes, features)
     axes.set_xlabel(f"Contribution to the predicted {axis_title(explanation.target)}")
     _value_bar(figure, axes, theme)
     points = Points(
@@ -161,7 +63,7 @@ def predicted_measured(
     explanation: Explanation, theme: Theme = LIGHT, figure: Any = None, selected: Collection[int] = ()
 ) -> Points:
     """Draw what models that never saw a particle predict for it against what was measured."""
-    figure = _figure(figure, 4.4, 4.4)
+    figure = new_figure(figure, 4.4, 4.4)
     axes = new_axes(figure, theme)
     x, y = explanation.measured, explanation.prediction
     low, high = float(min(x.min(), y.min())), float(max(x.max(), y.max()))
@@ -188,6 +90,8 @@ def dependence(
 ) -> Points:
     """Draw the attribution of one feature against its value; particles without a value stand at the left.
 
+    The line joins the means of bins of equally many particles.
+
     Parameters
     ----------
     explanation, theme, figure
@@ -207,7 +111,7 @@ def dependence(
     for name in (feature, colour_by):
         if name is not None and name not in explanation.predictors:
             raise InputError(f"{name} took no part in the explanation; choose one of its predictors.")
-    figure = _figure(figure, 5.2, 3.8)
+    figure = new_figure(figure, 5.2, 3.8)
     axes = new_axes(figure, theme)
     value = explanation.values[feature].to_numpy()
     known = np.isfinite(value)
@@ -226,24 +130,14 @@ def dependence(
         shade: Floats = np.asarray(explanation.values[colour_by].rank(pct=True), np.float64)
         _scatter(axes, x, y, shade, theme, size=14)
         _value_bar(figure, axes, theme, axis_title(colour_by))
+    if known.sum() >= LEAST_PARTICLES:
+        centre, mean, _ = bin_means(value[known].astype(np.float64), y[known])
+        axes.plot(centre, mean, color=theme["foreground"], linewidth=1.6, alpha=0.8, zorder=3)
     axes.set_xlabel(axis_title(feature))
     axes.set_ylabel(f"Contribution to {axis_title(explanation.target)}")
     points = Points(figure, axes, x, y, explanation.labels, np.full(len(x), feature))
     _ring(points, selected, theme)
     return points
-
-
-def _figure(figure: Any, width: float, height: float) -> Any:
-    from matplotlib.figure import Figure
-
-    return figure if figure is not None else Figure(figsize=(width, height))
-
-
-def _feature_rows(axes: Any, features: list[str]) -> None:
-    axes.set_yticks(np.arange(len(features)), [display_name(name) for name in features])
-    axes.set_ylim(len(features) - 0.45, -0.55)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
 
 
 def _swarm(x: Floats, rng: np.random.Generator, bins: int = 90) -> Floats:
