@@ -190,8 +190,36 @@ def test_explain_takes_any_column_as_target(command, slice_run, tmp_path):
     assert code == 0, err
     assert "elongation" in out
     assert {path.name for path in tmp_path.iterdir()} == {
-        "shap.csv", "shap.json", "importance.csv", "importance.json", "scores.json",
+        "shap.csv", "shap.json", "importance.csv", "importance.json", "scores.json", "figures",
     }  # fmt: skip
+    names = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert {"importance.png", "importance.svg", "beeswarm.svg", "predicted.png"} <= names
+    importance = pd.read_csv(tmp_path / "importance.csv")
+    assert importance.columns[:4].tolist() == ["feature", "share", "spread", "rank"]
+    said = json.loads((tmp_path / "scores.json").read_text("utf-8"))
+    assert said["model"] in ("forest", "boosting") and set(said["models"]) == {"forest", "boosting"}
+    assert said["baseline"]["mae_mean"] > 0 and said["random_folds"] and said["blocked_folds"]
+    assert isinstance(said["verdict"]["explains"], bool) and said["verdict"]["text"] in out
+    assert said["parameters"]["n_trees"] == 5 and len(said["used"]["data_sha256"]) == 64
+
+
+def test_explain_checks_pairs_states_and_parquet(command, slice_run, tmp_path):
+    table = pd.read_csv(slice_run / "features.csv")
+    table.assign(contact=table["contact"].iloc[::-1].to_numpy()).to_csv(tmp_path / "later.csv", index=False)
+    given = ["--n-trees", 4, "--boosting-rounds", 4, "--repeats", 1, "--folds", 2, "-q", "--stability"]
+    given += ["--interactions", "--parquet", "--compare", tmp_path / "later.csv"]
+    code, out, err = command("explain", slice_run / "features.csv", "-o", tmp_path / "out", *given)
+    assert code == 0, err
+    assert "Kendall's W" in out
+    shap = pd.read_parquet(tmp_path / "out" / "shap.parquet")
+    pd.testing.assert_frame_equal(shap, pd.read_csv(tmp_path / "out" / "shap.csv"))
+    for name in ("stability", "interactions", "comparison"):
+        assert len(pd.read_csv(tmp_path / "out" / f"{name}.csv")) > 1
+        assert (tmp_path / "out" / "figures" / f"{name}.svg").exists()
+    said = json.loads((tmp_path / "out" / "scores.json").read_text("utf-8"))
+    assert set(said["comparison"]["states"]) == {"features", "later"}
+    code, _, err = command("explain", slice_run / "features.csv", "-o", tmp_path / "x", "--preset", "mine")
+    assert code == 2 and "choose one of default, li2022" in err
 
 
 def test_explain_tells_which_columns_of_ones_own_took_no_part(command, slice_run, tmp_path):
@@ -201,7 +229,7 @@ def test_explain_tells_which_columns_of_ones_own_took_no_part(command, slice_run
     code, out, err = command("explain", tmp_path / "own.csv", "-o", tmp_path / "out", *given)
     assert code == 0, err
     assert "Left out: batch, since" in out and "Left out: twin, since" in out and "Left out: x_um" not in out
-    said = json.loads((tmp_path / "out" / "scores.json").read_text("utf-8"))["explanation"]
+    said = json.loads((tmp_path / "out" / "scores.json").read_text("utf-8"))
     assert said["target"] == "damage" and {"batch", "twin", "x_um"} <= set(said["left_out"])
 
 

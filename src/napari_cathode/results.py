@@ -23,7 +23,7 @@ from .tomogram import Spacing, check_spacing
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .explain import Explanation
+    from .explain import Comparison, Explanation, Interactions, Stability
     from .pipeline import PipelineResult
 
 PARAMETERS = "parameters.yaml"
@@ -32,6 +32,10 @@ TABLE = "features.csv"
 SHAP = "shap.csv"
 IMPORTANCE = "importance.csv"
 SCORES = "scores.json"
+SHAP_PARQUET = "shap.parquet"
+STABILITY = "stability.csv"
+INTERACTIONS = "interactions.csv"
+COMPARISON = "comparison.csv"
 REPORT = "report.html"
 SIDECARS = tuple(str(Path(name).with_suffix(".json")) for name in (TABLE, SHAP, IMPORTANCE))
 FILES = (PARAMETERS, LABELS, TABLE, SHAP, IMPORTANCE, SCORES, REPORT, *SIDECARS)
@@ -133,10 +137,14 @@ def describe_explanation(explanation: Explanation) -> dict[str, Any]:
     described: dict[str, Any] = plain(
         {
             "target": explanation.target,
+            "predictors": explanation.predictors,
             **explanation.scores,
+            "clusters": explanation.cluster_table[["cluster", "particles", "drivers"]].to_dict("records"),
             "dropped": explanation.dropped,
             "left_out": explanation.left_out,
             "notes": explanation.notes,
+            "parameters": explanation.parameters,
+            "used": explanation.used,
         }
     )
     return described
@@ -148,8 +156,29 @@ def write_explanation_tables(folder: str | os.PathLike[str], explanation: Explan
     io.write_table(Path(folder) / IMPORTANCE, explanation.importance, _IMPORTANCE_COLUMNS, _made_with(explanation))
 
 
+def write_stability(folder: str | os.PathLike[str], explanation: Explanation, stability: Stability) -> None:
+    """Write ``stability.csv``: the share of each feature with other seeds and on other subsets of the particles."""
+    io.write_table(Path(folder) / STABILITY, stability.table(), _STABILITY_COLUMNS, _made_with(explanation))
+
+
+def write_interactions(folder: str | os.PathLike[str], explanation: Explanation, interactions: Interactions) -> None:
+    """Write ``interactions.csv``: the pairs of features, strongest first."""
+    io.write_table(Path(folder) / INTERACTIONS, interactions.table(), _INTERACTION_COLUMNS, _made_with(explanation))
+
+
+def write_comparison(folder: str | os.PathLike[str], comparison: Comparison) -> None:
+    """Write ``comparison.csv``: the shares in two states, by the size of their change."""
+    first, second = comparison.names
+    used = {name: _made_with(found) for name, found in zip(comparison.names, comparison.explanations, strict=True)}
+    meanings = {**_COMPARISON_COLUMNS, "first_share": f"Share in {first}", "second_share": f"Share in {second}"}
+    io.write_table(Path(folder) / COMPARISON, comparison.table(), meanings, used)
+
+
 def write_shap(path: str | os.PathLike[str], explanation: Explanation) -> None:
-    """Write the SHAP values of each particle with what they add up to, and a sidecar that says so."""
+    """Write the SHAP values of each particle with what they add up to, and a sidecar that says so.
+
+    As Parquet where the name ends so, else as CSV.
+    """
     target = explanation.target
     meanings = {
         name: {
@@ -195,6 +224,40 @@ _IMPORTANCE_COLUMNS = {
     "direction": "Rank correlation of the predictor's value and its SHAP value",
     "group": "Leading predictor of the group of correlated predictors that it belongs to",
     "group_share": "Share of that group",
+    "permutation": "Loss of R² on held-out particles when the predictor is shuffled among them",
+    "permutation_sd": "Standard deviation of that loss over the repeats",
+    "group_permutation": "Loss of R² when the whole group is shuffled together",
+    "shape": "How the attribution depends on the value",
+    "turn": "Value where that dependence turns, in the predictor's unit",
+}
+
+_STABILITY_COLUMNS = {
+    "feature": "Predictor",
+    "seed_share": "Mean share of the summed mean absolute SHAP values, over runs with other seeds",
+    "seed_sd": "Its standard deviation over these runs",
+    "subset_share": "Mean share over random subsets of the particles",
+    "subset_sd": "Its standard deviation over the subsets",
+    "sampling_sd": "Standard deviation expected over electrodes of this size (delete-d jackknife)",
+    "best_rank": "Best rank over the subsets",
+    "worst_rank": "Worst rank over the subsets",
+    "first": "Part of the subsets in which it comes first",
+    "top_five": "Part of the subsets in which it is among the first five",
+}
+
+_INTERACTION_COLUMNS = {
+    "first": "One predictor of the pair",
+    "second": "The other",
+    "mean_abs": "Mean absolute SHAP interaction value, in units of the target",
+    "share": "Its share of all main effects and interactions",
+}
+
+_COMPARISON_COLUMNS = {
+    "feature": "Predictor",
+    "first_sd": "Standard deviation of the first share over seeds and samples of particles",
+    "second_sd": "The same of the second",
+    "change": "Second share less the first",
+    "change_sd": "Standard deviation of the change",
+    "direction": "gained or lost; unsettled where the change is within twice its standard deviation",
 }
 
 

@@ -98,6 +98,8 @@ def test_the_explanation_comes_with_its_verdict(page, result):
     scores = result.explanation.scores
     assert scores["verdict"]["text"] in text
     assert f"{scores['r2_mean']:.2f} ± {scores['r2_sd']:.2f}" in text
+    assert f"{scores['r2_low']:.2f} to {scores['r2_high']:.2f}" in text
+    assert ("tried as well" in text and "whole regions at a time" in text) or scores["blocked_folds"] is None
     assert f"not used: {result.explanation.dropped['cut by the border']} cut by the border" in text
     assert "Sphericity" in text and "more of it, less damage" in text
     assert "it contains damage by construction" in text

@@ -31,6 +31,25 @@ def axis_title(column: str) -> str:
     return f"{display_name(column)} ({unit})" if unit else display_name(column)
 
 
+def drivers_text(drivers: str) -> str:
+    """Write the drivers of a group of particles ("+sphericity, −z_um") with names as people read them."""
+    parts = []
+    for part in drivers.split(", "):
+        sign, name = part[:1], part[1:]
+        parts.append(f"{display_name(name)} {'raises' if sign == '+' else 'lowers'}" if sign in "+−" else part)
+    return ", ".join(parts)
+
+
+def shape_text(feature: str, kind: str, turn: float) -> str:
+    """Write the shape of a dependence ("rises up to 0.8, then falls")."""
+    first, _, then = kind.partition(" then ")
+    if not then:
+        return kind
+    unit = unit_of(feature)
+    at = f"{turn:.3g}{f' {unit}' if unit else ''}"
+    return f"{first} up to {at}, then {'is level' if then == 'level' else then}"
+
+
 def _known(column: str) -> Any:
     from napari_cathode.measure import FEATURES
 

@@ -40,7 +40,7 @@ class ExplainParameters:
         help="Regression: both are tried and the better one in cross-validation is taken, or one of them.",
         choices=("auto", "forest", "boosting"),
     )
-    n_trees: int = parameter(100, label="Trees", help="Trees of a random forest.", bounds=(1, 5000))
+    n_trees: int = parameter(80, label="Trees", help="Trees of a random forest.", bounds=(1, 5000))
     max_leaves: int = parameter(
         64, label="Leaves", help="Most leaves of a tree; fewer is smoother and faster.", bounds=(2, 4096), advanced=True
     )

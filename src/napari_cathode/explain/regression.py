@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterator
 from importlib.metadata import version
 from typing import Any
@@ -20,9 +19,12 @@ _SPLIT_FEATURES: dict[str, Any] = {"third": 1 / 3, "sqrt": "sqrt", "all": None}
 
 
 def fit(
-    model: str, parameters: ExplainParameters, values: Floats, target: Floats, seed: int, threads: int | None = None
+    model: str, parameters: ExplainParameters, values: Floats, target: Floats, seed: int
 ) -> Generator[float, None, Any]:
-    """Fit one of the regressions, a little at a time.
+    """Fit one of the regressions, a little at a time, in one thread.
+
+    Threads gain little on tables of some thousand rows, cost processor time, and would add the trees' predictions in
+    an order that differs from run to run.
 
     Parameters
     ----------
@@ -36,8 +38,6 @@ def fit(
         What is regressed.
     seed : int
         Seed of bootstrap and splits.
-    threads : int, optional
-        Most threads; as many as there are cores without it. The numbers do not depend on it.
 
     Yields
     ------
@@ -47,16 +47,13 @@ def fit(
     Returns
     -------
     RandomForestRegressor or HistGradientBoostingRegressor
-        A forest is set to one thread: threads would add the trees' predictions in an order that differs from run to
-        run.
+        The fitted model.
     """
     grow = _forest if model == "forest" else _boosting
-    return (yield from grow(parameters, values, target, seed, threads))
+    return (yield from grow(parameters, values, target, seed))
 
 
-def _forest(
-    parameters: ExplainParameters, values: Floats, target: Floats, seed: int, threads: int | None
-) -> Generator[float, None, Any]:
+def _forest(parameters: ExplainParameters, values: Floats, target: Floats, seed: int) -> Generator[float, None, Any]:
     from sklearn.ensemble import RandomForestRegressor
 
     forest = RandomForestRegressor(
@@ -67,20 +64,17 @@ def _forest(
         min_impurity_decrease=parameters.min_impurity_decrease,
         bootstrap=True,
         warm_start=True,
-        # Each tree has its own seed, so threads do not change what grows.
-        n_jobs=threads or min(os.cpu_count() or 1, 8),
+        n_jobs=1,
         random_state=seed,
     )
     for trees in [*range(_TREES_AT_ONCE, parameters.n_trees, _TREES_AT_ONCE), parameters.n_trees]:
         forest.set_params(n_estimators=trees)
         forest.fit(values, target)
         yield trees / parameters.n_trees
-    return forest.set_params(n_jobs=1)
+    return forest
 
 
-def _boosting(
-    parameters: ExplainParameters, values: Floats, target: Floats, seed: int, threads: int | None
-) -> Generator[float, None, Any]:
+def _boosting(parameters: ExplainParameters, values: Floats, target: Floats, seed: int) -> Generator[float, None, Any]:
     from sklearn.ensemble import HistGradientBoostingRegressor
     from threadpoolctl import threadpool_limits
 

@@ -43,18 +43,6 @@ class Shape:
     turn: float = float("nan")
     explained: float = 0.0
 
-    def sentence(self, target: str, feature: str, unit: str = "") -> str:
-        """Say it ("Damage rises with Sphericity up to 0.8, then falls.")."""
-        at = f"{self.turn:.3g}{f' {unit}' if unit else ''}"
-        verb, _, then = self.kind.partition(" then ")
-        if self.kind == "no clear shape":
-            return f"{target} follows {feature} in no clear shape of its own."
-        if not then:
-            return f"{target} {verb} with {feature}."
-        if verb == "level":
-            return f"{target} hardly depends on {feature} up to {at}, then {then}."
-        return f"{target} {verb} with {feature} up to {at}, then {'hardly changes' if then == 'level' else then}."
-
 
 def name_shape(value: Floats, attribution: Floats) -> Shape:
     """Name the shape of a dependence.

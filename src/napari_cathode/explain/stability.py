@@ -22,6 +22,8 @@ Floats = npt.NDArray[np.float64]
 RUNS = 10
 SUBSET = 500
 _LEAST_REST = 250
+FIRM = 0.9
+"""A feature that is among the first five in this part of the subsets is said to stay there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,12 +94,15 @@ class Stability:
     def text(self) -> str:
         """Say in a sentence or two how far the ranking can be trusted."""
         agreement = self.subset_agreement
+        table = self.table()
+        firm = table.loc[table["top_five"] >= FIRM, "feature"].tolist()
         words = "the same" if agreement >= 0.9 else "much the same" if agreement >= 0.7 else "only partly the same"
-        leading = self.table().iloc[int(np.argmax(self.subsets.mean(axis=0)))]
+        leading = table.iloc[int(np.argmax(self.subsets.mean(axis=0)))]
         return (
             f"In {len(self.subsets)} random subsets of {self.subset_particles} of {self.particles} particles the "
             f"ranking is {words} (Kendall's W {agreement:.2f}; {self.seed_agreement:.2f} over {len(self.seeds)} seeds)."
-            f" {leading['feature']} comes first in {100 * leading['first']:.0f} % of the subsets."
+            f" {leading['feature']} comes first in {100 * leading['first']:.0f} % of the subsets"
+            + (f"; {', '.join(firm)} {'stays' if len(firm) == 1 else 'stay'} among the first five." if firm else ".")
         )
 
 
@@ -177,7 +182,7 @@ def iter_shares(
         absolute = np.zeros(x.shape[1])
         for at, fold in enumerate(folds):
             done, total = 1000 * number + 1000 * at // len(folds), 1000 * len(jobs)
-            growing = fit(model, parameters, x[fold.train], y[fold.train], fold.seed(seed), threads=1)
+            growing = fit(model, parameters, x[fold.train], y[fold.train], fold.seed(seed))
             while True:
                 try:
                     next(growing)

@@ -30,10 +30,12 @@ def write_table(
 ) -> None:
     """Write a table as CSV (comma, decimal point, UTF-8, no comment lines), and ``<name>.json`` beside it.
 
+    A name that ends in .parquet gives a Parquet file instead.
+
     Parameters
     ----------
     path : path
-        The CSV file.
+        The CSV (or Parquet) file.
     table : DataFrame
         One row a particle; the units stand in the column names. Numbers are written so that they read back exactly.
     units_and_definitions : mapping, optional
@@ -57,7 +59,10 @@ def write_table(
         "parameters": parameters or {},
     }
     with replacing(path) as part:
-        table.to_csv(part, index=False, lineterminator="\n", encoding="utf-8")
+        if path.suffix.lower() == ".parquet":
+            table.to_parquet(part, index=False, engine="pyarrow")
+        else:
+            table.to_csv(part, index=False, lineterminator="\n", encoding="utf-8")
     with replacing(path.with_suffix(".json")) as part:
         part.write_text(json.dumps(_plain(sidecar), indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from napari_cathode.explain.names import display_name
+from napari_cathode.explain.names import display_name, drivers_text, shape_text
+from napari_cathode.explain.parameters import MODEL_NAMES
 from napari_cathode.parameters import describe
 
 ROWS_OF_IMPORTANCE = 10
@@ -51,15 +52,31 @@ def weighted_diameters(summary: Any) -> str:
 
 def scores(explanation: Any) -> list[tuple[str, str, str]]:
     """Give (score, value, what it means)."""
-    found = explanation.scores
-    folds = f"{explanation.parameters.repeats} × {explanation.parameters.folds} folds"
+    found, parameters = explanation.scores, explanation.parameters
+    repeats = len(found["r2_repeats"])
     rows = [
         ("Particles used", f"{found['particles']}", _dropped(explanation.dropped)),
         (
             "R² on held-out particles",
             f"{found['r2_mean']:.2f} ± {found['r2_sd']:.2f}",
-            f"1 is perfect, 0 as good as guessing the mean; ± SD over {folds}",
+            f"{MODEL_NAMES[found['model']]}; 1 is perfect, 0 as good as guessing the mean; ± SD over "
+            f"{repeats} × {parameters.folds} random folds",
         ),
+        (
+            "95 % interval of R²",
+            f"{found['r2_low']:.2f} to {found['r2_high']:.2f}",
+            "over other particles that might have been measured",
+        ),
+    ]
+    for key, other in found["models"].items():
+        if key != found["model"]:
+            text = f"{other['r2_mean']:.2f} ± {other['r2_sd']:.2f}"
+            rows.append((f"R² of {MODEL_NAMES[key]}", text, "tried as well, and predicts held-out particles worse"))
+    blocked = found["blocked_folds"]
+    if blocked is not None:
+        text = f"{blocked['r2_mean']:.2f} ± {blocked['r2_sd']:.2f}"
+        rows.append(("R² with regions left out", text, "whole regions at a time, since neighbours are alike"))
+    rows += [
         (
             "Mean absolute error",
             f"{found['mae_mean']:.3g} ± {found['mae_sd']:.2g}",
@@ -68,6 +85,17 @@ def scores(explanation: Any) -> list[tuple[str, str, str]]:
         ("Chance", _chance(found["p_value"]), "that a model which knows nothing would do as well"),
     ]
     return rows
+
+
+def cluster_rows(explanation: Any) -> list[tuple[str, str]]:
+    """Give (particles, what moves them) for each group of attribution profiles; nothing when there is one group."""
+    table = explanation.cluster_table
+    if (table["cluster"] > 0).sum() < 2:
+        return []
+    return [
+        (f"{row.particles}", "hardly moved by anything" if row.cluster == 0 else drivers_text(row.drivers))
+        for row in table.itertuples()
+    ]
 
 
 def importance_rows(explanation: Any) -> list[dict[str, str]]:
@@ -84,6 +112,8 @@ def importance_rows(explanation: Any) -> list[dict[str, str]]:
                 "share": f"{100 * row.share:.1f}{spread}",
                 "direction": _direction(row.direction, explanation.target),
                 "companions": ", ".join(display_name(name) for name in companions),
+                "permutation": f"{row.permutation:.3f}",
+                "shape": shape_text(row.feature, row.shape, row.turn),
                 "group_share": f"{100 * row.group_share:.1f}" if len(companions) else "",
             }
         )

@@ -120,6 +120,7 @@ def _render(
         figures=figures,
         scores=content.scores(explanation) if explained else [],
         importance=content.importance_rows(explanation) if explained else [],
+        clusters=content.cluster_rows(explanation) if explained else [],
         left_out=content.left_out(explanation) if explained else [],
         sections=content.parameter_sections(result.parameters),
         used=content.provenance(result.used, result.parameters),

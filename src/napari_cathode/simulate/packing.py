@@ -43,6 +43,8 @@ def _push_apart(
                 d2 = dz * dz + dy * dy + dx * dx
                 if d2 >= span * span:
                     continue
+                if d2 == 0:  # two in one corner of the box have no direction to be pushed in
+                    dz, d2 = 1e-3, 1e-6
                 d = np.sqrt(d2) + 1e-6
                 uz, uy, ux = dz / d, dy / d, dx / d
                 ri = star_radius(uz, uy, ux, matrix[i], waves[i], facets[i], faceted[i])
