@@ -57,14 +57,15 @@ def test_regions_are_compact_equal_and_leave_nobody_out():
 def test_what_only_neighbours_tell_does_not_carry_over_to_other_regions():
     """Damage that follows the place alone: random folds know it from neighbours, left-out regions do not."""
     rng = np.random.default_rng(3)
-    table = pd.DataFrame({"label": np.arange(1, 241), **{f"{axis}_um": rng.uniform(0, 100, 240) for axis in "zyx"}})
-    place = table[["z_um", "y_um", "x_um"]].to_numpy()
-    sites, level = rng.uniform(0, 100, (8, 3)), rng.uniform(0, 0.5, 8)
+    table = pd.DataFrame({"label": np.arange(1, 241), **{f"{axis}_um": rng.uniform(0, 100, 240) for axis in "yx"}})
+    place = table[["y_um", "x_um"]].to_numpy()
+    sites, level = rng.uniform(0, 100, (30, 2)), rng.uniform(0, 0.5, 30)
     nearest = np.linalg.norm(place[:, None] - sites, axis=2).argmin(axis=1)
     table["damage"] = level[nearest] + rng.normal(0, 0.02, 240)
-    scores = explain(table, replace(QUICK, predictors=("z_um", "y_um", "x_um"))).scores
-    assert scores["random_folds"]["r2_mean"] > 0.5
-    assert scores["blocked_folds"]["r2_mean"] < scores["random_folds"]["r2_mean"] - 0.2
+    scores = explain(table, replace(QUICK, predictors=("y_um", "x_um"))).scores
+    assert scores["random_folds"]["r2_mean"] > 0.3
+    assert scores["blocked_folds"]["r2_mean"] < scores["random_folds"]["r2_mean"] - 0.3
+    assert "near the particles that it was learnt from" in scores["verdict"]["text"]
 
 
 def test_the_better_model_is_taken_and_both_are_shown():
