@@ -102,22 +102,22 @@ def constant_part(image: npt.NDArray[Any], share: float = 0.01) -> BoolArray:
     return ndimage.binary_dilation(core, np.ones((3, 3), bool)) & (image == value)
 
 
-def rescale(image: FloatArray, scale: tuple[float, float]) -> FloatArray:
-    """Resize an image linearly, blurred before where it shrinks so that fine noise does not alias.
+def rescale(image: FloatArray, scale: tuple[float, ...]) -> FloatArray:
+    """Resize an image or a volume linearly, blurred before where it shrinks so that fine noise does not alias.
 
     Pixel *areas* correspond: pixel i of the result covers (i … i + 1) / scale of the image, so that a point p of the
     result lies at (p + 0.5) / scale − 0.5 of the image (see `to_full`).
 
     Parameters
     ----------
-    image : ndarray, shape (y, x)
+    image : ndarray, shape (y, x) or (z, y, x)
         Grey values.
     scale : tuple of float
-        Size of the result over size of the image, for (y, x).
+        Size of the result over size of the image, for each axis.
 
     Returns
     -------
-    ndarray of float32, shape about (y · scale, x · scale), at least (1, 1)
+    ndarray of float32, shape about (y · scale, x · scale), at least 1 along each axis
     """
     from scipy import ndimage
 

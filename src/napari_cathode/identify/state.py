@@ -1,4 +1,4 @@
-"""A StarDist2D model in training: network, optimiser and step, as they are saved and taken up again."""
+"""A StarDist model in training: network, optimiser and step, as they are saved and taken up again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TrainingState:
 
     Attributes
     ----------
-    model : stardist.models.StarDist2D
+    model : stardist.models.StarDist2D or StarDist3D
         The model; its folder is that of the training.
     step : int
         Optimiser steps done.
@@ -49,15 +49,17 @@ class TrainingState:
     ) -> TrainingState:
         """Build a model with fresh weights from the seed, or with those of another model of the same architecture."""
         import keras
-        from stardist.models import Config2D, StarDist2D
+        from stardist.models import Config2D, Config3D, StarDist2D, StarDist3D
 
         keras.utils.set_random_seed(parameters.seed)
-        config = Config2D(
+        configure, family = {2: (Config2D, StarDist2D), 3: (Config3D, StarDist3D)}[parameters.dimensions]
+        config = configure(
             n_rays=parameters.n_rays,
             grid=parameters.grid,
             unet_n_depth=parameters.depth,
             unet_n_filter_base=parameters.filters,
-            train_patch_size=(parameters.patch, parameters.patch),
+            net_conv_after_unet=parameters.last_filters,
+            train_patch_size=(parameters.patch,) * parameters.dimensions,
             train_batch_size=parameters.batch,
             train_learning_rate=parameters.learning_rate,
             train_tensorboard=False,
@@ -65,7 +67,7 @@ class TrainingState:
         )
         out.mkdir(parents=True, exist_ok=True)
         with quiet():
-            model = StarDist2D(config, name=name, basedir=str(out))
+            model = family(config, name=name, basedir=str(out))
             if start_from is not None:
                 try:
                     model.keras_model.load_weights(str(start_from / WEIGHTS))

@@ -1,6 +1,6 @@
-"""Train a StarDist2D model on simulated slices; resumes where it was interrupted.
+"""Train a StarDist model on simulated slices (2D) or volumes (3D); resumes where it was interrupted.
 
-``python -m napari_cathode.identify.training --name NAME --steps N --seed S --out FOLDER [--resume]``
+``python -m napari_cathode.identify.training --name NAME [--dimensions 3] --steps N --seed S --out FOLDER [--resume]``
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from napari_cathode.errors import InputError
 from napari_cathode.progress import Progress, Steps
 
 from .training_data import TRAINING, VALIDATION, SliceMaker, SlicePool, fill_pool, make_batch
+from .training_volumes import VolumePool, make_batch_3d
 
 # Without these, glibc gives every freed tensor back to the system, and half of the time goes into page faults.
 MALLOC_SETTINGS = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184"}
@@ -49,13 +50,13 @@ class TrainingParameters:
     warm_up : int
         Steps of the warm-up.
     slice_shape : tuple of int
-        Size (y, x) of the simulated slices.
+        Size (y, x) of the simulated slices, or (z, y, x) of the volumes.
     first_slices, steps_per_slice : int
         Slices in use at the first step, and the steps after which one more comes into use.
     validation_slices : int
         Slices of the validation stream.
-    n_rays, grid, depth, filters : int, tuple of int, int, int
-        Architecture (StarDist's names: n_rays, grid, unet_n_depth, unet_n_filter_base).
+    n_rays, grid, depth, filters, last_filters : int, tuple of int, int, int, int
+        Architecture (StarDist's names: n_rays, grid, unet_n_depth, unet_n_filter_base, net_conv_after_unet).
     """
 
     steps: int = 3000
@@ -66,14 +67,41 @@ class TrainingParameters:
     jitter: float = 0.5
     learning_rate: float = 4e-4
     warm_up: int = 100
-    slice_shape: tuple[int, int] = (512, 512)
+    slice_shape: tuple[int, ...] = (512, 512)
     first_slices: int = 24
     steps_per_slice: int = 10
     validation_slices: int = 16
     n_rays: int = 32
-    grid: tuple[int, int] = (2, 2)
+    grid: tuple[int, ...] = (2, 2)
     depth: int = 3
     filters: int = 32
+    last_filters: int = 128
+
+    @property
+    def dimensions(self) -> int:
+        """2 for a network that works slice by slice, 3 for one that works on volumes."""
+        return len(self.grid)
+
+    def pool(self, folder: Path, stream: int, make: SliceMaker) -> SlicePool:
+        """Give the slices or volumes of a stream."""
+        kind = {2: SlicePool, 3: VolumePool}[self.dimensions]
+        return kind(folder, self.seed, stream, self.slice_shape, make)
+
+    def batch_at(self, pool: SlicePool, step: int) -> Any:
+        """Make the batch of a step: each step has its own generator, so that a resumed run sees the same batches."""
+        rng = np.random.default_rng([self.seed, 2, step])
+        cut: Any = {2: make_batch, 3: make_batch_3d}[self.dimensions]
+        return cut(
+            pool,
+            self.slices_at(step),
+            rng,
+            self.batch,
+            self.patch,
+            self.diameter_px,
+            self.jitter,
+            self.n_rays,
+            self.grid,
+        )
 
     def slices_at(self, step: int) -> int:
         """Give the number of slices in use at a step; depends on the step alone, so that runs can be repeated."""
@@ -85,11 +113,31 @@ class TrainingParameters:
         return float(self.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * step / self.steps))))
 
 
-def simulated_slice(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[Any, Any]:
-    """Make a domain-randomised slice of the simulator."""
-    from napari_cathode.simulate import training_slice
+VOLUMES = TrainingParameters(
+    steps=2400,
+    batch=2,
+    patch=64,
+    diameter_px=16.0,
+    jitter=0.4,
+    learning_rate=4e-4,
+    slice_shape=(144, 144, 144),
+    first_slices=8,
+    steps_per_slice=20,
+    validation_slices=8,
+    n_rays=64,
+    grid=(2, 2, 2),
+    depth=2,
+    filters=24,
+    last_filters=64,
+)
+"""How the shipped 3D model is trained."""
 
-    return training_slice(rng, shape)
+
+def simulated(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """Make a domain-randomised slice (y, x) or volume (z, y, x) of the simulator."""
+    from napari_cathode.simulate import training_slice, training_volume
+
+    return training_slice(rng, shape) if len(shape) == 2 else training_volume(rng, shape)
 
 
 def iter_train(
@@ -98,7 +146,7 @@ def iter_train(
     parameters: TrainingParameters,
     resume: bool = False,
     start_from: Path | None = None,
-    make_slice: SliceMaker = simulated_slice,
+    make_slice: SliceMaker = simulated,
     checkpoint_seconds: float = 120.0,
     until: int | None = None,
 ) -> Steps[Path]:
@@ -151,7 +199,7 @@ def iter_train(
     state = TrainingState.start(name, out, parameters, start_from)
     if resume:
         state.load(state_file)
-    pool = SlicePool(folder / "slices", parameters.seed, TRAINING, parameters.slice_shape, make_slice)
+    pool = parameters.pool(folder / "slices", TRAINING, make_slice)
     ahead = multiprocessing.get_context("spawn").Process(
         target=fill_pool, args=(pool, parameters.slices_at(parameters.steps)), daemon=True
     )
@@ -161,8 +209,8 @@ def iter_train(
     finally:
         ahead.terminate()
         ahead.join()
-    validation = SlicePool(folder / "slices", parameters.seed, VALIDATION, parameters.slice_shape, make_slice)
-    yield Progress(parameters.steps, parameters.steps, "Choosing thresholds on simulated slices")
+    validation = parameters.pool(folder / "slices", VALIDATION, make_slice)
+    yield Progress(parameters.steps, parameters.steps, "Choosing thresholds on simulated images")
     export_model(state, validation, parameters, folder)
     return folder
 
@@ -179,19 +227,7 @@ def _loop(
     last = min(parameters.steps, until or parameters.steps)
     while state.step < last:
         step = state.step
-        # Each step has its own generator: a resumed run sees the batches that an uninterrupted one would have seen.
-        rng = np.random.default_rng([parameters.seed, 2, step])
-        batch = make_batch(
-            pool,
-            parameters.slices_at(step),
-            rng,
-            parameters.batch,
-            parameters.patch,
-            parameters.diameter_px,
-            parameters.jitter,
-            parameters.n_rays,
-            parameters.grid,
-        )
+        batch = parameters.batch_at(pool, step)
         losses = state.train_step(batch, parameters.rate_at(step))
         if time.monotonic() - saved > checkpoint_seconds or state.step == last:
             state.save(state_file)
@@ -211,25 +247,24 @@ def main(arguments: Iterable[str] | None = None) -> None:
     defaults = TrainingParameters()
     parser = argparse.ArgumentParser(prog="python -m napari_cathode.identify.training", description=__doc__)
     parser.add_argument("--name", required=True, help="name of the model")
-    parser.add_argument("--steps", type=int, default=defaults.steps, help="optimiser steps in all")
+    parser.add_argument("--dimensions", type=int, choices=(2, 3), default=2, help="of the network")
+    parser.add_argument("--steps", type=int, help="optimiser steps in all")
     parser.add_argument("--seed", type=int, default=defaults.seed)
     parser.add_argument("--out", type=Path, default=Path("training"), help="folder that gets the model's folder")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--start-from", type=Path, help="model folder whose weights are the start")
-    parser.add_argument("--learning-rate", type=float, default=defaults.learning_rate)
-    parser.add_argument("--batch", type=int, default=defaults.batch)
-    parser.add_argument("--patch", type=int, default=defaults.patch)
-    parser.add_argument("--diameter", type=float, default=defaults.diameter_px, help="working diameter in pixels")
+    parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--batch", type=int)
+    parser.add_argument("--patch", type=int)
+    parser.add_argument("--diameter", type=float, dest="diameter_px", help="working diameter in pixels")
     parser.add_argument("--until", type=int, help="stop and export after this step; resume later")
     chosen = parser.parse_args(None if arguments is None else list(arguments))
-    parameters = TrainingParameters(
-        steps=chosen.steps,
-        seed=chosen.seed,
-        learning_rate=chosen.learning_rate,
-        batch=chosen.batch,
-        patch=chosen.patch,
-        diameter_px=chosen.diameter,
-    )
+    given = {
+        name: getattr(chosen, name)
+        for name in ("steps", "seed", "learning_rate", "batch", "patch", "diameter_px")
+        if getattr(chosen, name) is not None
+    }
+    parameters = replace(defaults if chosen.dimensions == 2 else VOLUMES, **given)
     print(json.dumps({"name": chosen.name, **asdict(parameters)}), flush=True)
     steps = iter_train(chosen.name, chosen.out, parameters, chosen.resume, chosen.start_from, until=chosen.until)
     # Ended by a signal, the run still ends the process that makes slices ahead.

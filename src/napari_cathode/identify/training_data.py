@@ -154,9 +154,9 @@ def vary_grey(image: FloatArray, rng: np.random.Generator) -> FloatArray:
     if rng.random() < 0.4:
         varied = varied + rng.normal(0, rng.uniform(0.01, 0.1), image.shape)
     if rng.random() < 0.3:
-        slope = rng.uniform(-0.2, 0.2, 2)
-        ramp = [np.linspace(-0.5, 0.5, size) for size in image.shape]
-        varied = varied + slope[0] * ramp[0][:, None] + slope[1] * ramp[1][None, :]
+        slope = rng.uniform(-0.2, 0.2, image.ndim)
+        for ramp in np.ix_(*[part * np.linspace(-0.5, 0.5, size) for part, size in zip(slope, image.shape, strict=True)]):
+            varied = varied + ramp
     return varied.astype(np.float32)
 
 

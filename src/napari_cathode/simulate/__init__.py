@@ -4,6 +4,7 @@ from .parameters import DRIVERS, PRESETS, SimulationParameters
 from .randomise import randomise, realistic
 from .result import Simulation
 from .slices import simulate_slice, training_slice
+from .training_volumes import training_volume
 from .volume import iter_simulate, simulate
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "simulate",
     "simulate_slice",
     "training_slice",
+    "training_volume",
 ]
