@@ -29,7 +29,7 @@ from .identify.models import open_model
 from .identify.predict import check_diameter
 from .measure import MeasureParameters, Summary, check_scale, iter_measure, summarise
 from .parameters import check, from_dict, parameter, to_dict
-from .progress import Progress, Steps, T, drain
+from .progress import Progress, Steps, drain, stretch
 from .tomogram import Tomogram
 
 
@@ -176,14 +176,14 @@ def iter_run(
     if folder is not None:
         results.write_parameters(folder, describe_run(tomogram, parameters, dataset))
 
-    views = yield from _part(iter_identify(tomogram, parameters.identify, chosen), 0, 600)
+    views = yield from stretch(iter_identify(tomogram, parameters.identify, chosen), 0, 600)
     found_with = views[chosen[0]].parameters
     if found_with is not None:
         parameters = replace(parameters, identify=found_with)
     if tomogram.is_slice:
         labels = results.contiguous(views["xy"].labels)
     else:
-        fusion = yield from _part(iter_fuse(views, parameters.fuse, spacing_um), 600, 700)
+        fusion = yield from stretch(iter_fuse(views, parameters.fuse, spacing_um), 600, 700)
         labels = fusion.labels
         parameters = replace(parameters, fuse=fusion.parameters)
         del fusion
@@ -192,7 +192,7 @@ def iter_run(
         results.write_parameters(folder, used)
         results.write_labels(folder, labels, spacing_um)
 
-    table = yield from _part(
+    table = yield from stretch(
         iter_measure(labels, tomogram.data, spacing_um, parameters.measure, tomogram.field_of_view, executor=executor),
         700,
         880,
@@ -206,7 +206,7 @@ def iter_run(
 
     explanation, not_explained = None, ""
     try:
-        explanation = yield from _part(iter_explain(table, parameters.explain), 880, 970)
+        explanation = yield from stretch(iter_explain(table, parameters.explain), 880, 970)
     except InputError as error:
         not_explained = str(error)
     result = PipelineResult(
@@ -222,7 +222,7 @@ def iter_run(
     )
     if folder is not None:
         results.write_explanation(folder, result)
-        yield from _part(results.iter_write_report(folder, result), 970, 1000)
+        yield from stretch(results.iter_write_report(folder, result), 970, 1000)
     yield Progress(1000, 1000, "Done")
     return result
 
@@ -279,18 +279,3 @@ def load_parameters(path: str | os.PathLike[str]) -> PipelineParameters:
 def save_parameters(path: str | os.PathLike[str], parameters: PipelineParameters) -> None:
     """Write the parameters of all steps to a YAML file that `load_parameters` and the command line read."""
     results.write_yaml(Path(path), to_dict(parameters))
-
-
-def _part(steps: Steps[T], first: int, last: int) -> Steps[T]:
-    """Show the progress of a step as the stretch from ``first`` to ``last`` thousandths of the whole run."""
-    try:
-        while True:
-            try:
-                inner = next(steps)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-            share = min(inner.done / inner.total, 1.0) if inner.total else 0.0
-            yield Progress(first + round((last - first) * share), 1000, inner.what)
-    finally:
-        steps.close()

@@ -87,3 +87,18 @@ def within(steps: Steps[T], done: int, total: int, what: str = "") -> Steps[T]:
             yield Progress(round(1000 * (done + min(fraction, 1.0)) / total), 1000, text)
     finally:
         steps.close()
+
+
+def stretch(steps: Steps[T], first: int, last: int) -> Steps[T]:
+    """Show the progress of a step as the stretch from ``first`` to ``last`` thousandths of a longer way."""
+    try:
+        while True:
+            try:
+                inner = next(steps)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            share = min(inner.done / inner.total, 1.0) if inner.total else 0.0
+            yield Progress(first + round((last - first) * share), 1000, inner.what)
+    finally:
+        steps.close()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_cathode.errors import InputError
+from napari_cathode.progress import drain
+from napari_cathode.tomogram import Tomogram
 
 from .accuracy import Match, match, total
 from .card import image_statistics, write_card
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 PROBABILITIES = (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
 OVERLAPS = (0.3, 0.4, 0.5)
+PROBABILITIES_3D = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
+OVERLAPS_3D = (0.2, 0.3, 0.4)
+_KINDS = {2: "slices", 3: "volumes"}
 TOLERANCE = 0.003
 """F1 that a stricter probability threshold may cost on simulated slices: they constrain it only loosely, and a
 stricter one invents less in an image unlike them."""
@@ -116,16 +121,18 @@ def export_model(
     """
     card: dict[str, Any] = {
         "name": folder.name,
-        "description": "StarDist2D for electrode particles, trained on simulated slices only",
+        "description": f"StarDist{parameters.dimensions}D for electrode particles, trained on simulated "
+        f"{_KINDS[parameters.dimensions]} only",
         "working_diameter_px": parameters.diameter_px,
         "training": asdict(parameters) | {"steps_done": state.step, "started_from": state.started_from},
         "loss": state.history[-1][1] if state.history else None,
-        "training_data": "simulated slices, domain-randomised (napari_cathode.simulate.training_slice)",
+        "training_data": f"simulated {_KINDS[parameters.dimensions]}, domain-randomised "
+        f"(napari_cathode.simulate.training_{_KINDS[parameters.dimensions][:-1]})",
     }
     state.save_weights(folder)
     (folder / CARD).write_text(json.dumps(card), encoding="utf-8")
     convert_to_onnx(read_model(folder), folder / ONNX)
-    model = open_model(folder)
+    model = open_model(folder, parameters.dimensions)
     even, odd = (range(first, parameters.validation_slices, 2) for first in (0, 1))
     probability, overlap = choose_thresholds(model, validation, even)
     (folder / THRESHOLDS).write_text(json.dumps({"prob": probability, "nms": overlap}), encoding="utf-8")
@@ -152,7 +159,9 @@ def choose_thresholds(model: OpenModel, validation: SlicePool, indices: range) -
 
     Of the pairs within `TOLERANCE` of the best, the one with the strictest probability wins.
     """
-    pairs = tuple((probability, overlap) for probability in PROBABILITIES for overlap in OVERLAPS)
+    flat = model.info.dimensions == 2
+    probabilities, overlaps = (PROBABILITIES, OVERLAPS) if flat else (PROBABILITIES_3D, OVERLAPS_3D)
+    pairs = tuple((probability, overlap) for probability in probabilities for overlap in overlaps)
     scores = {
         pair: np.mean([one.f1 for one in matches]) for pair, matches in sweep(model, validation, indices, pairs).items()
     }
@@ -164,26 +173,46 @@ def choose_thresholds(model: OpenModel, validation: SlicePool, indices: range) -
 def sweep(
     model: OpenModel, slices: SlicePool, indices: range, pairs: tuple[tuple[float, float], ...]
 ) -> dict[tuple[float, float], list[Match]]:
-    """Measure a model on whole slices for several pairs of thresholds, the network running once a slice.
+    """Measure a model on whole slices or volumes for several pairs of thresholds, the network running once on each.
 
     Returns
     -------
     dict of (probability, overlap) to list of Match
         At IoU 0.5 and 0.7, summed over the slices.
     """
+    draw = _drawn_slice if model.info.dimensions == 2 else _drawn_volume
     network = Network(model)
     found: dict[tuple[float, float], dict[float, list[Match]]] = {pair: {0.5: [], 0.7: []} for pair in pairs}
     for index in indices:
         image, labels = slices.raw(index)
-        inside = ~constant_part(image)
-        factor = (model.info.diameter_px or 1.0) / slices[index].diameter_px
-        small = rescale(grey_range(image[inside]).normalise(image), (factor, factor))
-        scale = (small.shape[0] / image.shape[0], small.shape[1] / image.shape[1])
-        probability, distance = network.predict(small)
-        grid = (model.info.grid[0], model.info.grid[1])
-        for pair in pairs:
-            polygons = select_polygons(probability, distance, grid, *pair)
-            drawn = draw_polygons(polygons, (image.shape[0], image.shape[1]), scale, inside)
+        for pair, drawn in draw(network, image, slices[index].diameter_px, pairs):
             for iou, matches in found[pair].items():
                 matches.append(match(labels, drawn, iou))
     return {pair: [total(matches) for matches in by_iou.values()] for pair, by_iou in found.items()}
+
+
+def _drawn_slice(network: Network, image: Any, diameter_px: float, pairs: tuple[tuple[float, float], ...]) -> Any:
+    """Give the particles found in a slice with each pair of thresholds."""
+    inside = ~constant_part(image)
+    factor = (network.info.diameter_px or 1.0) / diameter_px
+    small = rescale(grey_range(image[inside]).normalise(image), (factor, factor))
+    scale = (small.shape[0] / image.shape[0], small.shape[1] / image.shape[1])
+    probability, distance = network.predict(small)
+    grid = (network.info.grid[0], network.info.grid[1])
+    for pair in pairs:
+        polygons = select_polygons(probability, distance, grid, *pair)
+        yield pair, draw_polygons(polygons, (image.shape[0], image.shape[1]), scale, inside)
+
+
+def _drawn_volume(network: Network, image: Any, diameter_px: float, pairs: tuple[tuple[float, float], ...]) -> Any:
+    """Give the particles found in a volume with each pair of thresholds."""
+    from .parameters import IdentifyParameters
+    from .predict_3d import iter_candidates, iter_select
+
+    inside = np.stack([~constant_part(plane) for plane in image])
+    tomogram = Tomogram(image, field_of_view=inside)
+    parameters = IdentifyParameters(method="stardist3d", diameter_um=diameter_px)
+    candidates, scale = drain(iter_candidates(network, tomogram, parameters))
+    for probability, overlap in pairs:
+        chosen = replace(parameters, prob_threshold=probability, nms_threshold=overlap)
+        yield (probability, overlap), drain(iter_select(candidates, chosen, tomogram.shape, scale, inside))[1]

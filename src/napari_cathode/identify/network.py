@@ -1,13 +1,13 @@
-"""The network of a StarDist2D model on ONNX Runtime: images in, object probabilities and ray distances out."""
+"""The network of a StarDist model on ONNX Runtime: images in, object probabilities and ray distances out."""
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from .models import OpenModel
 from .rescale import FloatArray
@@ -19,7 +19,7 @@ WHOLE = 1536 * 1536
 
 
 class Network:
-    """A StarDist2D network, ready to run on the processor.
+    """A StarDist2D or StarDist3D network, ready to run on the processor.
 
     Parameters
     ----------
@@ -70,14 +70,14 @@ class Network:
 
         Parameters
         ----------
-        image : ndarray of float32, shape (y, x)
+        image : ndarray of float32, shape (y, x), or (z, y, x) for a 3D network
             Normalised and rescaled image.
 
         Yields
         ------
         None, or in the end a tuple
             Object probability (0…1), shape (⌈y / grid⌉, ⌈x / grid⌉), and distances in pixels along the rays, shape
-            (⌈y / grid⌉, ⌈x / grid⌉, n_rays), both float32.
+            (⌈y / grid⌉, ⌈x / grid⌉, n_rays), both float32; likewise in 3D.
         """
         grid, divisor = self.info.grid, self.info.divisor
         # As StarDist pads: at the end of each axis, mirrored.
@@ -88,7 +88,7 @@ class Network:
             shape = tuple(size // step for size, step in zip(padded.shape, grid, strict=True))
             probability = np.empty(shape, np.float32)
             distance = np.empty((*shape, self.info.n_rays), np.float32)
-            for outer, inner, target in self._tiles(padded.shape):
+            for outer, inner, target in self.tiles(padded.shape, TILE, self.margin):
                 part_probability, part_distance = self._run(padded[outer])
                 probability[target] = part_probability[inner]
                 distance[target] = part_distance[inner]
@@ -103,25 +103,47 @@ class Network:
         assert result is not None
         return result
 
-    def _run(self, image: FloatArray) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        outputs = self._session.run(None, {self._input: np.ascontiguousarray(image)[None, :, :, None]})
+    def run_block(self, block: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Run the network on a part of an image that `tiles` cut; where its size does not suit, it is mirrored."""
+        shape = block.shape
+        padding = [(0, -size % step) for size, step in zip(shape, self.info.divisor, strict=True)]
+        probability, distance = self._run(np.pad(block, padding, "reflect"))
+        kept = tuple(slice(-(-size // step)) for size, step in zip(shape, self.info.grid, strict=True))
+        return probability[kept], np.maximum(distance[kept], np.float32(1e-3))
+
+    def _run(self, image: FloatArray) -> tuple[FloatArray, FloatArray]:
+        outputs = self._session.run(None, {self._input: np.ascontiguousarray(image, np.float32)[None, ..., None]})
         probability, distance = sorted(outputs[:2], key=lambda array: array.shape[-1])
         return probability[0, ..., 0], distance[0]
 
-    def _tiles(self, shape: tuple[int, ...]) -> Iterator[tuple[tuple[slice, ...], ...]]:
-        """Give for each tile the pixels it is fed, and its core in its own output and in the whole output."""
-        margin, grid = self.margin, self.info.grid
-        core = TILE // max(self.info.divisor) * max(self.info.divisor)
-        for top in range(0, shape[0], core):
-            for left in range(0, shape[1], core):
-                outer, inner, target = [], [], []
-                for start, size, step in zip((top, left), shape, grid, strict=True):
-                    stop = min(start + core, size)
-                    first, last = max(0, start - margin), min(size, stop + margin)
-                    outer.append(slice(first, last))
-                    inner.append(slice((start - first) // step, (stop - first) // step))
-                    target.append(slice(start // step, stop // step))
-                yield tuple(outer), tuple(inner), tuple(target)
+    def tiles(self, shape: tuple[int, ...], tile: int, margin: int) -> Iterator[tuple[tuple[slice, ...], ...]]:
+        """Cut an image into overlapping tiles.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of the image.
+        tile : int
+            Edge of a tile's core in pixels; rounded down to what the network divides evenly.
+        margin : int
+            Pixels around the core that the network is fed as well, a multiple of the network's divisor.
+
+        Yields
+        ------
+        outer, inner, target : tuple of slice
+            The pixels that the network is fed, and the core's grid points in the tile's output and in the whole output.
+        """
+        grid, divisor = self.info.grid, max(self.info.divisor)
+        core = max(divisor, tile // divisor * divisor)
+        for starts in itertools.product(*(range(0, size, core) for size in shape)):
+            outer, inner, target = [], [], []
+            for start, size, step in zip(starts, shape, grid, strict=True):
+                stop = min(start + core, size)
+                first, last = max(0, start - margin), min(size, stop + margin)
+                outer.append(slice(first, last))
+                inner.append(slice((start - first) // step, -(-(stop - first) // step)))
+                target.append(slice(start // step, -(-stop // step)))
+            yield tuple(outer), tuple(inner), tuple(target)
 
 
 def usable_cores() -> int:

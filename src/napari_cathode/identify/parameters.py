@@ -9,6 +9,8 @@ from napari_cathode.parameters import check, parameter
 
 DEFAULT_MODEL = "nmc-2d"
 """The shipped model that is used when nobody chooses another."""
+DEFAULT_MODEL_3D = "nmc-3d"
+"""The same for whole volumes."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,18 @@ class IdentifyParameters:
 
     method: str = parameter(
         "stardist2d",
-        help="stardist2d: a trained network, slice by slice; watershed: grey threshold and distance transform.",
-        choices=("stardist2d", "watershed"),
+        help="stardist2d: a trained network, slice by slice; stardist3d: a trained network on the whole volume; "
+        "watershed: grey threshold and distance transform.",
+        choices=("stardist2d", "stardist3d", "watershed"),
     )
     model: str = parameter(
         DEFAULT_MODEL,
         help="Name of a shipped or own model, or the path of a StarDist model folder (method stardist2d).",
+    )
+    model_3d: str = parameter(
+        DEFAULT_MODEL_3D,
+        help="Name of a shipped or own 3D model, or the path of a StarDist3D model folder (method stardist3d).",
+        label="3D model",
     )
     diameter_um: float | None = parameter(
         None,

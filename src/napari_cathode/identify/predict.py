@@ -17,9 +17,18 @@ from .diameter import estimate_diameter
 from .models import open_model
 from .network import Network
 from .parameters import IdentifyParameters
-from .rescale import BoolArray, FloatArray, constant_part, grey_range, rescale, resize_to
+from .rescale import BoolArray, FloatArray, grey_range, rescale, resize_to
 from .stardist2d import draw_polygons, select_polygons
-from .views import VIEW_AXIS, ViewPrediction, check_views, iter_slices, sample_values, whole_views
+from .views import (
+    VIEW_AXIS,
+    ViewPrediction,
+    check_views,
+    informative,
+    iter_slices,
+    sample_values,
+    volume_grey_range,
+    whole_views,
+)
 from .watershed import otsu_threshold, particle_mask, smooth, watershed_slice
 
 SMALLEST_DIAMETER = 2.0
@@ -66,8 +75,7 @@ class StarDistFinder:
             info.overlap_threshold if overlap is None else overlap,
         )
         self.parameters = replace(parameters, prob_threshold=self._thresholds[0], nms_threshold=self._thresholds[1])
-        values = np.concatenate([image[_informative(image, inside)] for image, inside in sample_values(tomogram)])
-        self._grey = grey_range(values, parameters.percentile_low, parameters.percentile_high, tomogram.name)
+        self._grey = volume_grey_range(tomogram, parameters.percentile_low, parameters.percentile_high)
 
     def iter_find(
         self, image: npt.NDArray[Any], inside: BoolArray | None, diameter_px: tuple[float, float]
@@ -111,7 +119,7 @@ class WatershedFinder:
         diameter_px = diameter_in_view(tomogram, parameters, "xy")
         raw, smoothed = [], []
         for image, inside in sample_values(tomogram):
-            where = _informative(image, inside)
+            where = informative(image, inside)
             raw.append(image[where])
             smoothed.append(smooth(image, diameter_px)[where])
         grey_range(np.concatenate(raw), 0.0, 100.0, tomogram.name)  # says why an image has no threshold
@@ -232,9 +240,3 @@ def check_diameter(tomogram: Tomogram, parameters: IdentifyParameters) -> None:
         )
     if along_y > tomogram.shape[1] and along_x > tomogram.shape[2]:
         raise InputError(f"{shown} is larger than {tomogram.name}; check the diameter and the voxel size.")
-
-
-def _informative(image: npt.NDArray[Any], inside: BoolArray) -> BoolArray:
-    """Where a slice says something about grey values: inside, without flat parts unless all is flat."""
-    varied = inside & ~constant_part(image)
-    return varied if varied.any() else inside

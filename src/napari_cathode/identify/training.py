@@ -137,7 +137,9 @@ def simulated(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[Any, An
     """Make a domain-randomised slice (y, x) or volume (z, y, x) of the simulator."""
     from napari_cathode.simulate import training_slice, training_volume
 
-    return training_slice(rng, shape) if len(shape) == 2 else training_volume(rng, shape)
+    if len(shape) == 2:
+        return training_slice(rng, (shape[0], shape[1]))
+    return training_volume(rng, (shape[0], shape[1], shape[2]))
 
 
 def iter_train(

@@ -15,8 +15,8 @@ from .diameter import typical_diameter
 from .rescale import FloatArray, constant_part, grey_range, rescale
 
 Labels = npt.NDArray[np.int32]
-SliceMaker = Callable[[np.random.Generator, tuple[int, int]], tuple[npt.NDArray[np.uint8], Labels]]
-"""Makes a slice and its filled particle labels, both (y, x), from a random generator and a shape."""
+SliceMaker = Callable[[np.random.Generator, tuple[int, ...]], tuple[npt.NDArray[np.uint8], Labels]]
+"""Makes a slice (y, x) or volume (z, y, x) and its filled particle labels from a random generator and a shape."""
 
 TRAINING, VALIDATION = 0, 1
 """The two streams of random numbers that slices of one seed are made from."""
@@ -56,12 +56,12 @@ class SlicePool:
     stream : int
         `TRAINING` or `VALIDATION`.
     shape : tuple of int
-        Size (y, x) of the slices in pixels.
+        Size (y, x) of the slices in pixels, or (z, y, x) of volumes in voxels.
     make_slice : callable
         See `SliceMaker`.
     """
 
-    def __init__(self, folder: Path, seed: int, stream: int, shape: tuple[int, int], make_slice: SliceMaker) -> None:
+    def __init__(self, folder: Path, seed: int, stream: int, shape: tuple[int, ...], make_slice: SliceMaker) -> None:
         self.folder, self.seed, self.stream, self.shape, self.make_slice = folder, seed, stream, shape, make_slice
         self._held: dict[int, tuple[npt.NDArray[Any], npt.NDArray[Any], float]] = {}
         folder.mkdir(parents=True, exist_ok=True)
@@ -155,7 +155,9 @@ def vary_grey(image: FloatArray, rng: np.random.Generator) -> FloatArray:
         varied = varied + rng.normal(0, rng.uniform(0.01, 0.1), image.shape)
     if rng.random() < 0.3:
         slope = rng.uniform(-0.2, 0.2, image.ndim)
-        for ramp in np.ix_(*[part * np.linspace(-0.5, 0.5, size) for part, size in zip(slope, image.shape, strict=True)]):
+        for ramp in np.ix_(
+            *[part * np.linspace(-0.5, 0.5, size) for part, size in zip(slope, image.shape, strict=True)]
+        ):
             varied = varied + ramp
     return varied.astype(np.float32)
 

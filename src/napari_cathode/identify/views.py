@@ -13,7 +13,7 @@ from napari_cathode.errors import InputError
 from napari_cathode.tomogram import Spacing, Tomogram
 
 from .parameters import IdentifyParameters
-from .rescale import BoolArray, as_grey
+from .rescale import BoolArray, GreyRange, as_grey, constant_part, grey_range
 
 VIEW_AXIS: dict[str, int] = {"xy": 0, "xz": 1, "yz": 2}
 """The views, by the axis of (z, y, x) along which their slices follow each other."""
@@ -151,3 +151,15 @@ def sample_values(tomogram: Tomogram, slices: int = 5, edge: int = 512) -> list[
         inside = np.ones(image.shape, bool) if mask is None else np.asarray(mask[index, rows, columns])
         taken.append((image, inside))
     return taken
+
+
+def volume_grey_range(tomogram: Tomogram, percentile_low: float, percentile_high: float) -> GreyRange:
+    """Find the grey values that become 0 and 1 in all slices of a tomogram; see `grey_range`."""
+    values = np.concatenate([image[informative(image, inside)] for image, inside in sample_values(tomogram)])
+    return grey_range(values, percentile_low, percentile_high, tomogram.name)
+
+
+def informative(image: npt.NDArray[Any], inside: BoolArray) -> BoolArray:
+    """Where a slice says something about grey values: inside, without flat parts unless all is flat."""
+    varied = inside & ~constant_part(image)
+    return varied if varied.any() else inside

@@ -1,0 +1,210 @@
+"""Particles in a volume by a 3D network, block by block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cathode.errors import InputError
+from napari_cathode.progress import Progress, Steps, drain, stretch
+from napari_cathode.tomogram import Spacing, Tomogram
+
+from .diameter import estimate_diameter
+from .models import ModelInfo, open_model
+from .network import Network
+from .parameters import IdentifyParameters
+from .polyhedra import Polyhedra, iter_draw, suppress
+from .predict import check_diameter
+from .views import sample_values, volume_grey_range
+from .working_volume import WorkingVolume, iter_working_volume, working_shape
+
+BLOCK = 128
+"""Edge of a block's core in working voxels."""
+MARGIN = 32
+"""Working voxels around a block that its network sees: two typical particles."""
+FLOOR = 0.2
+"""Object probability below which nothing is kept as a candidate."""
+
+
+@dataclass(frozen=True, eq=False)
+class VolumePrediction:
+    """What a 3D network found.
+
+    Attributes
+    ----------
+    labels : ndarray of int32, shape (z, y, x)
+        Filled particles 1…n, in order of falling probability; 0 = background.
+    probability : ndarray of float32, shape (n,)
+        Object probability of each particle.
+    candidates : Polyhedra
+        What was proposed: other thresholds can be applied without running the network again (`iter_select`).
+    scale : tuple of float
+        Working voxels of the candidates per voxel (z, y, x).
+    spacing_um : tuple of float or None
+        Voxel edges (z, y, x) in µm, None where they are not known.
+    parameters : IdentifyParameters
+        What was used: values that were left open are filled in.
+    """
+
+    labels: npt.NDArray[np.int32]
+    probability: npt.NDArray[np.float32]
+    candidates: Polyhedra
+    scale: tuple[float, float, float]
+    spacing_um: Spacing | None
+    parameters: IdentifyParameters
+
+
+def iter_identify_volume(tomogram: Tomogram, parameters: IdentifyParameters | None = None) -> Steps[VolumePrediction]:
+    """Find the particles of a volume by a 3D network (StarDist3D; Weigert et al., WACV 2020).
+
+    The volume is rescaled so that particles are as large as in training, along each axis by itself, so that voxels
+    need not be cubes. The network sees it in overlapping blocks; candidates are taken from the blocks' cores, and one
+    suppression over all of them makes sure that none is found twice.
+
+    Parameters
+    ----------
+    tomogram : Tomogram
+        May be lazy; its grey values are read slice by slice.
+    parameters : IdentifyParameters, optional
+        ``model_3d``, diameter, thresholds and percentiles count.
+
+    Yields
+    ------
+    Progress
+        In thousandths.
+
+    Returns
+    -------
+    VolumePrediction
+
+    Raises
+    ------
+    InputError
+        For a single slice, when the image is empty, constant or not finite, when the model cannot be used, or when the
+        diameter does not suit the image.
+    """
+    parameters = replace(parameters or IdentifyParameters(), method="stardist3d")
+    if tomogram.is_slice:
+        raise InputError(f"{tomogram.name} is a single slice; a 3D model needs a volume: choose the method stardist2d.")
+    if parameters.diameter_um is None:
+        yield Progress(0, 1000, "Estimating the particle diameter")
+        sample_values(tomogram)
+        parameters = replace(parameters, diameter_um=estimate_diameter(tomogram))
+    check_diameter(tomogram, parameters)
+    yield Progress(5, 1000, "Loading the model")
+    network = Network(open_model(parameters.model_3d, 3))
+    parameters = _with_thresholds(parameters, network.info)
+    candidates, scale = yield from stretch(iter_candidates(network, tomogram, parameters), 10, 850)
+    selected, labels = yield from stretch(
+        iter_select(candidates, parameters, tomogram.shape, scale, tomogram.field_of_view), 850, 1000
+    )
+    yield Progress(1000, 1000, "Particles found")
+    return VolumePrediction(labels, selected.probability, candidates, scale, tomogram.spacing_um, parameters)
+
+
+def identify_volume(tomogram: Tomogram, parameters: IdentifyParameters | None = None) -> VolumePrediction:
+    """Find the particles of a volume by a 3D network; see `iter_identify_volume`."""
+    return drain(iter_identify_volume(tomogram, parameters))
+
+
+def iter_candidates(
+    network: Network, tomogram: Tomogram, parameters: IdentifyParameters
+) -> Steps[tuple[Polyhedra, tuple[float, float, float]]]:
+    """Run a 3D network over a volume of known particle diameter.
+
+    Returns
+    -------
+    candidates : Polyhedra
+        All that have at least the probability `FLOOR`.
+    scale : tuple of float
+        Working voxels per voxel (z, y, x).
+    """
+    grey = volume_grey_range(tomogram, parameters.percentile_low, parameters.percentile_high)
+    factors = _factors(tomogram, parameters, network.info)
+    _check_size(tomogram, factors)
+    volume = yield from stretch(iter_working_volume(tomogram, grey, factors), 0, 100)
+    candidates = yield from stretch(_iter_blocks(network, volume), 100, 1000)
+    return candidates, volume.scale
+
+
+def iter_select(
+    candidates: Polyhedra,
+    parameters: IdentifyParameters,
+    shape: tuple[int, int, int],
+    scale: tuple[float, float, float],
+    field_of_view: npt.NDArray[np.bool_] | None = None,
+) -> Steps[tuple[Polyhedra, npt.NDArray[np.int32]]]:
+    """Choose one candidate per particle and draw them.
+
+    Returns
+    -------
+    polyhedra : Polyhedra
+        One for each label 1…n.
+    labels : ndarray of int32, shape (z, y, x)
+    """
+    assert parameters.prob_threshold is not None and parameters.nms_threshold is not None
+    yield Progress(0, shape[0], "Choosing one candidate per particle")
+    chosen = suppress(candidates, parameters.prob_threshold, parameters.nms_threshold)
+    labels, kept = yield from iter_draw(chosen, shape, scale, field_of_view)
+    return chosen.pick(kept), labels
+
+
+def _with_thresholds(parameters: IdentifyParameters, info: ModelInfo) -> IdentifyParameters:
+    probability, overlap = parameters.prob_threshold, parameters.nms_threshold
+    return replace(
+        parameters,
+        prob_threshold=info.probability_threshold if probability is None else probability,
+        nms_threshold=info.overlap_threshold if overlap is None else overlap,
+    )
+
+
+def _factors(tomogram: Tomogram, parameters: IdentifyParameters, info: ModelInfo) -> tuple[float, float, float]:
+    """Give the working voxels per voxel: particles get the size that the model knows, along each axis."""
+    if info.diameter_px is None:
+        return 1.0, 1.0, 1.0
+    assert parameters.diameter_um is not None
+    z, y, x = tomogram.spacing_um or (1.0, 1.0, 1.0)
+    per_um = info.diameter_px / parameters.diameter_um
+    return z * per_um, y * per_um, x * per_um
+
+
+def _check_size(tomogram: Tomogram, factors: tuple[float, float, float]) -> None:
+    """Raise `InputError` where the rescaled volume could not be held: the diameter must be wrong then."""
+    size = int(np.prod(working_shape(tomogram.shape, factors)))
+    if size > 2**31:
+        raise InputError(
+            f"With this particle diameter {tomogram.name} would have to be enlarged to {size / 1e9:.1f} billion "
+            "voxels; check the diameter and the voxel size."
+        )
+
+
+def _iter_blocks(network: Network, volume: WorkingVolume) -> Steps[Polyhedra]:
+    """Run the network over the blocks and keep what it proposes in their cores."""
+    from .training_volumes import rays_of
+
+    shape, grid = volume.image.shape, np.array(network.info.grid)
+    blocks = list(network.tiles(shape, BLOCK, MARGIN))
+    centres, distances, probabilities = [], [], []
+    for number, (outer, inner, target) in enumerate(blocks):
+        yield Progress(number, len(blocks), "Finding particles in blocks")
+        probability, distance = network.run_block(volume.image[outer].astype(np.float32))
+        probability, distance = probability[inner], distance[inner]
+        points = np.argwhere(probability > FLOOR)
+        where = tuple(points.T)
+        at = (points + [part.start for part in target]) * grid
+        if volume.inside is not None and len(points):
+            seen = volume.inside[tuple(np.minimum(at, np.array(shape) - 1).T)]
+            points, at = points[seen], at[seen]
+            where = tuple(points.T)
+        centres.append(at.astype(np.float32))
+        distances.append(distance[where])
+        probabilities.append(probability[where])
+    yield Progress(len(blocks), len(blocks), "Finding particles in blocks")
+    return Polyhedra(
+        np.concatenate(centres),
+        np.concatenate(distances),
+        np.concatenate(probabilities),
+        rays_of(network.info.n_rays),
+    )
