@@ -11,7 +11,10 @@ import numpy.typing as npt
 from napari_cathode.progress import Progress, Steps
 
 from .rescale import FloatArray
-from .stardist2d import compact
+from .star_kernels import SHELLS, draw, ray_table, survivors, volumes
+
+EXCESS = np.float32(0.5)
+"""Working voxels by which StarDist3D's distances overshoot: they count steps until the first that lies outside."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +44,10 @@ class Polyhedra:
 
 
 def suppress(candidates: Polyhedra, probability_threshold: float, overlap_threshold: float) -> Polyhedra:
-    """Choose one polyhedron per particle by StarDist's non-maximum suppression.
+    """Choose one polyhedron per particle: greedy non-maximum suppression, as StarDist's (Weigert et al., WACV 2020).
+
+    The overlap of two candidates is the share of the smaller one's volume that lies in the other, sampled at some
+    hundred points of it; StarDist's own suppression counts voxels and takes hundreds of times longer.
 
     Parameters
     ----------
@@ -57,17 +63,38 @@ def suppress(candidates: Polyhedra, probability_threshold: float, overlap_thresh
     Polyhedra
         In order of falling probability.
     """
-    from stardist.nms import non_maximum_suppression_3d_inds
-
     kept = np.flatnonzero(candidates.probability > probability_threshold)
     kept = kept[np.argsort(-candidates.probability[kept], kind="stable")]
     chosen = candidates.pick(kept)
     if len(kept) == 0:
         return chosen
-    survivors = non_maximum_suppression_3d_inds(
-        chosen.distances, chosen.centres, chosen.rays, chosen.probability, thresh=overlap_threshold, verbose=False
+    table = ray_table(chosen.rays)
+    reach = chosen.distances.max(axis=1)
+    corner = chosen.centres.min(axis=0)
+    # Cells as wide as the farthest reach, so that two that touch are at most two cells apart.
+    cell = ((chosen.centres - corner) / max(float(reach.max()), 1.0)).astype(np.int64)
+    cells = cell.max(axis=0) + 1
+    flat = (cell[:, 0] * cells[1] + cell[:, 1]) * cells[2] + cell[:, 2]
+    order = np.argsort(flat, kind="stable")
+    start = np.searchsorted(flat[order], np.arange(int(np.prod(cells)) + 1))
+    alive = survivors(
+        chosen.centres,
+        chosen.distances,
+        volumes(chosen.distances, table.weight),
+        reach,
+        order,
+        start,
+        cell,
+        cells,
+        overlap_threshold,
+        table.vertices,
+        table.weight,
+        table.faces,
+        table.inverse,
+        table.cube,
+        SHELLS,
     )
-    return chosen.pick(survivors)
+    return chosen.pick(alive)
 
 
 def iter_draw(
@@ -104,34 +131,39 @@ def iter_draw(
     drawn : ndarray of int, shape (n,)
         Which polyhedron each label is; those that others hide altogether are left out.
     """
-    from stardist.geometry import polyhedron_to_label
-    from stardist.rays3d import Rays_Explicit
-
+    table = ray_table(polyhedra.rays)
     labels = np.zeros(shape, np.int32)
-    factors = np.asarray(scale, float)
-    rays = Rays_Explicit(polyhedra.rays.vertices / factors, polyhedra.rays.faces)
-    centres = (polyhedra.centres + 0.5) / factors - 0.5
-    height = polyhedra.distances * np.abs(rays.vertices[:, 0])
-    reach = height.max(axis=1, initial=0) + 1
+    factors = np.asarray(scale, np.float64)
     order = np.argsort(-polyhedra.probability, kind="stable")
-    number = np.empty(len(order), np.int64)
-    number[order] = np.arange(1, len(order) + 1)
-    for start in range(0, shape[0], slab):
-        stop = min(start + slab, shape[0])
-        near = np.flatnonzero((centres[:, 0] + reach >= start) & (centres[:, 0] - reach <= stop))
-        if near.size:
-            labels[start:stop] = polyhedron_to_label(
-                polyhedra.distances[near],
-                centres[near] - (start, 0, 0),
-                rays,
-                (stop - start, *shape[1:]),
-                # Ranks instead of probabilities: equal probabilities must not fall differently in two slabs.
-                prob=-number[near].astype(float),
-                labels=number[near],
-                verbose=False,
-            )
-        yield Progress(stop, shape[0], "Drawing particles")
-    if field_of_view is not None:
-        labels[~np.broadcast_to(field_of_view, shape)] = 0
-    present = np.bincount(labels.ravel(), minlength=len(order) + 1)[1:] > 0
-    return compact(labels), order[present]
+    centres = (polyhedra.centres[order].astype(np.float64) + 0.5) / factors - 0.5
+    distances = np.maximum(polyhedra.distances[order] - EXCESS, np.float32(0.1))
+    reach = distances.max(axis=1, initial=0).astype(np.float64)
+    number = np.arange(1, len(order) + 1, dtype=np.int32)
+    visible = np.zeros(len(order) + 1, bool)
+    seen = None if field_of_view is None else np.broadcast_to(field_of_view, shape)
+    for first in range(0, shape[0], slab):
+        part = labels[first : first + slab]
+        high = reach / factors[0]
+        near = (centres[:, 0] + high >= first) & (centres[:, 0] - high <= first + slab)
+        draw(
+            part,
+            first,
+            centres[near],
+            distances[near],
+            reach[near],
+            number[near],
+            factors,
+            table.faces,
+            table.inverse,
+            table.cube,
+        )
+        if seen is not None:
+            part[~seen[first : first + slab]] = 0
+        visible[np.unique(part)] = True
+        yield Progress(min(first + slab, shape[0]), shape[0], "Drawing particles")
+    visible[0] = False
+    renumbered = np.zeros(len(visible), np.int32)
+    renumbered[visible] = np.arange(1, visible.sum() + 1)
+    for first in range(0, shape[0], slab):
+        labels[first : first + slab] = renumbered[labels[first : first + slab]]
+    return labels, order[visible[1:]]

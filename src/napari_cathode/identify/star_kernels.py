@@ -1,0 +1,220 @@
+"""Compiled loops over star-convex polyhedra: which point lies in which, how much two overlap, how they are drawn.
+
+A polyhedron has a centre and a distance along each of fixed rays; the triangles between neighbouring rays' ends are its
+faces. A point that lies α v_a + β v_b + γ v_c from the centre, in the cone of the face with the unit rays v_a, v_b, v_c
+(α, β, γ ≥ 0), is inside exactly where α / d_a + β / d_b + γ / d_c ≤ 1: the plane through the three ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cathode.compile import jit
+
+from .rescale import FloatArray
+
+CELLS = 96
+"""Cells along each edge of the cube map that finds the face of a direction."""
+SHELLS = 6
+"""Points along each ray at which overlap is sampled."""
+
+Ints = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class RayTable:
+    """Fixed directions and the triangles between them, prepared for looking up.
+
+    Attributes
+    ----------
+    vertices : ndarray of float32, shape (n_rays, 3)
+        Unit vectors (z, y, x).
+    faces : ndarray of int32, shape (n_faces, 3)
+        Rays at the corners of each triangle.
+    inverse : ndarray of float32, shape (n_faces, 3, 3)
+        Turns an offset (z, y, x) into α, β, γ of a face.
+    cube : ndarray of int32, shape (6, CELLS, CELLS)
+        The face at the middle of each cell of a cube around the centre.
+    weight : ndarray of float32, shape (n_rays,)
+        Share of the sphere's area that belongs to each ray.
+    """
+
+    vertices: FloatArray
+    faces: Ints
+    inverse: FloatArray
+    cube: Ints
+    weight: FloatArray
+
+
+@cache
+def ray_table(rays: Any) -> RayTable:
+    """Prepare StarDist's rays (`stardist.rays3d.Rays_Base`)."""
+    vertices = np.asarray(rays.vertices, np.float64)
+    vertices /= np.linalg.norm(vertices, axis=1, keepdims=True)
+    faces = np.asarray(rays.faces, np.int32)
+    corners = vertices[faces]
+    inverse = np.linalg.inv(corners.transpose(0, 2, 1))
+    middle = (np.arange(CELLS) + 0.5) / CELLS * 2 - 1
+    first, second = np.meshgrid(middle, middle, indexing="ij")
+    cube = np.empty((6, CELLS, CELLS), np.int32)
+    for side in range(6):
+        axis, sign = side // 2, 1 if side % 2 else -1
+        direction = np.empty((CELLS, CELLS, 3))
+        direction[..., axis] = sign
+        direction[..., (axis + 1) % 3], direction[..., (axis + 2) % 3] = first, second
+        parts = np.einsum("fij,abj->abfi", inverse, direction)
+        cube[side] = parts.min(axis=-1).argmax(axis=-1)
+    # Solid angle of a triangle seen from the centre (Van Oosterom and Strackee, IEEE Trans.
+    # Biomed. Eng. 30, 125, 1983).
+    a, b, c = corners.transpose(1, 0, 2)
+    triple = np.abs(np.einsum("ij,ij->i", a, np.cross(b, c)))
+    angle = 2 * np.arctan2(triple, 1 + (a * b).sum(1) + (b * c).sum(1) + (c * a).sum(1))
+    weight = np.bincount(faces.ravel(), np.repeat(angle / 3, 3), minlength=len(vertices))
+    return RayTable(
+        vertices.astype(np.float32),
+        faces,
+        inverse.astype(np.float32),
+        cube,
+        (weight / weight.sum()).astype(np.float32),
+    )
+
+
+@jit
+def _depth(z, y, x, distance, faces, inverse, cube):  # type: ignore[no-untyped-def]
+    """How far out a point lies: 0 at the centre, 1 on the surface."""
+    az, ay, ax = abs(z), abs(y), abs(x)
+    if az >= ay and az >= ax:
+        if az == 0:
+            return np.float32(0)
+        side, u, v = (1 if z > 0 else 0), y / az, x / az
+    elif ay >= ax:
+        side, u, v = (3 if y > 0 else 2), x / ay, z / ay
+    else:
+        side, u, v = (5 if x > 0 else 4), z / ax, y / ax
+    cells = cube.shape[1]
+    i = min(int((u + 1) * 0.5 * cells), cells - 1)
+    j = min(int((v + 1) * 0.5 * cells), cells - 1)
+    face = cube[side, i, j]
+    depth = np.float32(0)
+    for k in range(3):
+        part = inverse[face, k, 0] * z + inverse[face, k, 1] * y + inverse[face, k, 2] * x
+        depth += part / distance[faces[face, k]]
+    return depth
+
+
+@jit
+def volumes(distance: FloatArray, weight: FloatArray) -> FloatArray:
+    """Volume of each polyhedron: the solid angles of its rays times a third of their cubed lengths."""
+    n, rays = distance.shape
+    out = np.empty(n, np.float32)
+    for i in range(n):
+        total = 0.0
+        for k in range(rays):
+            total += weight[k] * distance[i, k] ** 3
+        out[i] = total * 4 * np.pi / 3
+    return out
+
+
+@jit
+def _overlaps(offset, small, large, threshold, vertices, weight, faces, inverse, cube, shells):  # type: ignore[no-untyped-def]
+    """Whether more than a share of the small polyhedron's volume lies in the large one, minus the offset away."""
+    total = np.float32(0)
+    for k in range(small.shape[0]):
+        total += weight[k] * small[k] ** 3
+    needed, left = threshold * total, total
+    hit = np.float32(0)
+    for k in range(small.shape[0]):
+        share = weight[k] * small[k] ** 3
+        for s in range(shells):
+            # Shells of equal volume, sampled at the radius that halves each.
+            r = small[k] * np.float32(((s + 0.5) / shells) ** (1 / 3))
+            z = offset[0] + r * vertices[k, 0]
+            y = offset[1] + r * vertices[k, 1]
+            x = offset[2] + r * vertices[k, 2]
+            if _depth(z, y, x, large, faces, inverse, cube) <= 1:
+                hit += share / shells
+        left -= share
+        if hit > needed:
+            return True
+        if hit + left <= needed:
+            return False
+    return False
+
+
+@jit
+def survivors(
+    centre,
+    distance,
+    volume,
+    reach,
+    order,
+    start,
+    cell,
+    cells,
+    threshold,
+    vertices,
+    weight,
+    faces,
+    inverse,
+    cube,
+    shells,
+):  # type: ignore[no-untyped-def]
+    """Greedy suppression of polyhedra that are sorted by falling probability.
+
+    ``order`` lists them by cell of a grid, ``start`` where each cell begins in it, ``cell`` each one's cell (z, y, x),
+    ``cells`` the shape of the grid, whose cells are at least as wide as the largest reach.
+    """
+    n = centre.shape[0]
+    alive = np.ones(n, np.bool_)
+    for i in range(n):
+        if not alive[i]:
+            continue
+        for cz in range(max(0, cell[i, 0] - 2), min(cells[0], cell[i, 0] + 3)):
+            for cy in range(max(0, cell[i, 1] - 2), min(cells[1], cell[i, 1] + 3)):
+                for cx in range(max(0, cell[i, 2] - 2), min(cells[2], cell[i, 2] + 3)):
+                    number = (cz * cells[1] + cy) * cells[2] + cx
+                    for position in range(start[number], start[number + 1]):
+                        j = order[position]
+                        if j <= i or not alive[j]:
+                            continue
+                        z = centre[j, 0] - centre[i, 0]
+                        y = centre[j, 1] - centre[i, 1]
+                        x = centre[j, 2] - centre[i, 2]
+                        if z * z + y * y + x * x >= (reach[i] + reach[j]) ** 2:
+                            continue
+                        if volume[j] <= volume[i]:
+                            offset, small, large = (z, y, x), distance[j], distance[i]
+                        else:
+                            offset, small, large = (-z, -y, -x), distance[i], distance[j]
+                        if _overlaps(offset, small, large, threshold, vertices, weight, faces, inverse, cube, shells):
+                            alive[j] = False
+    return alive
+
+
+@jit
+def draw(labels, first, centre, distance, reach, number, spacing, faces, inverse, cube):  # type: ignore[no-untyped-def]
+    """Draw polyhedra, the most probable first, into slices ``first`` … of a volume; voxels that are taken stay.
+
+    Centres are in voxels, distances and reach in working voxels; ``spacing`` is a voxel's edge in working voxels.
+    """
+    for i in range(centre.shape[0]):
+        z0 = max(int(np.ceil(centre[i, 0] - reach[i] / spacing[0])), first)
+        z1 = min(int(np.floor(centre[i, 0] + reach[i] / spacing[0])) + 1, first + labels.shape[0])
+        y0 = max(int(np.ceil(centre[i, 1] - reach[i] / spacing[1])), 0)
+        y1 = min(int(np.floor(centre[i, 1] + reach[i] / spacing[1])) + 1, labels.shape[1])
+        x0 = max(int(np.ceil(centre[i, 2] - reach[i] / spacing[2])), 0)
+        x1 = min(int(np.floor(centre[i, 2] + reach[i] / spacing[2])) + 1, labels.shape[2])
+        for z in range(z0, z1):
+            dz = np.float32((z - centre[i, 0]) * spacing[0])
+            for y in range(y0, y1):
+                dy = np.float32((y - centre[i, 1]) * spacing[1])
+                for x in range(x0, x1):
+                    if labels[z - first, y, x] == 0:
+                        dx = np.float32((x - centre[i, 2]) * spacing[2])
+                        if _depth(dz, dy, dx, distance[i], faces, inverse, cube) <= 1:
+                            labels[z - first, y, x] = number[i]
