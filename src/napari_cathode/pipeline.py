@@ -23,10 +23,12 @@ from .identify import (
     ViewPrediction,
     estimate_diameter,
     iter_identify,
+    iter_identify_volume,
     whole_views,
 )
 from .identify.models import open_model
 from .identify.predict import check_diameter
+from .identify.predict_3d import check_volume
 from .measure import MeasureParameters, Summary, check_scale, iter_measure, summarise
 from .parameters import check, from_dict, parameter, to_dict
 from .progress import Progress, Steps, drain, stretch
@@ -72,7 +74,7 @@ class PipelineResult:
     tomogram : Tomogram
         What was analysed.
     views : dict of str to ViewPrediction
-        What each view saw.
+        What each view saw; empty where a 3D network looked at the whole volume.
     labels : ndarray of int32, shape (z, y, x)
         The particles, 1 … n.
     table : DataFrame
@@ -123,6 +125,9 @@ def iter_settle(tomogram: Tomogram, parameters: PipelineParameters) -> Steps[Pip
     identify = parameters.identify
     if identify.method == "stardist2d":
         open_model(identify.model)
+    elif identify.method == "stardist3d":
+        check_volume(tomogram)
+        open_model(identify.model_3d, 3)
     if identify.diameter_um is None:
         yield Progress(0, 1000, "Estimating the particle diameter")
         identify = replace(identify, diameter_um=float(estimate_diameter(tomogram)))
@@ -172,21 +177,28 @@ def iter_run(
     spacing_um = tomogram.require_spacing()
     parameters = yield from iter_settle(tomogram, parameters or PipelineParameters())
     assert parameters.identify.diameter_um is not None
-    chosen = whole_views(tomogram, parameters.views, parameters.identify.diameter_um)
+    whole = parameters.identify.method == "stardist3d"
+    chosen = () if whole else whole_views(tomogram, parameters.views, parameters.identify.diameter_um)
     if folder is not None:
         results.write_parameters(folder, describe_run(tomogram, parameters, dataset))
 
-    views = yield from stretch(iter_identify(tomogram, parameters.identify, chosen), 0, 600)
-    found_with = views[chosen[0]].parameters
-    if found_with is not None:
-        parameters = replace(parameters, identify=found_with)
-    if tomogram.is_slice:
-        labels = results.contiguous(views["xy"].labels)
+    views: Mapping[str, ViewPrediction] = {}
+    if whole:
+        prediction = yield from stretch(iter_identify_volume(tomogram, parameters.identify), 0, 700)
+        labels, parameters = prediction.labels, replace(parameters, identify=prediction.parameters)
+        del prediction
     else:
-        fusion = yield from stretch(iter_fuse(views, parameters.fuse, spacing_um), 600, 700)
-        labels = fusion.labels
-        parameters = replace(parameters, fuse=fusion.parameters)
-        del fusion
+        views = yield from stretch(iter_identify(tomogram, parameters.identify, chosen), 0, 600)
+        found_with = views[chosen[0]].parameters
+        if found_with is not None:
+            parameters = replace(parameters, identify=found_with)
+        if tomogram.is_slice:
+            labels = results.contiguous(views["xy"].labels)
+        else:
+            fusion = yield from stretch(iter_fuse(views, parameters.fuse, spacing_um), 600, 700)
+            labels = fusion.labels
+            parameters = replace(parameters, fuse=fusion.parameters)
+            del fusion
     used = describe_run(tomogram, parameters, dataset)
     if folder is not None:
         results.write_parameters(folder, used)
@@ -197,7 +209,7 @@ def iter_run(
         700,
         880,
     )
-    if not tomogram.is_slice and len(chosen) < len(parameters.views):
+    if not (tomogram.is_slice or whole) and len(chosen) < len(parameters.views):
         note = f"Only {' and '.join(chosen)} slices were used; others are narrower than a particle."
         table.attrs["notes"] = [note, *table.attrs.get("notes", ())]
     summary = summarise(table, labels, spacing_um, tomogram.field_of_view)

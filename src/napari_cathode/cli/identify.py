@@ -8,11 +8,13 @@ from typing import Annotated
 
 import typer
 
-from napari_cathode import io
+from napari_cathode import io, results
 from napari_cathode.fuse.store import check_folder, iter_write_predictions
-from napari_cathode.identify import estimate_diameter, iter_identify
+from napari_cathode.identify import IdentifyParameters, estimate_diameter, iter_identify, iter_identify_volume
 from napari_cathode.pipeline import PipelineParameters
+from napari_cathode.tomogram import Tomogram
 
+from .files import may_write_into
 from .options import Dataset, Given, Overwrite, ParameterFile, Quiet, Spacing, read_parameters, with_parameters
 from .progress import follow
 
@@ -31,10 +33,14 @@ def command(
 ) -> None:
     """Write labels and probability of each view as zarr, which `napari-cathode fuse FOLDER` reads.
 
+    With --method stardist3d there are no views to fuse: labels.tif holds the particles.
     Without a voxel size the particle diameter is in voxels.
     """
     settings = read_parameters(given, parameters)
     tomogram = io.read(image, dataset=dataset, spacing_um=spacing)
+    if settings.identify.method == "stardist3d":
+        _whole(tomogram, settings.identify, out, overwrite, quiet)
+        return
     names = ("xy",) if tomogram.is_slice else settings.views
     check_folder(out, names, overwrite)
     identify = settings.identify
@@ -43,3 +49,11 @@ def command(
     views = follow(iter_identify(tomogram, identify, names), quiet)
     follow(iter_write_predictions(out, views, tomogram.spacing_um, str(image.absolute())), quiet)
     typer.echo(f"Predictions of {len(views)} {'view' if len(views) == 1 else 'views'} are in {out}.")
+
+
+def _whole(tomogram: Tomogram, parameters: IdentifyParameters, out: Path, overwrite: bool, quiet: bool) -> None:
+    """Find particles in the whole volume and write their labels."""
+    target = may_write_into(out, [results.LABELS], overwrite) / results.LABELS
+    found = follow(iter_identify_volume(tomogram, parameters), quiet)
+    io.write_labels(target, found.labels, tomogram.spacing_um)
+    typer.echo(f"{found.labels.max()} particles are in {target}.")

@@ -179,6 +179,10 @@ def iter_identify(
         suit the image.
     """
     parameters = parameters or IdentifyParameters()
+    if parameters.method not in FINDERS:
+        raise InputError(
+            f"The method {parameters.method} looks at whole volumes, not at slices; choose {' or '.join(FINDERS)} here."
+        )
     views = check_views(tomogram, views)
     count = sum(tomogram.shape[VIEW_AXIS[view]] for view in views)
     if parameters.diameter_um is None:

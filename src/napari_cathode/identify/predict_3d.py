@@ -86,8 +86,7 @@ def iter_identify_volume(tomogram: Tomogram, parameters: IdentifyParameters | No
         diameter does not suit the image.
     """
     parameters = replace(parameters or IdentifyParameters(), method="stardist3d")
-    if tomogram.is_slice:
-        raise InputError(f"{tomogram.name} is a single slice; a 3D model needs a volume: choose the method stardist2d.")
+    check_volume(tomogram)
     if parameters.diameter_um is None:
         yield Progress(0, 1000, "Estimating the particle diameter")
         sample_values(tomogram)
@@ -102,6 +101,12 @@ def iter_identify_volume(tomogram: Tomogram, parameters: IdentifyParameters | No
     )
     yield Progress(1000, 1000, "Particles found")
     return VolumePrediction(labels, selected.probability, candidates, scale, tomogram.spacing_um, parameters)
+
+
+def check_volume(tomogram: Tomogram) -> None:
+    """Raise `InputError` for a single slice."""
+    if tomogram.is_slice:
+        raise InputError(f"{tomogram.name} is a single slice; a 3D model needs a volume: choose the method stardist2d.")
 
 
 def identify_volume(tomogram: Tomogram, parameters: IdentifyParameters | None = None) -> VolumePrediction:

@@ -30,10 +30,12 @@ def _complete(tomogram: Tomogram) -> Tomogram:
 
 
 def iter_identify_layer(tomogram: Tomogram, parameters: Any, views: tuple[str, ...]) -> Steps[Any]:
-    """Find the particles of an image layer, view by view; see `identify.iter_identify`."""
+    """Find the particles of an image layer: a `VolumePrediction` of a 3D network, else what each view saw."""
     yield Progress(0, 0, "Loading the network's library")
-    from napari_cathode.identify import iter_identify
+    from napari_cathode.identify import iter_identify, iter_identify_volume
 
+    if parameters.method == "stardist3d":
+        return (yield from iter_identify_volume(_complete(tomogram), parameters))
     return (yield from iter_identify(_complete(tomogram), parameters, views))
 
 
@@ -109,7 +111,7 @@ def iter_run_layer(tomogram: Tomogram, parameters: Any) -> Steps[Outcome]:
     from napari_cathode.pipeline import iter_run
 
     result = yield from iter_run(_complete(tomogram), parameters)
-    keep = not tomogram.is_slice and int(np.prod(tomogram.shape)) <= _KEPT_VIEW_VOXELS
+    keep = bool(result.views) and not tomogram.is_slice and int(np.prod(tomogram.shape)) <= _KEPT_VIEW_VOXELS
     return Outcome(
         result.views if keep else {},
         result.labels,

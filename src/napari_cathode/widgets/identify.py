@@ -9,7 +9,7 @@ import numpy as np
 from qtpy.QtWidgets import QHBoxLayout, QPushButton
 
 from napari_cathode.errors import InputError
-from napari_cathode.identify import IdentifyParameters
+from napari_cathode.identify import IdentifyParameters, VolumePrediction
 from napari_cathode.identify.models import list_models
 from napari_cathode.parameters import to_dict
 from napari_cathode.plugin.layers import is_image, prepare_labels, tomogram_of
@@ -26,7 +26,11 @@ from .run_all import all_steps, iter_show
 from .runner import Runner, Showing
 from .voxel_size import VoxelSize
 
-_METHODS = {"stardist2d": "StarDist 2D network", "watershed": "grey threshold, watershed"}
+_METHODS = {
+    "stardist2d": "StarDist 2D network, slice by slice",
+    "stardist3d": "StarDist 3D network",
+    "watershed": "grey threshold, watershed",
+}
 ALL_VIEWS = ("xy", "xz", "yz")
 _EMPTY = (
     "Open a tomogram first: drop a TIFF stack, an HDF5 file or a folder of slices onto the window, "
@@ -44,7 +48,7 @@ class IdentifyWidget(Docked, Panel):
         self.image = LayerChoice(self._viewer, is_image)
         self.voxel_size = VoxelSize(self._viewer)
         self.views = choice_box()
-        self.form = Form(IdentifyParameters, choices={"method": _METHODS, "model": _models()})
+        self.form = Form(IdentifyParameters, choices={"method": _METHODS, "model": _models(2), "model_3d": _models(3)})
         self.button = primary_button("Find particles", "Finds the particles in each slice of the chosen views.")
         self.all_button = QPushButton("Run all steps")
         self.all_button.setToolTip(
@@ -87,25 +91,36 @@ class IdentifyWidget(Docked, Panel):
 
     def _on_image(self, layer: Any) -> None:
         self.voxel_size.show_layer(layer)
-        self.views.clear()
-        if layer is not None and layer.ndim == 3:
-            self.views.addItem("all three views", ALL_VIEWS)
-            for view in ALL_VIEWS:
-                self.views.addItem(f"{view} slices", (view,))
-            self.views.addItem("only the slice shown", ())
-        else:
-            self.views.addItem("this image", ())
+        self._offer_views()
         self._empty.setVisible(layer is None)
         shape = () if layer is None else tomogram_of(layer).shape[-layer.ndim :]
         self._size.say(" × ".join(map(str, shape)) + (" voxels" if len(shape) == 3 else " pixels") if shape else "")
         self._refresh()
 
     def _on_method(self) -> None:
-        network = self.form.field("method").value() == "stardist2d"
-        for name in ("model", "prob_threshold", "nms_threshold"):
-            self.form.show_field(name, network)
+        method = self.form.field("method").value()
+        self.form.show_field("model", method == "stardist2d")
+        self.form.show_field("model_3d", method == "stardist3d")
+        for name in ("prob_threshold", "nms_threshold"):
+            self.form.show_field(name, method != "watershed")
         for name in ("seed_depth", "smallest_share"):
-            self.form.show_field(name, not network)
+            self.form.show_field(name, method == "watershed")
+        self._offer_views()
+
+    def _offer_views(self) -> None:
+        """Offer what the method can look at in the image."""
+        layer = self.image.layer
+        offered: list[tuple[str, tuple[str, ...]]] = [("this image", ())]
+        if layer is not None and layer.ndim == 3:
+            offered = [("all three views", ALL_VIEWS)]
+            offered += [(f"{view} slices", (view,)) for view in ALL_VIEWS]
+            offered.append(("only the slice shown", ()))
+            if self.form.field("method").value() == "stardist3d":
+                offered = [("the whole volume", ALL_VIEWS)]
+        if offered != [(self.views.itemText(i), self.views.itemData(i)) for i in range(self.views.count())]:
+            self.views.clear()
+            for text, views in offered:
+                self.views.addItem(text, views)
 
     def _refresh(self) -> None:
         ready = self.image.layer is not None and not self.runner.running
@@ -160,12 +175,13 @@ class IdentifyWidget(Docked, Panel):
         grey = np.asarray(tomogram.data[first : first + 1])
         return Tomogram(grey, tomogram.spacing_um, f"{tomogram.name} slice {first}", tomogram.source, seen), first
 
-    def _on_found(self, found: dict[str, Any], tomogram: Tomogram, layer: Any, first: int, parameters: Any) -> Showing:
+    def _on_found(self, found: Any, tomogram: Tomogram, layer: Any, first: int, parameters: Any) -> Showing:
         if layer not in self._viewer.layers:
             return "The image was closed meanwhile; the result was dropped."
-        if tomogram.is_slice:
-            labels = found["xy"].labels
-            how = {"identify": to_dict(parameters)}
+        whole = isinstance(found, VolumePrediction)
+        if whole or tomogram.is_slice:
+            labels = found.labels if whole else found["xy"].labels
+            how = {"identify": to_dict(found.parameters if whole else parameters)}
             particles = ParticleSet(labels, f"{tomogram.name} particles", tomogram.spacing_um, tomogram, provenance=how)
             self._link.show(particles, layer, (first, 0, 0))
             self._offer("Next: measure the particles", lambda: open_dock(self._viewer, FEATURES))
@@ -195,5 +211,5 @@ def _count(labels: Any) -> int:
     return len(np.setdiff1d(np.unique(labels), 0))
 
 
-def _models() -> list[str]:
-    return [info.name for info in list_models() if info.dimensions == 2]
+def _models(dimensions: int) -> list[str]:
+    return [info.name for info in list_models() if info.dimensions == dimensions]
