@@ -80,7 +80,7 @@ def suppress(candidates: Polyhedra, probability_threshold: float, overlap_thresh
     alive = survivors(
         chosen.centres,
         chosen.distances,
-        volumes(chosen.distances, table.weight),
+        volumes(chosen.distances, table.faces, table.size),
         reach,
         order,
         start,
@@ -88,7 +88,7 @@ def suppress(candidates: Polyhedra, probability_threshold: float, overlap_thresh
         cells,
         overlap_threshold,
         table.vertices,
-        table.weight,
+        table.size,
         table.faces,
         table.inverse,
         table.cube,

@@ -20,8 +20,8 @@ from .rescale import FloatArray
 
 CELLS = 96
 """Cells along each edge of the cube map that finds the face of a direction."""
-SHELLS = 6
-"""Points along each ray at which overlap is sampled."""
+SHELLS = 4
+"""Points below each face at which overlap is sampled."""
 
 Ints = npt.NDArray[np.int32]
 
@@ -40,15 +40,15 @@ class RayTable:
         Turns an offset (z, y, x) into α, β, γ of a face.
     cube : ndarray of int32, shape (6, CELLS, CELLS)
         The face at the middle of each cell of a cube around the centre.
-    weight : ndarray of float32, shape (n_rays,)
-        Share of the sphere's area that belongs to each ray.
+    size : ndarray of float32, shape (n_faces,)
+        Six times the volume between the centre and each triangle where all distances are 1.
     """
 
     vertices: FloatArray
     faces: Ints
     inverse: FloatArray
     cube: Ints
-    weight: FloatArray
+    size: FloatArray
 
 
 @cache
@@ -69,18 +69,12 @@ def ray_table(rays: Any) -> RayTable:
         direction[..., (axis + 1) % 3], direction[..., (axis + 2) % 3] = first, second
         parts = np.einsum("fij,abj->abfi", inverse, direction)
         cube[side] = parts.min(axis=-1).argmax(axis=-1)
-    # Solid angle of a triangle seen from the centre (Van Oosterom and Strackee, IEEE Trans.
-    # Biomed. Eng. 30, 125, 1983).
-    a, b, c = corners.transpose(1, 0, 2)
-    triple = np.abs(np.einsum("ij,ij->i", a, np.cross(b, c)))
-    angle = 2 * np.arctan2(triple, 1 + (a * b).sum(1) + (b * c).sum(1) + (c * a).sum(1))
-    weight = np.bincount(faces.ravel(), np.repeat(angle / 3, 3), minlength=len(vertices))
     return RayTable(
         vertices.astype(np.float32),
         faces,
         inverse.astype(np.float32),
         cube,
-        (weight / weight.sum()).astype(np.float32),
+        np.abs(np.linalg.det(corners)).astype(np.float32),
     )
 
 
@@ -108,37 +102,39 @@ def _depth(z, y, x, distance, faces, inverse, cube):  # type: ignore[no-untyped-
 
 
 @jit
-def volumes(distance: FloatArray, weight: FloatArray) -> FloatArray:
-    """Volume of each polyhedron: the solid angles of its rays times a third of their cubed lengths."""
-    n, rays = distance.shape
+def volumes(distance: FloatArray, faces: Ints, size: FloatArray) -> FloatArray:
+    """Volume of each polyhedron: the tetrahedra between its centre and its faces."""
+    n = distance.shape[0]
     out = np.empty(n, np.float32)
     for i in range(n):
-        total = 0.0
-        for k in range(rays):
-            total += weight[k] * distance[i, k] ** 3
-        out[i] = total * 4 * np.pi / 3
+        total = np.float32(0)
+        for f in range(faces.shape[0]):
+            total += size[f] * distance[i, faces[f, 0]] * distance[i, faces[f, 1]] * distance[i, faces[f, 2]]
+        out[i] = total / 6
     return out
 
 
 @jit
-def _overlaps(offset, small, large, threshold, vertices, weight, faces, inverse, cube, shells):  # type: ignore[no-untyped-def]
-    """Whether more than a share of the small polyhedron's volume lies in the large one, minus the offset away."""
-    total = np.float32(0)
-    for k in range(small.shape[0]):
-        total += weight[k] * small[k] ** 3
-    needed, left = threshold * total, total
+def _overlaps(offset, small, large, needed, left, vertices, size, faces, inverse, cube, shells):  # type: ignore[no-untyped-def]
+    """Whether more than a volume ``needed`` of the small polyhedron (of volume ``left``) lies in the large one.
+
+    The small one's centre lies at the offset from the large one's. Each tetrahedron below a face is cut into shells of
+    equal volume, each sampled on the line to the middle of the face.
+    """
     hit = np.float32(0)
-    for k in range(small.shape[0]):
-        share = weight[k] * small[k] ** 3
+    for f in range(faces.shape[0]):
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        da, db, dc = small[a] / 3, small[b] / 3, small[c] / 3
+        z = da * vertices[a, 0] + db * vertices[b, 0] + dc * vertices[c, 0]
+        y = da * vertices[a, 1] + db * vertices[b, 1] + dc * vertices[c, 1]
+        x = da * vertices[a, 2] + db * vertices[b, 2] + dc * vertices[c, 2]
+        part = size[f] * da * db * dc * np.float32(4.5)
         for s in range(shells):
-            # Shells of equal volume, sampled at the radius that halves each.
-            r = small[k] * np.float32(((s + 0.5) / shells) ** (1 / 3))
-            z = offset[0] + r * vertices[k, 0]
-            y = offset[1] + r * vertices[k, 1]
-            x = offset[2] + r * vertices[k, 2]
-            if _depth(z, y, x, large, faces, inverse, cube) <= 1:
-                hit += share / shells
-        left -= share
+            t = np.float32(((s + 0.5) / shells) ** (1 / 3))
+            depth = _depth(offset[0] + t * z, offset[1] + t * y, offset[2] + t * x, large, faces, inverse, cube)
+            if depth <= 1:
+                hit += part / shells
+        left -= part
         if hit > needed:
             return True
         if hit + left <= needed:
@@ -147,7 +143,7 @@ def _overlaps(offset, small, large, threshold, vertices, weight, faces, inverse,
 
 
 @jit
-def survivors(
+def survivors(  # type: ignore[no-untyped-def]
     centre,
     distance,
     volume,
@@ -158,12 +154,12 @@ def survivors(
     cells,
     threshold,
     vertices,
-    weight,
+    size,
     faces,
     inverse,
     cube,
     shells,
-):  # type: ignore[no-untyped-def]
+):
     """Greedy suppression of polyhedra that are sorted by falling probability.
 
     ``order`` lists them by cell of a grid, ``start`` where each cell begins in it, ``cell`` each one's cell (z, y, x),
@@ -191,8 +187,20 @@ def survivors(
                             offset, small, large = (z, y, x), distance[j], distance[i]
                         else:
                             offset, small, large = (-z, -y, -x), distance[i], distance[j]
-                        if _overlaps(offset, small, large, threshold, vertices, weight, faces, inverse, cube, shells):
-                            alive[j] = False
+                        smaller = min(volume[i], volume[j])
+                        alive[j] = not _overlaps(
+                            offset,
+                            small,
+                            large,
+                            threshold * smaller,
+                            smaller,
+                            vertices,
+                            size,
+                            faces,
+                            inverse,
+                            cube,
+                            shells,
+                        )
     return alive
 
 

@@ -1,0 +1,116 @@
+"""Finding particles in volumes with the shipped 3D model."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_cathode.errors import InputError
+from napari_cathode.identify import IdentifyParameters, identify_volume, iter_identify, match, predict_3d
+from napari_cathode.identify.models import find_model, open_model
+from napari_cathode.identify.network import Network
+from napari_cathode.identify.rescale import GreyRange, rescale
+from napari_cathode.identify.training_volumes import typical_diameter_3d
+from napari_cathode.identify.working_volume import iter_working_volume
+from napari_cathode.progress import drain
+from napari_cathode.simulate import PRESETS, simulate
+from napari_cathode.tomogram import Tomogram
+
+PARAMETERS = IdentifyParameters(method="stardist3d")
+
+
+@pytest.fixture(scope="module")
+def electrode():
+    return simulate(replace(PRESETS["nmc-10-cycles"], size_z=72, size_y=128, size_x=128, voxel_um=0.2), 801)
+
+
+@pytest.fixture(scope="module")
+def found(electrode):
+    tomogram = Tomogram(electrode.image, electrode.spacing_um)
+    return identify_volume(tomogram, replace(PARAMETERS, diameter_um=5.4))
+
+
+@pytest.mark.parametrize("factors", [(0.5, 0.4, 0.3), (1.7, 0.5, 0.5), (1.0, 1.0, 1.0), (0.35, 1.2, 1.0)])
+def test_the_working_volume_is_the_rescaled_one(factors):
+    image = np.random.default_rng(0).integers(0, 255, (23, 30, 41)).astype(np.uint8)
+    whole = rescale(image.astype(np.float32) / 255, factors)
+    made = drain(iter_working_volume(Tomogram(image), GreyRange(0, 255), factors))
+    assert made.image.shape == whole.shape
+    assert np.abs(made.image - whole).max() < 2e-3  # half precision
+    assert made.scale == pytest.approx([new / old for new, old in zip(whole.shape, image.shape, strict=True)])
+
+
+def test_most_particles_of_another_seed_are_found(electrode, found):
+    assert match(electrode.labels, found.labels, 0.5).average_precision > 0.7
+    assert len(found.probability) == found.labels.max()
+    assert found.parameters.prob_threshold == find_model("nmc-3d").probability_threshold
+
+
+def test_coarse_slices_give_the_same_particles(electrode):
+    tomogram = Tomogram(electrode.image[::2], (0.4, 0.2, 0.2))
+    coarse = identify_volume(tomogram, replace(PARAMETERS, diameter_um=5.4))
+    assert coarse.labels.shape == tomogram.shape
+    assert match(electrode.labels[::2], coarse.labels, 0.5).average_precision > 0.6
+
+
+def test_blocks_find_what_the_whole_does(electrode, found, monkeypatch):
+    monkeypatch.setattr(predict_3d, "BLOCK", 24)
+    tomogram = Tomogram(electrode.image, electrode.spacing_um)
+    blocks = identify_volume(tomogram, replace(PARAMETERS, diameter_um=5.4))
+    assert match(found.labels, blocks.labels, 0.9).average_precision > 0.97
+
+
+def test_other_thresholds_need_no_network(electrode, found):
+    strict = replace(found.parameters, prob_threshold=0.8)
+    chosen, labels = drain(predict_3d.iter_select(found.candidates, strict, found.labels.shape, found.scale))
+    assert 0 < labels.max() < found.labels.max()
+    assert chosen.probability.min() > 0.8
+    _, same = drain(predict_3d.iter_select(found.candidates, found.parameters, found.labels.shape, found.scale))
+    assert np.array_equal(same, found.labels)
+
+
+def test_nothing_is_found_outside_the_field_of_view(electrode):
+    seen = np.zeros((1, 128, 128), bool)
+    seen[:, :, :64] = True
+    image = np.where(seen, electrode.image, 103).astype(np.uint8)
+    tomogram = Tomogram(image, electrode.spacing_um, field_of_view=seen)
+    labels = identify_volume(tomogram, replace(PARAMETERS, diameter_um=5.4)).labels
+    assert labels[:, :, :64].any() and not labels[:, :, 64:].any()
+
+
+def test_the_diameter_of_balls():
+    z, y, x = np.indices((30, 30, 60)) - 14
+    labels = ((z**2 + y**2 + x**2) < 100).astype(int) + 2 * ((z**2 + y**2 + (x - 30) ** 2) < 25)
+    assert typical_diameter_3d(labels) == pytest.approx(20, rel=0.02)
+    assert typical_diameter_3d(labels * 0) is None
+
+
+def test_the_3d_network_equals_stardist_where_it_runs_whole():
+    network = Network(open_model("nmc-3d", 3))
+    block = np.random.default_rng(1).normal(0.5, 0.2, (40, 48, 33)).astype(np.float32)
+    probability, distance = network.run_block(block)
+    assert probability.shape == (20, 24, 17) and distance.shape == (20, 24, 17, 64)
+    assert 0 <= probability.min() and probability.max() <= 1
+
+
+@pytest.mark.parametrize(
+    "image, parameters, said",
+    [
+        (np.zeros((1, 40, 40), np.uint8), PARAMETERS, "single slice"),
+        (np.full((9, 40, 40), 7, np.uint8), PARAMETERS, "constant"),
+        (np.zeros((0, 40, 40), np.uint8), PARAMETERS, "empty"),
+        (np.random.default_rng(0).normal(size=(9, 40, 40)), replace(PARAMETERS, model_3d="nmc-2d"), "for 2D images"),
+        (np.random.default_rng(0).normal(size=(9, 40, 40)), replace(PARAMETERS, model_3d="none"), "no model"),
+        (np.where(np.eye(40) > 0, np.nan, np.ones((9, 40, 40))), PARAMETERS, "not numbers"),
+        (np.random.default_rng(0).normal(size=(9, 400, 400)), replace(PARAMETERS, diameter_um=0.01), "more than"),
+    ],
+)
+def test_bad_input_gets_a_sentence(image, parameters, said):
+    parameters = replace(parameters, diameter_um=parameters.diameter_um or 20.0)
+    with pytest.raises(InputError, match=said):
+        identify_volume(Tomogram(image, (0.1, 0.1, 0.1) if parameters.diameter_um == 0.01 else None), parameters)
+
+
+def test_the_3d_method_has_no_slices():
+    with pytest.raises(InputError, match="whole volumes"):
+        drain(iter_identify(Tomogram(np.zeros((9, 40, 40), np.uint8)), PARAMETERS))
