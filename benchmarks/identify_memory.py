@@ -2,8 +2,8 @@
 
 ``python benchmarks/identify_memory.py [--size 512] [--diameter 36]``
 
-The volume (uint8) repeats a simulated block and lies in a memory-mapped file. The peak is the process's largest resident
-set (VmHWM), the file's mapped pages included; what was resident before the run is given beside it.
+The volume (uint8) repeats a simulated block and lies in a memory-mapped file. The peak is the largest resident
+set of the process, the file's mapped pages included; what was resident before the run is given beside it.
 """
 
 import argparse
