@@ -136,7 +136,7 @@ def iter_draw(
     factors = np.asarray(scale, np.float64)
     order = np.argsort(-polyhedra.probability, kind="stable")
     centres = (polyhedra.centres[order].astype(np.float64) + 0.5) / factors - 0.5
-    distances = np.maximum(polyhedra.distances[order] - EXCESS, np.float32(0.1))
+    distances = np.maximum(polyhedra.distances[order] - EXCESS, np.float32(0.1)) * np.float32(table.inflation)
     reach = distances.max(axis=1, initial=0).astype(np.float64)
     number = np.arange(1, len(order) + 1, dtype=np.int32)
     visible = np.zeros(len(order) + 1, bool)

@@ -17,6 +17,7 @@ from .network import Network
 from .parameters import IdentifyParameters
 from .polyhedra import Polyhedra, iter_draw, suppress
 from .predict import check_diameter
+from .star_kernels import rays_of
 from .views import sample_values, volume_grey_range
 from .working_volume import WorkingVolume, iter_working_volume, working_shape
 
@@ -24,6 +25,8 @@ BLOCK = 128
 """Edge of a block's core in working voxels."""
 MARGIN = 32
 """Working voxels around a block that its network sees: two typical particles."""
+MIRRORED = 16
+"""Working voxels by which the volume goes on beyond its faces, mirrored."""
 FLOOR = 0.2
 """Object probability below which nothing is kept as a candidate."""
 
@@ -186,24 +189,29 @@ def _check_size(tomogram: Tomogram, factors: tuple[float, float, float]) -> None
 
 
 def _iter_blocks(network: Network, volume: WorkingVolume) -> Steps[Polyhedra]:
-    """Run the network over the blocks and keep what it proposes in their cores."""
-    from .training_volumes import rays_of
+    """Run the network over the blocks and keep what it proposes in their cores.
 
-    shape, grid = volume.image.shape, np.array(network.info.grid)
-    blocks = list(network.tiles(shape, BLOCK, MARGIN))
+    The volume goes on mirrored beyond its faces: particles that the border cuts then look like whole ones, which the
+    network knows far better. Centres beyond the faces belong to mirror images and do not count.
+    """
+    size, grid = np.array(volume.image.shape), np.array(network.info.grid)
+    divisor = max(network.info.divisor)
+    beyond = -(-MIRRORED // divisor) * divisor
+    mirrored = [np.pad(np.arange(n), beyond, "symmetric") for n in size]
+    blocks = list(network.tiles(tuple(n + 2 * beyond for n in size), BLOCK, MARGIN))
     centres, distances, probabilities = [], [], []
     for number, (outer, inner, target) in enumerate(blocks):
         yield Progress(number, len(blocks), "Finding particles in blocks")
-        probability, distance = network.run_block(volume.image[outer].astype(np.float32))
+        block = volume.image[np.ix_(*(where[part] for where, part in zip(mirrored, outer, strict=True)))]
+        probability, distance = network.run_block(block.astype(np.float32))
         probability, distance = probability[inner], distance[inner]
         points = np.argwhere(probability > FLOOR)
-        where = tuple(points.T)
-        at = (points + [part.start for part in target]) * grid
-        if volume.inside is not None and len(points):
-            seen = volume.inside[tuple(np.minimum(at, np.array(shape) - 1).T)]
-            points, at = points[seen], at[seen]
-            where = tuple(points.T)
-        centres.append(at.astype(np.float32))
+        at = (points + [part.start for part in target]) * grid - beyond
+        kept = ((at >= 0) & (at < size)).all(axis=1)
+        if volume.inside is not None:
+            kept[kept] = volume.inside[tuple(at[kept].T)]
+        where = tuple(points[kept].T)
+        centres.append(at[kept].astype(np.float32))
         distances.append(distance[where])
         probabilities.append(probability[where])
     yield Progress(len(blocks), len(blocks), "Finding particles in blocks")

@@ -42,6 +42,8 @@ class RayTable:
         The face at the middle of each cell of a cube around the centre.
     size : ndarray of float32, shape (n_faces,)
         Six times the volume between the centre and each triangle where all distances are 1.
+    inflation : float
+        A polyhedron with ends on a ball's surface has less volume; with distances multiplied by this it has the same.
     """
 
     vertices: FloatArray
@@ -49,6 +51,15 @@ class RayTable:
     inverse: FloatArray
     cube: Ints
     size: FloatArray
+    inflation: float
+
+
+@cache
+def rays_of(n_rays: int) -> Any:
+    """Give StarDist's directions for polyhedra: points of a golden spiral on the sphere."""
+    from stardist import Rays_GoldenSpiral
+
+    return Rays_GoldenSpiral(n_rays)
 
 
 @cache
@@ -69,12 +80,14 @@ def ray_table(rays: Any) -> RayTable:
         direction[..., (axis + 1) % 3], direction[..., (axis + 2) % 3] = first, second
         parts = np.einsum("fij,abj->abfi", inverse, direction)
         cube[side] = parts.min(axis=-1).argmax(axis=-1)
+    size = np.abs(np.linalg.det(corners))
     return RayTable(
         vertices.astype(np.float32),
         faces,
         inverse.astype(np.float32),
         cube,
-        np.abs(np.linalg.det(corners)).astype(np.float32),
+        size.astype(np.float32),
+        float(np.cbrt(8 * np.pi / size.sum())),
     )
 
 

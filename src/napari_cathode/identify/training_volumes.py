@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .rescale import FloatArray, grey_range, rescale
+from .star_kernels import rays_of
 from .training_data import SlicePool, vary_grey
 
 Labels = npt.NDArray[np.int32]
@@ -122,14 +122,6 @@ def cut_block(
     rows = np.minimum(((np.arange(patch) + 0.5) * edge / patch).astype(int), edge - 1)
     labels = labels[np.ix_(rows, rows, rows)]
     return vary_grey(np.ascontiguousarray(image), rng), np.ascontiguousarray(labels)
-
-
-@cache
-def rays_of(n_rays: int) -> Any:
-    """Give StarDist's directions for polyhedra: points of a golden spiral on the sphere."""
-    from stardist import Rays_GoldenSpiral
-
-    return Rays_GoldenSpiral(n_rays)
 
 
 def targets_3d(labels: Labels, n_rays: int, grid: tuple[int, int, int]) -> tuple[FloatArray, FloatArray]:
