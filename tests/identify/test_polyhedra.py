@@ -29,6 +29,11 @@ def lumpy(count, low=3.0, high=7.0, size=40, seed=0) -> Polyhedra:
     )
 
 
+def true_to(distances):
+    """Give the distances that a network would predict for a polyhedron that is to be drawn as it is."""
+    return (distances / TABLE.inflation + EXCESS).astype(np.float32)
+
+
 def draw(polyhedra, shape, scale=(1.0, 1.0, 1.0), **options):
     return drain(iter_draw(polyhedra, shape, scale, **options))
 
@@ -37,7 +42,7 @@ def test_drawing_agrees_with_stardist():
     bodies = lumpy(12, seed=3)
     ours, drawn = draw(bodies, (40, 40, 40))
     theirs = polyhedron_to_label(
-        bodies.distances - EXCESS,
+        (bodies.distances - EXCESS) * TABLE.inflation,
         bodies.centres,
         RAYS,
         (40, 40, 40),
@@ -59,10 +64,10 @@ def test_drawing_in_slabs_gives_the_same_labels():
 
 
 def test_a_ball_keeps_its_size_on_other_voxels():
-    ball = Polyhedra(
-        np.full((1, 3), 15.5, np.float32), np.full((1, 64), 8 + EXCESS, np.float32), np.ones(1, np.float32), RAYS
-    )
+    ball = Polyhedra(np.full((1, 3), 15.5, np.float32), true_to(np.full((1, 64), 8)), np.ones(1, np.float32), RAYS)
     labels, _ = draw(ball, (16, 64, 64), (2.0, 0.5, 0.5))
+    size = draw(replace(ball, distances=np.full((1, 64), 8 + EXCESS, np.float32)), (32, 32, 32))[0].sum()
+    assert size == pytest.approx(4 / 3 * np.pi * 8**3, rel=0.02)  # a network's ball keeps its volume
     working_voxel = 2.0 * 0.5 * 0.5
     inscribed = float(volumes(np.full((1, 64), 8, np.float32), TABLE.faces, TABLE.size)[0])
     assert labels.sum() * working_voxel == pytest.approx(inscribed, rel=0.01)
@@ -91,7 +96,7 @@ def test_overlap_is_the_share_of_the_smaller_body():
     fine = []
     for i in range(60):
         one = bodies.pick(np.array([i]))
-        wider = replace(one, distances=one.distances + EXCESS)  # drawing takes it off again
+        wider = replace(one, distances=true_to(one.distances))
         fine.append(np.flatnonzero(draw(wider, (120, 120, 120), (1 / 3, 1 / 3, 1 / 3))[0]))
     checked = 0
     for i in range(60):
@@ -135,7 +140,7 @@ def test_volumes_are_those_of_the_polyhedra():
     fine = [
         (
             draw(
-                replace(bodies.pick(np.array([i])), distances=bodies.distances[[i]] + EXCESS), (160,) * 3, (0.25,) * 3
+                replace(bodies.pick(np.array([i])), distances=true_to(bodies.distances[[i]])), (160,) * 3, (0.25,) * 3
             )[0]
             > 0
         )

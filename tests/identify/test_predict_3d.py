@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from napari_cathode import resources
 from napari_cathode.errors import InputError
 from napari_cathode.identify import IdentifyParameters, identify_volume, iter_identify, match, predict_3d
 from napari_cathode.identify.models import find_model, open_model
@@ -16,6 +17,9 @@ from napari_cathode.progress import drain
 from napari_cathode.simulate import PRESETS, simulate
 from napari_cathode.tomogram import Tomogram
 
+pytestmark = pytest.mark.skipif(
+    not (resources.models_folder() / "nmc-3d").is_dir(), reason="the 3D model is not installed"
+)
 PARAMETERS = IdentifyParameters(method="stardist3d")
 
 
@@ -85,7 +89,7 @@ def test_the_diameter_of_balls():
     assert typical_diameter_3d(labels * 0) is None
 
 
-def test_the_3d_network_equals_stardist_where_it_runs_whole():
+def test_a_block_of_any_size_runs():
     network = Network(open_model("nmc-3d", 3))
     block = np.random.default_rng(1).normal(0.5, 0.2, (40, 48, 33)).astype(np.float32)
     probability, distance = network.run_block(block)

@@ -71,22 +71,29 @@ def write_card(folder: Path, card: dict[str, Any]) -> None:
 def card_text(card: dict[str, Any]) -> str:
     """Write a model card for people from the one for machines."""
     training = card["training"]
+    flat = len(training["grid"]) == 2
+    kind_of_image = "slices" if flat else "volumes"
     lines = [
         f"# {card['name']}",
         "",
         f"{card['description']}.",
         "",
-        f"- Input: one slice, one channel, grey values normalised to percentiles 1–99.8 inside the field of view, "
+        f"- Input: one {kind_of_image[:-1]}, one channel, grey values normalised to percentiles 1–99.8 inside the field of view, "
         f"rescaled so that a typical particle measures {card['working_diameter_px']:g} px across.",
-        f"- Network: StarDist2D, {training['n_rays']} rays, grid {tuple(training['grid'])}, U-Net of depth "
-        f"{training['depth']} with {training['filters']} filters; `weights_best.h5` (Keras) and the same as "
+        f"- Network: StarDist{2 if flat else 3}D, {training['n_rays']} rays, grid {tuple(training['grid'])}, "
+        f"U-Net of depth {training['depth']} with {training['filters']} filters; `weights_best.h5` (Keras) and the same as "
         "`model.onnx`.",
         f"- Trained on: {card['training_data']}. Weights and thresholds come from simulated data alone. The look "
-        "of the simulation (grey levels, noise, blur, pores) was matched to two real slices, of which one is the "
-        "real slice below; its figures are therefore not those of an electrode that nobody had seen.",
+        "of the simulation (grey levels, noise, blur, pores) was matched to two real slices"
+        + (
+            ", of which one is the real slice below; its figures are therefore not those of an electrode that nobody "
+            "had seen."
+            if "real" in card["accuracy"]
+            else "."
+        ),
         *_training_lines(training),
-        f"- Thresholds (chosen on simulated slices of other seeds): probability {card['thresholds']['prob']:g}, "
-        f"overlap {card['thresholds']['nms']:g}.",
+        f"- Thresholds (chosen on simulated {kind_of_image} of other seeds): probability "
+        f"{card['thresholds']['prob']:g}, overlap {card['thresholds']['nms']:g}.",
     ]
     if "prob_fused" in card["thresholds"]:
         lines.append(
@@ -101,7 +108,7 @@ def card_text(card: dict[str, Any]) -> str:
         "| data | IoU | F1 | precision | recall | mean matched IoU |",
         "|---|---|---|---|---|---|",
     ]
-    titles = {"simulated": "simulated slices of other seeds", "real": "real slice, outlined by a person"}
+    titles = {"simulated": f"simulated {kind_of_image} of other seeds", "real": "real slice, outlined by a person"}
     for kind, rows in card["accuracy"].items():
         lines += [
             f"| {titles.get(kind, kind)} | {row['iou']:g} | {row['f1']:.3f} | {row['precision']:.3f} | "
@@ -123,9 +130,10 @@ def card_text(card: dict[str, Any]) -> str:
 
 def _training_lines(training: dict[str, Any]) -> list[str]:
     """Say how a model was trained, its start last."""
+    power = "²" if len(training["grid"]) == 2 else "³"
     lines = [
-        f"- Training: {training['steps_done']} steps of {training['batch']} patches of {training['patch']}² working "
-        f"pixels, sizes varied by up to {1 + training['jitter']:g}×, Adam with a peak rate of "
+        f"- Training: {training['steps_done']} steps of {training['batch']} patches of {training['patch']}{power} "
+        f"working pixels, sizes varied by up to {1 + training['jitter']:g}×, Adam with a peak rate of "
         f"{training['learning_rate']:g} and cosine decay by steps, seed {training['seed']}."
     ]
     before = training.get("started_from")

@@ -139,7 +139,8 @@ def export_model(
     card["thresholds"] = {"prob": probability, "nms": overlap}
     swept = sweep(model, validation, odd, ((probability, overlap),))
     card["accuracy"] = {"simulated": [_as_row(one) for one in swept[probability, overlap]]}
-    card["image_statistics"] = image_statistics([validation[index] for index in even], parameters.diameter_px)
+    if parameters.dimensions == 2:
+        card["image_statistics"] = image_statistics([validation[index] for index in even], parameters.diameter_px)
     write_card(folder, card)
     return card
 
