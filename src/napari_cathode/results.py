@@ -153,7 +153,12 @@ def describe_explanation(explanation: Explanation) -> dict[str, Any]:
 def write_explanation_tables(folder: str | os.PathLike[str], explanation: Explanation) -> None:
     """Write ``shap.csv`` and ``importance.csv``, each with its sidecar."""
     write_shap(Path(folder) / SHAP, explanation)
-    io.write_table(Path(folder) / IMPORTANCE, explanation.importance, _IMPORTANCE_COLUMNS, _made_with(explanation))
+    write_importance(Path(folder) / IMPORTANCE, explanation)
+
+
+def write_importance(path: str | os.PathLike[str], explanation: Explanation) -> None:
+    """Write the features, the most important first, with a sidecar; as Parquet where the name ends so, else as CSV."""
+    io.write_table(Path(path), explanation.importance, _IMPORTANCE_COLUMNS, _made_with(explanation))
 
 
 def write_stability(folder: str | os.PathLike[str], explanation: Explanation, stability: Stability) -> None:

@@ -36,6 +36,9 @@ class Colouring:
         diverging ones).
     hide_missing : bool
         Whether particles without a value are left out instead of grey.
+    result : bool
+        Whether ``column`` is a result of the explanation for the particle as a whole ("prediction", "residual",
+        "cluster") instead of a feature.
     """
 
     column: str
@@ -43,6 +46,7 @@ class Colouring:
     colormap: str = ""
     limits: tuple[float, float] | None = None
     hide_missing: bool = False
+    result: bool = False
 
 
 @dataclass(eq=False)
@@ -109,6 +113,9 @@ class ParticleSet:
         if colouring.shap:
             source = None if self.explanation is None else self.explanation.shap
             missing = f"There is no SHAP value of {colouring.column}; fit the SHAP panel first."
+        elif colouring.result:
+            source = None if self.explanation is None else self.explanation.particle_table()
+            missing = f"There is no {colouring.column} yet; fit the SHAP panel first."
         else:
             source = self.table
             missing = f"There is no feature {colouring.column}; measure the particles first."
@@ -291,8 +298,8 @@ class Session:
         particles.explanation = explanation
         self.changed.emit(particles, "explanation")
         colouring = particles.colouring
-        if colouring is not None and colouring.shap:
-            kept = explanation is not None and colouring.column in explanation.shap.columns
+        if colouring is not None and (colouring.shap or colouring.result):
+            kept = explanation is not None and (colouring.result or colouring.column in explanation.shap.columns)
             if kept:
                 self.changed.emit(particles, "colouring")
             else:

@@ -37,6 +37,17 @@ _DIVERGING_COLOURS = (
     (0.40, 0.00, 0.12),
 )
 
+# After Okabe & Ito (2008), told apart by every kind of colour vision; the first is for what belongs to no group.
+_CLASS_COLOURS = (
+    (0.62, 0.62, 0.62),
+    (0.90, 0.62, 0.00),
+    (0.34, 0.71, 0.91),
+    (0.00, 0.62, 0.45),
+    (0.80, 0.47, 0.65),
+    (0.94, 0.89, 0.26),
+    (0.84, 0.37, 0.00),
+)
+
 
 @dataclass(frozen=True)
 class ColourScale:
@@ -50,11 +61,14 @@ class ColourScale:
         Values at its ends.
     missing : tuple of float
         RGBA of particles without a value.
+    classes : tuple of int
+        Values that are names of groups rather than amounts; empty for amounts.
     """
 
     colormap: Colormap
     limits: tuple[float, float]
     missing: tuple[float, float, float, float] = MISSING
+    classes: tuple[int, ...] = ()
 
     def map(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Give the RGBA colours (n, 4) of n values."""
@@ -69,13 +83,28 @@ class ColourScale:
 def scale_for(values: np.ndarray[Any, Any], colouring: Colouring) -> ColourScale:
     """Choose colour map and limits for values.
 
-    Values on both sides of zero, and all SHAP values, get the diverging map with zero in its middle.
+    Values on both sides of zero, and all SHAP values and residuals, get the diverging map with zero in its middle;
+    groups get a colour each.
     """
     finite = values[np.isfinite(values)]
-    signed = colouring.shap or (finite.size > 0 and finite.min() < 0 < finite.max())
+    if colouring.result and colouring.column == "cluster":
+        return _class_scale(finite, HIDDEN if colouring.hide_missing else MISSING)
+    signed = (
+        (colouring.result and colouring.column == "residual")
+        or colouring.shap
+        or (finite.size > 0 and finite.min() < 0 < finite.max())
+    )
     name = colouring.colormap or (DIVERGING if signed else SEQUENTIAL)
     limits = colouring.limits or _limits(finite, signed)
     return ColourScale(named(name), limits, HIDDEN if colouring.hide_missing else MISSING)
+
+
+def _class_scale(values: np.ndarray[Any, Any], missing: tuple[float, float, float, float]) -> ColourScale:
+    most = int(values.max(initial=1))
+    colours = [_CLASS_COLOURS[number % len(_CLASS_COLOURS)] for number in range(most + 1)]
+    stops = np.linspace(0, 1, most + 2)
+    colormap = Colormap(colours, name="groups", interpolation="zero", controls=stops)
+    return ColourScale(colormap, (-0.5, most + 0.5), missing, tuple(np.unique(values).astype(int).tolist()))
 
 
 def named(name: str) -> Colormap:

@@ -68,10 +68,34 @@ def iter_measure_layers(
 
 def iter_explain_table(table: pd.DataFrame, parameters: Any) -> Steps[Any]:
     """Explain a feature table; see `explain.iter_explain`."""
-    yield Progress(0, 0, "Loading the forest's library")
+    yield Progress(0, 0, "Loading the regression")
     from napari_cathode.explain import iter_explain
 
     return (yield from iter_explain(table, parameters))
+
+
+def iter_check_stability(explanation: Any) -> Steps[Any]:
+    """Repeat an explanation with other seeds and subsets; see `explain.iter_stability`."""
+    from napari_cathode.explain import iter_stability
+
+    return (yield from iter_stability(explanation))
+
+
+def iter_find_interactions(explanation: Any) -> Steps[Any]:
+    """Divide attributions among pairs of features; see `explain.iter_interactions`."""
+    from napari_cathode.explain import iter_interactions
+
+    return (yield from iter_interactions(explanation))
+
+
+def iter_compare_tables(
+    first: pd.DataFrame, second: pd.DataFrame, parameters: Any, names: tuple[str, str]
+) -> Steps[Any]:
+    """Explain two states and compare them; see `explain.iter_compare`."""
+    yield Progress(0, 0, "Loading the regression")
+    from napari_cathode.explain import iter_compare
+
+    return (yield from iter_compare(first, second, parameters, names))
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,8 +18,13 @@ from .names import axis_title, display_name, tooltip
 from .parts import Connections, choice_box
 
 _PLAIN = "Each its own colour"
-_NO_SHAP = "choose a feature"
+_NO_SHAP = "choose what to show"
 _WIDE_PX = 520
+_RESULTS = {
+    "prediction": "Predicted {target}",
+    "residual": "{target}: measured − predicted",
+    "cluster": "Group by cause",
+}
 _STOPS = 33
 
 
@@ -58,6 +63,10 @@ class ColourBar(QWidget):
         painter = QPainter(self)
         text = self.palette().windowText().color()
         height = self.fontMetrics().height()
+        if self._scale.classes:
+            self._paint_classes(painter, text, height)
+            painter.end()
+            return
         aside = 22 + self.fontMetrics().horizontalAdvance("no value") if self._missing else 0
         bar = QRectF(1, 1, self.width() - 2 - aside, 12)
         gradient = QLinearGradient(bar.topLeft(), bar.topRight())
@@ -80,6 +89,17 @@ class ColourBar(QWidget):
             words = QRectF(bar.right() + 10, 15, aside, height)
             painter.drawText(words, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), "no value")
         painter.end()
+
+    def _paint_classes(self, painter: QPainter, text: QColor, height: int) -> None:
+        """Draw a box with its number for each group."""
+        scale, width = self._scale, self.width() / len(self._scale.classes)
+        for place, (number, colour) in enumerate(zip(scale.classes, scale.map(np.array(scale.classes)), strict=True)):
+            box = QRectF(place * width + 1, 1, width - 4, 12)
+            painter.fillRect(box, QColor.fromRgbF(*(float(part) for part in colour[:3])))
+            painter.setPen(text)
+            painter.drawText(
+                QRectF(box.left(), 15, box.width(), height), int(Qt.AlignmentFlag.AlignHCenter), f"{number}"
+            )
 
 
 def tick(value: float, span: float) -> str:
@@ -132,7 +152,7 @@ class ColourBy(QWidget):
     def _lay_out(self) -> None:
         row = QHBoxLayout()
         row.setSpacing(8)
-        row.addWidget(QLabel("SHAP of" if self._shap_only else "Colour by"))
+        row.addWidget(QLabel("Colour by"))
         row.addWidget(self._value, 5)
         row.addWidget(self._map, 2)
         self._layout = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
@@ -155,8 +175,9 @@ class ColourBy(QWidget):
         if self._session.current is not None:
             self._session.set_colouring(self._session.current, colouring)
 
-    def _colouring(self, column: str, shap: bool) -> Colouring:
-        return Colouring(column, shap, self._map.currentData(), hide_missing=self._hide.isChecked())
+    def _colouring(self, column: str, shap: bool, result: bool) -> Colouring:
+        colormap, hide = self._map.currentData(), self._hide.isChecked()
+        return Colouring(column, shap, colormap, hide_missing=hide, result=result)
 
     def _on_chosen(self, _index: Any) -> None:
         chosen = self._value.currentData()
@@ -176,11 +197,11 @@ class ColourBy(QWidget):
         colouring = None if particles is None else particles.colouring
         self._value.clear()
         self._value.addItem(_NO_SHAP if self._shap_only else _PLAIN, None)
-        for column, shap in self._on_offer(particles):
-            name = display_name(column)
-            self._value.addItem(f"SHAP of {name}" if shap and not self._shap_only else name, (column, shap))
+        for column, shap, result in self._on_offer(particles):
+            name = self._result_name(column) if result else display_name(column)
+            self._value.addItem(f"SHAP of {name}" if shap else name, (column, shap, result))
             self._value.setItemData(self._value.count() - 1, tooltip(column), Qt.ItemDataRole.ToolTipRole)
-        chosen = None if colouring is None else (colouring.column, colouring.shap)
+        chosen = None if colouring is None else (colouring.column, colouring.shap, colouring.result)
         places = [place for place in range(self._value.count()) if self._value.itemData(place) == chosen]
         self._value.setCurrentIndex(places[0] if places else 0)
         self._value.setEnabled(self._value.count() > 1)
@@ -198,18 +219,25 @@ class ColourBy(QWidget):
         self._bar.show_scale(scale_for(values, colouring), missing)
         self._hide.setVisible(missing)
         self._hide.setChecked(colouring.hide_missing)
-        self._bar.setToolTip(axis_title(colouring.column))
+        title = self._result_name(colouring.column) if colouring.result else axis_title(colouring.column)
+        self._bar.setToolTip(title)
 
-    def _on_offer(self, particles: ParticleSet | None) -> list[tuple[str, bool]]:
+    def _on_offer(self, particles: ParticleSet | None) -> list[tuple[str, bool, bool]]:
         if particles is None:
             return []
-        found: list[tuple[str, bool]] = []
+        found: list[tuple[str, bool, bool]] = []
         if particles.table is not None and not self._shap_only:
-            found += [(name, False) for name in numeric_columns(particles.table)]
+            found += [(name, False, False) for name in numeric_columns(particles.table)]
         if particles.explanation is not None:
             by_share = [str(name) for name in particles.explanation.importance["feature"]]
-            found += [(name, True) for name in by_share]
+            shap = [(name, True, False) for name in by_share]
+            results = [(name, False, True) for name in _RESULTS]
+            found += results + shap if self._shap_only else shap + results
         return found
+
+    def _result_name(self, column: str) -> str:
+        target = display_name(self._session.current.explanation.target)
+        return _RESULTS[column].format(target=target)
 
 
 def _has_missing(particles: ParticleSet, values: np.ndarray[Any, Any]) -> bool:

@@ -27,14 +27,17 @@ class Plot(QWidget):
     Parameters
     ----------
     draw : callable
-        Draws into a figure: called with ``theme`` and ``figure``, gives `explain.plots.Points` or `explain.plots.Bars`.
-        It is called again when the window's colours change.
+        Draws into a figure: called with ``theme`` and ``figure``, gives `explain.plots.Points`, `explain.plots.Bars` or
+        `explain.plots.Curve`, or None when there is nothing to draw. It is called again when the window's colours
+        change.
+    height : int
+        Least height in pixels.
     """
 
     particle_clicked = Signal(int, bool)
     feature_clicked = Signal(str)
 
-    def __init__(self, draw: Callable[..., Any]) -> None:
+    def __init__(self, draw: Callable[..., Any], height: int = 280) -> None:
         super().__init__()
         self._draw = draw
         self._canvas: Any = None
@@ -44,9 +47,10 @@ class Plot(QWidget):
         self._pressed: tuple[float, float] | None = None
         self._selected: frozenset[int] = frozenset()
         self._wanted = False
+        self._marked: tuple[float, float] | None = None
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
-        self.setMinimumHeight(280)
+        self.setMinimumHeight(height)
 
     def redraw(self) -> None:
         """Draw anew, now or as soon as it is visible."""
@@ -57,9 +61,20 @@ class Plot(QWidget):
     def show_selection(self, labels: Collection[int]) -> None:
         """Ring the points of some particles."""
         self._selected = frozenset(labels)
-        if self._ring is not None and self._background is not None:
+        if self._ring is not None and self._background is not None and hasattr(self._drawn, "label"):
             self._place_ring()
             self._blit()
+
+    def mark(self, x: float, y: float) -> None:
+        """Put the ring of a curve at a place."""
+        self._marked = (x, y)
+        if self._ring is not None and self._background is not None and not hasattr(self._drawn, "label"):
+            self._place_ring()
+            self._blit()
+
+    def draw_anew(self) -> Any:
+        """Draw into a figure of its own in light colours, for a file; None when there is nothing to draw."""
+        return self._draw()
 
     @property
     def drawn(self) -> Any:
@@ -94,9 +109,13 @@ class Plot(QWidget):
             self._make_canvas()
         self._used_theme = self._theme()
         self._background = None
+        self._ring = None
         self._drawn = self._draw(theme=self._used_theme, figure=self._canvas.figure)
+        self._canvas.setVisible(self._drawn is not None)
+        if self._drawn is None:
+            return
         self._drawn.axes.xaxis.label.set_fontsize(_LABEL_PT)  # panels are narrower than pages
-        if hasattr(self._drawn, "label"):
+        if not hasattr(self._drawn, "features"):
             self._ring = self._drawn.axes.scatter(
                 [], [], s=48, facecolors="none", edgecolors=self._used_theme["foreground"], linewidths=1.6, zorder=5,
                 animated=True,
@@ -124,6 +143,9 @@ class Plot(QWidget):
 
     def _place_ring(self) -> None:
         points = self._drawn
+        if not hasattr(points, "label"):
+            self._ring.set_offsets(np.empty((0, 2)) if self._marked is None else [self._marked])
+            return
         chosen = np.isin(points.label, list(self._selected))
         self._ring.set_offsets(np.column_stack([points.x[chosen], points.y[chosen]]))
 
@@ -137,13 +159,17 @@ class Plot(QWidget):
 
     def _on_release(self, event: Any) -> None:
         pressed, self._pressed = self._pressed, None
-        if pressed is None or max(abs(event.x - pressed[0]), abs(event.y - pressed[1])) > _CLICK_PX:
+        if (
+            pressed is None
+            or self._drawn is None
+            or max(abs(event.x - pressed[0]), abs(event.y - pressed[1])) > _CLICK_PX
+        ):
             return
         if hasattr(self._drawn, "label"):
             point = self._drawn.nearest(event.x, event.y)
             if point is not None:
                 self.particle_clicked.emit(int(self._drawn.label[point]), event.key == "shift")
-        elif event.inaxes is self._drawn.axes:
+        elif hasattr(self._drawn, "features") and event.inaxes in (self._drawn.axes, *self._drawn.beside):
             feature = self._drawn.feature_at(event.ydata)
             if feature is not None:
                 self.feature_clicked.emit(feature)

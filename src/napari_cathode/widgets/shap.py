@@ -4,33 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QHBoxLayout,
-    QListWidget,
-    QListWidgetItem,
-    QPushButton,
-    QTabWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_cathode.errors import InputError
-from napari_cathode.explain import ExplainParameters, choose_predictors, why_left_out
+from napari_cathode.explain.parameters import MODEL_NAMES
 from napari_cathode.parameters import to_dict
 from napari_cathode.plugin.link import link_of
 from napari_cathode.plugin.steps import iter_explain_table
-from napari_cathode.results import write_shap
 from napari_cathode.session import Colouring, ParticleSet
 
-from .colour_by import ColourBy, numeric_columns
+from .colour_by import ColourBy
 from .docks import FEATURES, Docked, open_dock
-from .forms import Form
 from .job import Job
-from .names import axis_title, display_name, tooltip
-from .parts import Connections, Fold, Panel, Text, ask_csv_path, choice_box, form_layout, primary_button
-from .plots import Plot, prepare_plots
+from .names import axis_title
+from .parts import Connections, Fold, Panel, Text, choice_box, primary_button
+from .plots import prepare_plots
 from .runner import Runner
+from .shap_checks import InteractionsView, StabilityView, StatesView
+from .shap_export import ExportButton
+from .shap_setup import ExplainSetup
+from .shap_views import (
+    DependenceView,
+    GroupsView,
+    ImportanceView,
+    ParticleView,
+    PredictedView,
+    ScoresView,
+    SwarmView,
+    View,
+)
 
 _EMPTY = "There are no features to explain yet. Measure the particles first."
 _GOOD = "border-left: 3px solid #3c9d62; padding: 2px 2px 2px 8px;"
@@ -38,26 +40,39 @@ _POOR = "border-left: 3px solid #d0921f; padding: 2px 2px 2px 8px;"
 
 
 class ShapWidget(Docked, Panel):
-    """Fit a forest to a target, see how well it does, and what moves its prediction for each particle."""
+    """Fit models to a target, see how well they do, and what moves the prediction for each particle."""
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__()
         self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._link = link_of(napari_viewer)
         self._session = self._link.session
-        self.target = choice_box()
-        self.predictors = QListWidget()
-        self.form = Form(ExplainParameters, skip=("target", "predictors"))
-        self.button = primary_button("Explain", "Fits random forests and attributes their predictions to the features.")
+        self.setup = ExplainSetup()
+        self.button = primary_button("Explain", "Fits models and attributes their predictions to the features.")
         self.runner = Runner()
-        self.verdict = Text()
-        self.score = Text()
+        self.verdict, self.score, self.notes = Text(), Text(), Text()
         self.colour_by = ColourBy(self._session, shap_only=True)
-        self.bars = Plot(self._draw_bars)
-        self.swarm = Plot(self._draw_swarm)
-        self.bars.setToolTip("Click a bar to colour the particles by the SHAP value of its feature.")
-        self.swarm.setToolTip("Click a point to select its particle; Shift adds to the selection.")
-        self.export_button = QPushButton("Export CSV")
+        self.swarm_view, self.importance, self.particle = SwarmView(), ImportanceView(), ParticleView()
+        self.dependence, self.stability = DependenceView(), StabilityView()
+        self.pairs, self.states = InteractionsView(), StatesView(self._session, self.setup.parameters)
+        self.views: tuple[View, ...] = (
+            self.swarm_view,
+            self.importance,
+            self.dependence,
+            self.particle,
+            PredictedView(),
+            GroupsView(),
+            ScoresView(),
+            self.stability,
+            self.pairs,
+            self.states,
+        )
+        self.show_view = choice_box()
+        self.follow = QCheckBox("follow clicks")
+        self.follow.setToolTip("<p>A particle that is clicked in the picture or in the table is shown here.</p>")
+        self.follow.setChecked(True)
+        self.export_button = ExportButton(self._exported, self._figure, self.runner.say, self.runner.fail)
+        self._from_here = False
         self._empty = Text(_EMPTY)
         self._open_features = QPushButton("Open Particle features")
         self._lay_out()
@@ -66,57 +81,77 @@ class ShapWidget(Docked, Panel):
         self._show_table()
         self._show_explanation()
 
+    @property
+    def target(self) -> Any:
+        """The list of targets."""
+        return self.setup.target
+
+    @property
+    def form(self) -> Any:
+        """The form of all settings."""
+        return self.setup.form
+
+    @property
+    def bars(self) -> Any:
+        """The figure of the importance."""
+        return self.importance.bars
+
+    @property
+    def swarm(self) -> Any:
+        """The figure with a point for each particle and feature."""
+        return self.swarm_view.swarm
+
     def _lay_out(self) -> None:
-        form = form_layout()
-        form.addRow("Explain", self.target)
-        settings = QWidget()
-        inner = QVBoxLayout(settings)
-        inner.setContentsMargins(0, 0, 0, 0)
-        self.predictors.setMinimumHeight(150)
-        inner.addWidget(self.predictors)
-        self._tabs = QTabWidget()
-        self._tabs.addTab(self.swarm, "Each particle")
-        self._tabs.addTab(self.bars, "Importance")
+        self._stack = QStackedWidget()
+        for view in self.views:
+            self._stack.addWidget(view)
+            self.show_view.addItem(view.title)
         self._results = QWidget()
         results = QVBoxLayout(self._results)
         results.setContentsMargins(0, 0, 0, 0)
-        results.addWidget(self.score)
-        results.addWidget(self.verdict)
+        for text in (self.score, self.verdict, self.notes):
+            results.addWidget(text)
         results.addWidget(self.colour_by)
-        results.addWidget(self._tabs, 1)
         row = QHBoxLayout()
-        row.addStretch(1)
+        row.addWidget(QLabel("Show"))
+        row.addWidget(self.show_view, 1)
+        row.addWidget(self.follow)
         row.addWidget(self.export_button)
         results.addLayout(row)
-        self._inputs = QWidget()
-        inputs = QVBoxLayout(self._inputs)
-        inputs.setContentsMargins(0, 0, 0, 0)
-        inputs.addLayout(form)
-        inputs.addWidget(Fold("Predictors", settings))
-        inputs.addWidget(Fold("Settings", self.form))
-        inputs.addWidget(self.button)
-        self._setup = Fold("Target, predictors, settings", self._inputs)
+        results.addWidget(self._stack, 1)
+        inputs = QWidget()
+        inner = QVBoxLayout(inputs)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.addWidget(self.setup)
+        inner.addWidget(self.button)
+        self._setup = Fold("Target, predictors, settings", inputs)
         for widget in (self._empty, self._open_features, self._setup, self.runner):
             self.column.addWidget(widget)
         self.column.addWidget(self._results, 1)
         self.column.addStretch(0)
 
     def _connect(self) -> None:
-        self.target.currentIndexChanged.connect(self._show_predictors)
-        self.form.field("predictor_set").changed.connect(self._show_predictors)
         self.button.clicked.connect(self.explain)
-        self.export_button.clicked.connect(self.export)
         self._open_features.clicked.connect(lambda: open_dock(self._viewer, FEATURES))
         self.runner.started.connect(self._refresh)
         self.runner.finished.connect(self._refresh)
-        self.bars.feature_clicked.connect(lambda feature: self.colour_by.choose(Colouring(feature, True)))
-        self.swarm.particle_clicked.connect(self._on_particle)
+        self.show_view.currentIndexChanged.connect(self._stack.setCurrentIndex)
+        for view in self.views:
+            view.particle_clicked.connect(self._on_particle)
+        self.importance.feature_clicked.connect(lambda feature: self.colour_by.choose(Colouring(feature, True)))
+        self.stability.feature_clicked.connect(self._show_dependence)
+        self.states.feature_clicked.connect(self._show_dependence)
+        self.pairs.feature_clicked.connect(lambda pair: self._show_dependence(*pair.split(" × ")))
         self._connections = Connections(self)
         self._connections.connect(self._session.current_changed, self._on_current)
         self._connections.connect(self._session.changed, self._on_changed)
-        self._connections.connect(self._session.selection_changed, self.swarm.show_selection)
+        self._connections.connect(self._session.selection_changed, self._on_selection)
 
     # ---- what is shown -----------------------------------------------------------------------------
+
+    def choose_view(self, view: View) -> None:
+        """Bring a view to the front."""
+        self.show_view.setCurrentIndex(self.views.index(view))
 
     def _on_current(self, _particles: ParticleSet | None) -> None:
         self._show_table()
@@ -130,6 +165,25 @@ class ShapWidget(Docked, Panel):
         elif what == "explanation":
             self._show_explanation()
 
+    def _on_selection(self, labels: frozenset[int]) -> None:
+        for view in self.views:
+            view.show_selection(labels)
+        outside = not self._from_here and self.follow.isChecked()
+        if outside and len(labels) == 1 and self._explanation() is not None:
+            self.choose_view(self.particle)
+
+    def _on_particle(self, label: int, add: bool) -> None:
+        self._from_here = True
+        try:
+            self._session.selection = self._session.selection | {label} if add else {label}
+            self._session.focus(label)
+        finally:
+            self._from_here = False
+
+    def _show_dependence(self, feature: str, colour: str | None = None) -> None:
+        self.dependence.choose(feature, colour)
+        self.choose_view(self.dependence)
+
     def _table(self) -> Any:
         return None if self._session.current is None else self._session.current.table
 
@@ -137,55 +191,33 @@ class ShapWidget(Docked, Panel):
         return None if self._session.current is None else self._session.current.explanation
 
     def _show_table(self) -> None:
-        table = self._table()
-        before = self.target.currentData() or "damage"
-        self.target.blockSignals(True)
-        self.target.clear()
-        for name in [] if table is None else numeric_columns(table):
-            self.target.addItem(axis_title(name), name)
-        self.target.setCurrentIndex(max(0, self.target.findData(before)))
-        self.target.blockSignals(False)
-        self._show_predictors()
+        self.setup.show_table(self._table())
         self._refresh()
-
-    def _show_predictors(self, _index: int = 0) -> None:
-        """List the columns, those ticked that the settings choose, and why the others are not."""
-        self.predictors.clear()
-        table, target = self._table(), self.target.currentData()
-        if table is None or target is None:
-            return
-        try:
-            choice = choose_predictors(table, self.form.value(target=target, predictors=None))
-        except InputError:
-            choice = None
-        for name in numeric_columns(table):
-            if name == target:
-                continue
-            item = QListWidgetItem(axis_title(name), self.predictors)
-            item.setData(Qt.ItemDataRole.UserRole, name)
-            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            ticked = choice is not None and name in choice.predictors
-            item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
-            reason = "" if ticked else (choice.left_out.get(name) if choice else "") or why_left_out(name, target)
-            item.setToolTip(tooltip(name) + (f"<p>Not chosen: {reason}.</p>" if reason else ""))
 
     def _show_explanation(self) -> None:
         found = self._explanation()
         self._results.setVisible(found is not None)
         self._setup.set_open(found is None)
         self._refresh()
+        for view in self.views:
+            view.show_explanation(found)
         if found is None:
             return
         scores = found.scores
         self.verdict.say(scores["verdict"]["text"])
-        self.verdict.setStyleSheet(_GOOD if scores["verdict"]["explains"] else _POOR)
+        good = scores["verdict"]["explains"] and scores["verdict"]["firm"]
+        self.verdict.setStyleSheet(_GOOD if good else _POOR)
         r2 = f"{scores['r2_mean']:.2f}".replace("-", "\N{MINUS SIGN}")
         self.score.say(
-            f"<b>{axis_title(found.target)}</b> · R² {r2} ± {scores['r2_sd']:.2f} · n = {scores['particles']}"
+            f"<b>{axis_title(found.target)}</b> · R² {r2} ± {scores['r2_sd']:.2f} · n = {scores['particles']} · "
+            f"{MODEL_NAMES[scores['model']]}"
         )
-        self.bars.redraw()
-        self.swarm.show_selection(self._session.selection)
-        self.swarm.redraw()
+        self.notes.say(" ".join(found.notes))
+        self._on_selection_kept()
+
+    def _on_selection_kept(self) -> None:
+        for view in self.views:
+            view.show_selection(self._session.selection)
 
     def _refresh(self) -> None:
         has_table = self._table() is not None
@@ -195,27 +227,10 @@ class ShapWidget(Docked, Panel):
         self.button.setEnabled(has_table and not self.runner.running)
         self.button.setText("Explain again" if self._explanation() is not None else "Explain")
 
-    def _draw_bars(self, **where: Any) -> Any:
-        from napari_cathode.explain.plots import importance_bars
-
-        return importance_bars(self._explanation(), **where)
-
-    def _draw_swarm(self, **where: Any) -> Any:
-        from napari_cathode.explain.plots import beeswarm
-
-        return beeswarm(self._explanation(), **where)
-
-    def _on_particle(self, label: int, add: bool) -> None:
-        self._session.selection = self._session.selection | {label} if add else {label}
-        self._session.focus(label)
-
     # ---- what is done ------------------------------------------------------------------------------
 
     def _ticked(self) -> tuple[str, ...]:
-        items = [self.predictors.item(row) for row in range(self.predictors.count())]
-        return tuple(
-            item.data(Qt.ItemDataRole.UserRole) for item in items if item.checkState() == Qt.CheckState.Checked
-        )
+        return self.setup.ticked()
 
     def explain(self) -> None:
         """Explain the target by the ticked predictors."""
@@ -225,7 +240,7 @@ class ShapWidget(Docked, Panel):
             return
         table = particles.table
         try:
-            parameters = self.form.value(target=self.target.currentData(), predictors=self._ticked())
+            parameters = self.setup.parameters()
         except InputError as error:
             self.runner.fail(str(error))
             return
@@ -241,23 +256,16 @@ class ShapWidget(Docked, Panel):
         job.prepare = prepare_plots
         self.runner.start(job, on_result)
 
-    def export(self) -> None:
-        """Write the SHAP values as CSV."""
+    def _exported(self) -> tuple[Any, str] | None:
         particles = self._session.current
         if particles is None or particles.explanation is None:
-            return
-        name = f"{particles.name} SHAP of {display_name(particles.explanation.target)}.csv"
-        path = ask_csv_path(self, "Export SHAP values", name)
-        if path:
-            self.export_to(path)
+            return None
+        return particles.explanation, particles.name
+
+    def _figure(self) -> Any:
+        plots = self.views[self.show_view.currentIndex()].plots
+        return plots[0].draw_anew() if plots else None
 
     def export_to(self, path: str) -> None:
         """Write the SHAP values to a file."""
-        found = self._session.current.explanation
-        path = path if path.lower().endswith(".csv") else f"{path}.csv"
-        try:
-            write_shap(path, found)
-        except InputError as error:
-            self.runner.fail(str(error))
-            return
-        self.runner.say(f"Wrote the SHAP values of {len(found.shap)} particles to {path}.")
+        self.export_button.write_values(path)

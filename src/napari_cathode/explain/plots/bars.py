@@ -104,7 +104,7 @@ def comparison_rows(comparison: Comparison, theme: Theme = LIGHT, figure: Any = 
 
 
 def interaction_bars(interactions: Interactions, theme: Theme = LIGHT, figure: Any = None, top: int = 10) -> Bars:
-    """Draw the pairs of features that work together most; `Bars.features` names the first of each pair."""
+    """Draw the pairs of features that work together most; `Bars.features` names them as "first × second"."""
     table = interactions.table().head(top)
     figure = new_figure(figure, 6.4, 0.9 + 0.3 * len(table))
     axes = new_axes(figure, theme)
@@ -112,7 +112,7 @@ def interaction_bars(interactions: Interactions, theme: Theme = LIGHT, figure: A
     pairs = zip(table["first"], table["second"], strict=True)
     names = [f"{display_name(first)} × {display_name(second)}" for first, second in pairs]
     _finish_rows(axes, list(map(str, table["first"])), theme, "Share of all effects (%)", names)
-    return Bars(figure, axes, tuple(map(str, table["first"])))
+    return Bars(figure, axes, tuple(f"{pair.first} × {pair.second}" for pair in table.itertuples()))
 
 
 def _groups(importance: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

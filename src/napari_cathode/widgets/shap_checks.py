@@ -1,0 +1,248 @@
+"""The views of the SHAP panel that compute something of their own first: stability, pairs of features, two states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton
+
+from napari_cathode.errors import InputError
+from napari_cathode.io import read_table
+from napari_cathode.plugin.steps import iter_check_stability, iter_compare_tables, iter_find_interactions
+from napari_cathode.session import Session
+
+from .job import Job
+from .parts import Connections, Text, choice_box
+from .plots import Plot, prepare_plots
+from .runner import Runner
+from .shap_views import View
+
+
+class CheckView(View):
+    """A view with a button, a run of its own, a sentence and a figure.
+
+    Parameters
+    ----------
+    button : str
+        What the button says.
+    about : str
+        What it is good for.
+    """
+
+    def __init__(self, button: str, about: str) -> None:
+        self.plot = Plot(self._draw)
+        super().__init__((self.plot,))
+        self.found: Any = None
+        self.about = Text(about)
+        self.button = QPushButton(button)
+        self.runner = Runner()
+        self.words = Text()
+        self.column.addWidget(self.about)
+        self._add_inputs()
+        self.column.addWidget(self.button)
+        self.column.addWidget(self.runner)
+        self.column.addWidget(self.words)
+        self.column.addWidget(self.plot, 1)
+        self.column.addStretch(0)
+        self.button.clicked.connect(self.run)
+        self.runner.started.connect(self._refresh)
+        self.runner.finished.connect(self._refresh)
+        self._show_found(None)
+
+    def _add_inputs(self) -> None:
+        """Add what has to be chosen before the run."""
+
+    def show_explanation(self, explanation: Any) -> None:
+        """Forget what was computed for another explanation."""
+        if explanation is not self.explanation:
+            self.runner.cancel()
+            self.runner.say("")
+            self._show_found(None)
+        self.explanation = explanation
+        self._refresh()
+
+    def run(self) -> None:
+        """Compute it."""
+        wanted = self.explanation
+        try:
+            job = self._job()
+        except InputError as error:
+            self.runner.fail(str(error))
+            return
+        job.prepare = prepare_plots
+
+        def on_result(found: Any) -> str:
+            if self.explanation is not wanted:
+                return "Another explanation was made meanwhile; the result was dropped."
+            self._show_found(found)
+            return ""
+
+        self.runner.start(job, on_result)
+
+    def _job(self) -> Job:
+        raise NotImplementedError
+
+    def _words(self) -> str:
+        raise NotImplementedError
+
+    def _draw(self, **where: Any) -> Any:
+        raise NotImplementedError
+
+    def _show_found(self, found: Any) -> None:
+        self.found = found
+        self.words.say("" if found is None else self._words())
+        self.plot.setVisible(found is not None)
+        if found is not None:
+            self.plot.redraw()
+
+    def _refresh(self) -> None:
+        self.button.setEnabled(self.explanation is not None and not self.runner.running)
+
+
+class StabilityView(CheckView):
+    """Whether the ranking holds with other seeds and other particles."""
+
+    title = "Stability"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Check the ranking",
+            "Repeats the explanation with 10 other seeds and on 10 random subsets of 500 particles (two thirds where "
+            "there are fewer).",
+        )
+
+    def _job(self) -> Job:
+        return Job("Check the ranking", iter_check_stability, self.explanation)
+
+    def _words(self) -> str:
+        return str(self.found.text())
+
+    def _draw(self, **where: Any) -> Any:
+        from napari_cathode.explain.plots import stability_rows
+
+        return None if self.found is None else stability_rows(self.found, **where)
+
+
+class InteractionsView(CheckView):
+    """Which pairs of features work together."""
+
+    title = "Pairs of features"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Find pairs",
+            "Says which features matter more together than each on its own (SHAP interaction values of 300 particles). "
+            "Click a pair to see it.",
+        )
+
+    def _job(self) -> Job:
+        return Job("Find pairs of features", iter_find_interactions, self.explanation)
+
+    def _words(self) -> str:
+        return ""
+
+    def _draw(self, **where: Any) -> Any:
+        from napari_cathode.explain.plots import interaction_bars
+
+        return None if self.found is None else interaction_bars(self.found, **where)
+
+
+class StatesView(CheckView):
+    """Which features gained or lost importance between two states.
+
+    Parameters
+    ----------
+    session : Session
+        Its other particle sets are offered as the second state.
+    parameters : callable
+        Gives the parameters to explain both with.
+    """
+
+    title = "Two states"
+
+    def __init__(self, session: Session, parameters: Callable[[], Any]) -> None:
+        self._session = session
+        self._parameters = parameters
+        self._loaded: list[tuple[str, Any]] = []
+        super().__init__(
+            "Compare",
+            "Explains the same target in a second state, such as a later cycle, by the features that both have, and "
+            "shows what gained and what lost.",
+        )
+        self._connections = Connections(self)
+        for signal in (session.particle_sets_changed, session.current_changed, session.changed):
+            self._connections.connect(signal, self._offer)
+        self._offer()
+
+    def _add_inputs(self) -> None:
+        self.second = choice_box()
+        self.second.setPlaceholderText("no other measured particles")
+        self.load = QPushButton("Load a table …")
+        self.load.setToolTip("A CSV file with the same columns.")
+        self.load.clicked.connect(self._ask)
+        row = QHBoxLayout()
+        row.addWidget(QLabel("Second state"))
+        row.addWidget(self.second, 1)
+        row.addWidget(self.load)
+        self.column.addLayout(row)
+
+    def show_explanation(self, explanation: Any) -> None:
+        """Offer the other sets; a result stays until another is computed."""
+        self.explanation = explanation
+        self._offer()
+
+    def _offer(self, *_what: Any) -> None:
+        before = self.second.currentText()
+        self.second.clear()
+        for particles in self._session.particle_sets:
+            if particles is not self._session.current and particles.table is not None:
+                self.second.addItem(particles.name, particles.table)
+        for name, table in self._loaded:
+            self.second.addItem(name, table)
+        self.second.setCurrentIndex(max(0, self.second.findText(before)) if self.second.count() else -1)
+        self._refresh()
+
+    def _ask(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Table of the second state", "", "CSV (*.csv)")
+        if path:
+            self.load_table(path)
+
+    def load_table(self, path: str) -> None:
+        """Offer a table from a file, and choose it."""
+        try:
+            table = read_table(path)
+        except InputError as error:
+            self.runner.fail(str(error))
+            return
+        name = Path(path).stem
+        self._loaded = [(known, each) for known, each in self._loaded if known != name] + [(name, table)]
+        self._offer()
+        self.second.setCurrentIndex(self.second.findText(name))
+
+    def _refresh(self) -> None:
+        current = self._session.current
+        ready = current is not None and current.table is not None and self.second.count() > 0
+        self.button.setEnabled(ready and not self.runner.running)
+
+    def _job(self) -> Job:
+        current = self._session.current
+        if current is None or current.table is None or self.second.currentIndex() < 0:
+            raise InputError("Choose a second state: measure the particles of another layer, or load a table.")
+        names = (current.name, self.second.currentText())
+        if names[0] == names[1]:
+            names = (names[0], f"{names[1]} (2)")
+        table = self.second.currentData()
+        return Job("Compare two states", iter_compare_tables, current.table, table, self._parameters(), names)
+
+    def _words(self) -> str:
+        text = str(self.found.text())
+        if self.found.only_one:
+            text += f" Not in both: {', '.join(self.found.only_one)}."
+        return text
+
+    def _draw(self, **where: Any) -> Any:
+        from napari_cathode.explain.plots import comparison_rows
+
+        return None if self.found is None else comparison_rows(self.found, **where)

@@ -1,0 +1,125 @@
+"""What the SHAP panel asks for before it explains: target, predictors with the reasons why some are off, settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
+
+from napari_cathode.errors import InputError
+from napari_cathode.explain import PRESETS, ExplainParameters, choose_predictors, why_left_out
+
+from .colour_by import numeric_columns
+from .forms import Form
+from .names import axis_title, tooltip
+from .parts import Fold, choice_box, form_layout
+
+_PRESET_NAMES = {"default": "Default", "li2022": "Li et al., Science 2022"}
+_CHOICES = {
+    "model": {"auto": "the better of both", "forest": "random forest", "boosting": "gradient boosting"},
+    "predictor_set": {"leak-free": "all that do not contain the target", "li2022": "those of Li et al. 2022"},
+}
+
+
+class ExplainSetup(QWidget):
+    """Target, predictors and settings of an explanation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._table: Any = None
+        self.target = choice_box()
+        self.preset = choice_box()
+        for key in PRESETS:
+            self.preset.addItem(_PRESET_NAMES[key], key)
+        self.preset.setToolTip("<p>Sets all settings at once; each can be changed below.</p>")
+        self.predictors = QListWidget()
+        self.predictors.setMinimumHeight(170)
+        self.form = Form(ExplainParameters, skip=("target", "predictors"), choices=_CHOICES)
+        self._lay_out()
+        self.target.currentIndexChanged.connect(self._show_predictors)
+        self.form.field("predictor_set").changed.connect(self._show_predictors)
+        self.preset.activated.connect(self._on_preset)
+
+    def _lay_out(self) -> None:
+        form = form_layout()
+        form.addRow("Explain", self.target)
+        form.addRow("Settings", self.preset)
+        columns = QWidget()
+        inner = QVBoxLayout(columns)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.addWidget(self.predictors)
+        row = QHBoxLayout()
+        for text, tip, slot in (
+            ("Suggested", "Tick those that the settings choose.", self._show_predictors),
+            ("None", "Tick none.", lambda: self._tick(False)),
+        ):
+            button = QPushButton(text)
+            button.setToolTip(tip)
+            button.clicked.connect(slot)
+            row.addWidget(button)
+        row.addStretch(1)
+        inner.addLayout(row)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(form)
+        layout.addWidget(Fold("Predictors", columns))
+        layout.addWidget(Fold("All settings", self.form))
+
+    def show_table(self, table: Any) -> None:
+        """Offer the columns of a table."""
+        self._table = table
+        before = self.target.currentData() or "damage"
+        self.target.blockSignals(True)
+        self.target.clear()
+        for name in [] if table is None else numeric_columns(table):
+            self.target.addItem(axis_title(name), name)
+        self.target.setCurrentIndex(max(0, self.target.findData(before)))
+        self.target.blockSignals(False)
+        self._show_predictors()
+
+    def ticked(self) -> tuple[str, ...]:
+        """Give the predictors that are ticked."""
+        items = [self.predictors.item(row) for row in range(self.predictors.count())]
+        return tuple(
+            item.data(Qt.ItemDataRole.UserRole) for item in items if item.checkState() == Qt.CheckState.Checked
+        )
+
+    def parameters(self) -> ExplainParameters:
+        """Give what is set.
+
+        Raises
+        ------
+        InputError
+            When a value does not fit, or no predictor is ticked.
+        """
+        return self.form.value(target=self.target.currentData(), predictors=self.ticked())
+
+    def _on_preset(self, _index: int) -> None:
+        self.form.set_value(PRESETS[self.preset.currentData()])
+        self._show_predictors()
+
+    def _tick(self, ticked: bool) -> None:
+        for row in range(self.predictors.count()):
+            self.predictors.item(row).setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+
+    def _show_predictors(self, _index: Any = 0) -> None:
+        """List the columns, those ticked that the settings choose, and why the others are not."""
+        self.predictors.clear()
+        table, target = self._table, self.target.currentData()
+        if table is None or target is None:
+            return
+        try:
+            choice = choose_predictors(table, self.form.value(target=target, predictors=None))
+        except InputError:
+            choice = None
+        for name in numeric_columns(table):
+            if name == target:
+                continue
+            ticked = choice is not None and name in choice.predictors
+            reason = "" if ticked else (choice.left_out.get(name) if choice else "") or why_left_out(name, target)
+            item = QListWidgetItem(axis_title(name) + (f" — {reason}" if reason else ""), self.predictors)
+            item.setData(Qt.ItemDataRole.UserRole, name)
+            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
+            item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+            item.setToolTip(tooltip(name) + (f"<p>Not chosen: {reason}.</p>" if reason else ""))
