@@ -36,7 +36,7 @@ def drivers_text(drivers: str) -> str:
     parts = []
     for part in drivers.split(", "):
         sign, name = part[:1], part[1:]
-        parts.append(f"{display_name(name)} {'raises' if sign == '+' else 'lowers'}" if sign in "+−" else part)
+        parts.append(f"{'raised' if sign == '+' else 'lowered'} by {display_name(name)}" if sign in "+−" else part)
     return ", ".join(parts)
 
 

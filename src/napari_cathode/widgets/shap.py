@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_cathode.errors import InputError
 from napari_cathode.explain.parameters import MODEL_NAMES
@@ -68,9 +68,6 @@ class ShapWidget(Docked, Panel):
             self.states,
         )
         self.show_view = choice_box()
-        self.follow = QCheckBox("follow clicks")
-        self.follow.setToolTip("<p>A particle that is clicked in the picture or in the table is shown here.</p>")
-        self.follow.setChecked(True)
         self.export_button = ExportButton(self._exported, self._figure, self.runner.say, self.runner.fail)
         self._from_here = False
         self._empty = Text(_EMPTY)
@@ -103,6 +100,8 @@ class ShapWidget(Docked, Panel):
 
     def _lay_out(self) -> None:
         self._stack = QStackedWidget()
+        # The widest view must not widen the panel, nor the tallest one lengthen it.
+        self._stack.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
         for view in self.views:
             self._stack.addWidget(view)
             self.show_view.addItem(view.title)
@@ -115,7 +114,6 @@ class ShapWidget(Docked, Panel):
         row = QHBoxLayout()
         row.addWidget(QLabel("Show"))
         row.addWidget(self.show_view, 1)
-        row.addWidget(self.follow)
         row.addWidget(self.export_button)
         results.addLayout(row)
         results.addWidget(self._stack, 1)
@@ -168,7 +166,7 @@ class ShapWidget(Docked, Panel):
     def _on_selection(self, labels: frozenset[int]) -> None:
         for view in self.views:
             view.show_selection(labels)
-        outside = not self._from_here and self.follow.isChecked()
+        outside = not self._from_here and self.particle.follow.isChecked()
         if outside and len(labels) == 1 and self._explanation() is not None:
             self.choose_view(self.particle)
 

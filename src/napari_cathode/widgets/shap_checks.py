@@ -9,7 +9,6 @@ from typing import Any
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton
 
 from napari_cathode.errors import InputError
-from napari_cathode.io import read_table
 from napari_cathode.plugin.steps import iter_check_stability, iter_compare_tables, iter_find_interactions
 from napari_cathode.session import Session
 
@@ -35,11 +34,24 @@ class CheckView(View):
         self.plot = Plot(self._draw)
         super().__init__((self.plot,))
         self.found: Any = None
-        self.about = Text(about)
+        self._texts = (button, about)
+        self._built = False
+
+    def showEvent(self, event: Any) -> None:
+        """Make the parts when they are first seen, so that opening the panel stays quick."""
+        self.build()
+        super().showEvent(event)
+
+    def build(self) -> None:
+        """Make the parts."""
+        if self._built:
+            return
+        self._built = True
+        button, about = self._texts
         self.button = QPushButton(button)
         self.runner = Runner()
         self.words = Text()
-        self.column.addWidget(self.about)
+        self.column.addWidget(Text(about))
         self._add_inputs()
         self.column.addWidget(self.button)
         self.column.addWidget(self.runner)
@@ -50,21 +62,24 @@ class CheckView(View):
         self.runner.started.connect(self._refresh)
         self.runner.finished.connect(self._refresh)
         self._show_found(None)
+        self._refresh()
 
     def _add_inputs(self) -> None:
         """Add what has to be chosen before the run."""
 
     def show_explanation(self, explanation: Any) -> None:
         """Forget what was computed for another explanation."""
-        if explanation is not self.explanation:
+        if explanation is not self.explanation and self._built:
             self.runner.cancel()
             self.runner.say("")
             self._show_found(None)
         self.explanation = explanation
-        self._refresh()
+        if self._built:
+            self._refresh()
 
     def run(self) -> None:
         """Compute it."""
+        self.build()
         wanted = self.explanation
         try:
             job = self._job()
@@ -174,7 +189,6 @@ class StatesView(CheckView):
         self._connections = Connections(self)
         for signal in (session.particle_sets_changed, session.current_changed, session.changed):
             self._connections.connect(signal, self._offer)
-        self._offer()
 
     def _add_inputs(self) -> None:
         self.second = choice_box()
@@ -185,8 +199,14 @@ class StatesView(CheckView):
         row = QHBoxLayout()
         row.addWidget(QLabel("Second state"))
         row.addWidget(self.second, 1)
-        row.addWidget(self.load)
         self.column.addLayout(row)
+        self.column.addWidget(self.load)
+
+    def build(self) -> None:
+        """Make the parts, with the states that there are."""
+        if not self._built:
+            super().build()
+            self._offer()
 
     def show_explanation(self, explanation: Any) -> None:
         """Offer the other sets; a result stays until another is computed."""
@@ -194,6 +214,8 @@ class StatesView(CheckView):
         self._offer()
 
     def _offer(self, *_what: Any) -> None:
+        if not self._built:
+            return
         before = self.second.currentText()
         self.second.clear()
         for particles in self._session.particle_sets:
@@ -211,6 +233,9 @@ class StatesView(CheckView):
 
     def load_table(self, path: str) -> None:
         """Offer a table from a file, and choose it."""
+        from napari_cathode.io import read_table
+
+        self.build()
         try:
             table = read_table(path)
         except InputError as error:

@@ -8,7 +8,6 @@ from typing import Any
 
 from qtpy.QtWidgets import QFileDialog, QMenu, QMessageBox, QPushButton, QWidget
 
-from napari_cathode import results
 from napari_cathode.errors import InputError
 
 from .names import display_name
@@ -47,10 +46,14 @@ class ExportButton(QPushButton):
 
     def write_values(self, path: str) -> None:
         """Write the SHAP values of each particle."""
+        from napari_cathode import results
+
         self._write(path, results.write_shap, "the SHAP values")
 
     def write_importance(self, path: str) -> None:
         """Write the shares of the features."""
+        from napari_cathode import results
+
         self._write(path, results.write_importance, "the importance of the features")
 
     def write_figure(self, path: str) -> None:

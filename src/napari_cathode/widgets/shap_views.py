@@ -14,7 +14,7 @@ from napari_cathode.explain.names import drivers_text, shape_text
 from napari_cathode.explain.parameters import MODEL_NAMES
 
 from .names import display_name, unit_of
-from .parts import Text, choice_box
+from .parts import Text, choice_box, form_layout
 from .plots import Plot
 
 _LATTICE = 40
@@ -109,12 +109,11 @@ class DependenceView(View):
         self.plot.setToolTip("Click a point to select its particle; Shift adds to the selection.")
         self.feature, self.colour = choice_box(), choice_box()
         self.shape = Text()
-        row = QHBoxLayout()
-        for text, box in (("Feature", self.feature), ("Colour", self.colour)):
-            row.addWidget(QLabel(text))
-            row.addWidget(box, 1)
+        form = form_layout()
+        for text, box in (("Feature", self.feature), ("Point colour", self.colour)):
+            form.addRow(text, box)
             box.currentIndexChanged.connect(self._refresh)
-        self.column.addLayout(row)
+        self.column.addLayout(form)
         self.column.addWidget(self.shape)
         self.column.addWidget(self.plot, 1)
 
@@ -177,6 +176,9 @@ class ParticleView(View):
         super().__init__((self.waterfall, self.curve))
         self.waterfall.setToolTip("Click a bar to see what another value of its feature would change.")
         self.label: int | None = None
+        self.follow = QCheckBox("Show here what is clicked elsewhere")
+        self.follow.setToolTip("<p>A particle that is clicked in the picture or in the table opens this view.</p>")
+        self.follow.setChecked(True)
         self.hint = Text()
         self.feature = choice_box()
         self.slider = QSlider(Qt.Orientation.Horizontal)
@@ -193,6 +195,7 @@ class ParticleView(View):
         inner.addLayout(row)
         inner.addWidget(self.answer)
         inner.addWidget(self.curve, 2)
+        self.column.addWidget(self.follow)
         self.column.addWidget(self.hint)
         self.column.addWidget(self.waterfall, 3)
         self.column.addWidget(self._what_if, 2)

@@ -92,7 +92,7 @@ def what_if_curve(found: WhatIf, target: str, theme: Theme = LIGHT, figure: Any 
 
 
 def _value(value: float) -> str:
-    return "no value" if np.isnan(value) else f"{value:.3g}"
+    return "no value" if np.isnan(value) else f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
 
 
 def _signed(step: float) -> str:
