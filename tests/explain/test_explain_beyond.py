@@ -154,7 +154,7 @@ def test_two_states_show_what_gained_and_lost():
         table.loc["contact", "second_share"] - table.loc["contact", "first_share"]
     )
     assert seen.only_one == ("homogeneity",)
-    assert "contact" in seen.text() and seen.text().startswith("From 10 cycles to 50 cycles")
+    assert "Contact" in seen.text() and seen.text().startswith("From 10 cycles to 50 cycles")
     models = {explanation.scores["model"] for explanation in seen.explanations}
     assert len(models) == 1
 

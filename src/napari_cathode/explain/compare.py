@@ -13,6 +13,7 @@ from napari_cathode.progress import Steps, drain, within
 
 from .attribution import iter_explain
 from .explanation import Explanation
+from .names import display_name
 from .parameters import ExplainParameters
 from .sample import take_sample
 from .stability import RUNS, Stability, iter_stability
@@ -87,7 +88,7 @@ class Comparison:
         table = self.table()
         parts = []
         for direction in ("gained", "lost"):
-            names = table.loc[table["direction"] == direction, "feature"].tolist()
+            names = [display_name(name) for name in table.loc[table["direction"] == direction, "feature"]]
             if names:
                 parts.append(f"{', '.join(names)} {direction}")
         found = "; ".join(parts) if parts else "no property gained or lost more than its uncertainty"

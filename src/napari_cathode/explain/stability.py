@@ -14,6 +14,7 @@ from napari_cathode.side_by_side import default_workers, iter_side_by_side
 from .explanation import Explanation
 from .folds import Fold, random_folds
 from .importance import shares
+from .names import display_name
 from .parameters import MINIMUM_PARTICLES, ExplainParameters
 from .regression import attribute, fit
 
@@ -95,13 +96,13 @@ class Stability:
         """Say in a sentence or two how far the ranking can be trusted."""
         agreement = self.subset_agreement
         table = self.table()
-        firm = table.loc[table["top_five"] >= FIRM, "feature"].tolist()
+        firm = [display_name(name) for name in table.loc[table["top_five"] >= FIRM, "feature"]]
         words = "the same" if agreement >= 0.9 else "much the same" if agreement >= 0.7 else "only partly the same"
         leading = table.iloc[int(np.argmax(self.subsets.mean(axis=0)))]
         return (
             f"In {len(self.subsets)} random subsets of {self.subset_particles} of {self.particles} particles the "
             f"ranking is {words} (Kendall's W {agreement:.2f}; {self.seed_agreement:.2f} over {len(self.seeds)} seeds)."
-            f" {leading['feature']} comes first in {100 * leading['first']:.0f} % of the subsets"
+            f" {display_name(leading['feature'])} comes first in {100 * leading['first']:.0f} % of the subsets"
             + (f"; {', '.join(firm)} {'stays' if len(firm) == 1 else 'stay'} among the first five." if firm else ".")
         )
 

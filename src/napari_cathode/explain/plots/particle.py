@@ -61,7 +61,7 @@ def waterfall(explanation: Explanation, label: int, theme: Theme = LIGHT, figure
     axes.set_xlim(axes.get_xlim()[0], axes.get_xlim()[1] + 0.16 * span)
     measured = float(explanation.measured[row])
     axes.set_title(
-        f"Particle {label}: predicted {end:.3g} from {base:.3g}, measured {measured:.3g}",
+        f"Particle {label}: predicted {end:.3g}\nmean {base:.3g}, measured {measured:.3g}",
         fontsize=9, color=theme["foreground"], loc="left",
     )  # fmt: skip
     axes.set_xlabel(f"Predicted {axis_title(explanation.target)}")
