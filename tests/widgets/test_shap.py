@@ -1,0 +1,193 @@
+"""The SHAP panel: settings, views, colours, clicks and files."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+
+from napari_cathode.explain import ExplainParameters, explain
+from napari_cathode.plugin.link import link_of
+from napari_cathode.session import Colouring, ParticleSet
+from napari_cathode.widgets.docks import SHAP, open_dock
+from tests.plugin.conftest import needs_canvas, settle
+
+QUICK = ExplainParameters(n_trees=8, boosting_rounds=15, repeats=1, folds=3, blocked_repeats=1)
+TIMEOUT_MS = 120_000
+
+
+def _table(seed=0):
+    rng = np.random.default_rng(seed)
+    sphericity = rng.random(64)
+    return pd.DataFrame(
+        {
+            "label": np.arange(1, 65),
+            "sphericity": sphericity,
+            "contact": rng.random(64),
+            "z_um": rng.random(64),
+            "y_um": rng.random(64),
+            "surface_inner_um2": rng.random(64),
+            "damage": 0.3 * sphericity + 0.02 * rng.random(64),
+            "touches_border": np.arange(64) % 20 == 0,
+        }
+    )
+
+
+def open_panel(viewer):
+    """Give the panel with particles that are explained; no fixture, since those outlive the viewer."""
+    labels = np.arange(1, 65, dtype=np.int32).reshape(1, 8, 8).repeat(4, 1).repeat(4, 2)
+    particles = ParticleSet(labels, "p", (1.0, 1.0, 1.0))
+    link_of(viewer).show(particles)
+    link_of(viewer).set_table(particles, _table())
+    shap = open_dock(viewer, SHAP)
+    link_of(viewer).session.set_explanation(particles, explain(particles.table, QUICK))
+    settle()
+    return shap
+
+
+def _drawn(qtbot, plot):
+    qtbot.waitUntil(lambda: plot.drawn is not None and plot._canvas.isVisible(), timeout=10_000)
+    settle()
+    return plot.drawn
+
+
+@needs_canvas
+def test_every_view_draws_in_both_themes(viewer, qtbot):
+    panel = open_panel(viewer)
+    viewer.window._qt_window.resize(1366, 768)
+    label = int(panel.swarm_view.explanation.labels[3])
+    link_of(viewer).session.selection = {label}
+    for theme in ("light", "dark"):
+        viewer.theme = theme
+        for view in panel.views:
+            panel.choose_view(view)
+            settle()
+            if view.plots and getattr(view, "found", view) is not None:
+                figure = _drawn(qtbot, view.plots[0]).figure
+                light = sum(figure.get_facecolor()[:3]) > 1.5
+                assert light == (theme == "light"), view.title
+            assert panel.widget().width() <= panel.viewport().width() + 1, f"{view.title} is cut off"
+
+
+@needs_canvas
+def test_a_clicked_particle_shows_its_waterfall_and_what_if(viewer, qtbot):
+    panel = open_panel(viewer)
+    session = link_of(viewer).session
+    found = session.current.explanation
+    label = int(found.labels[5])
+    session.selection = {label}
+    assert panel.views[panel.show_view.currentIndex()] is panel.particle
+    bars = _drawn(qtbot, panel.particle.waterfall)
+    widths = [patch.get_width() for patch in bars.axes.patches]
+    assert sum(widths) == pytest.approx(found.explained[5] - found.base_values[5])
+    panel.particle.waterfall.feature_clicked.emit("sphericity")
+    panel.particle.slider.setValue(panel.particle.slider.maximum())
+    assert "instead of" in panel.particle.answer.text() and "Sphericity" in panel.particle.answer.text()
+    session.selection = {1}  # cut by the border
+    assert "Particle 1 took no part" in panel.particle.hint.text()
+    panel.particle.follow.setChecked(False)
+    panel.choose_view(panel.swarm_view)
+    session.selection = {label}
+    assert panel.views[panel.show_view.currentIndex()] is panel.swarm_view
+
+
+@needs_canvas
+def test_a_click_on_a_point_selects_without_leaving_the_view(viewer, qtbot):
+    panel = open_panel(viewer)
+    panel.choose_view(panel.dependence)
+    points = _drawn(qtbot, panel.dependence.plot)
+    qtbot.waitUntil(lambda: panel.dependence.plot._background is not None, timeout=10_000)
+    x, y = points.axes.transData.transform((points.x[7], points.y[7]))
+    canvas = panel.dependence.plot._canvas
+    place = QPoint(round(x / canvas.device_pixel_ratio), round(canvas.height() - y / canvas.device_pixel_ratio))
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+    assert len(link_of(viewer).session.selection) == 1
+    assert panel.views[panel.show_view.currentIndex()] is panel.dependence
+    assert "predicted Damage" in panel.dependence.shape.text() or "no clear shape" in panel.dependence.shape.text()
+
+
+@needs_canvas
+def test_results_colour_the_particles(viewer):
+    panel = open_panel(viewer)
+    session = link_of(viewer).session
+    particles = session.current
+    for column in ("prediction", "residual", "cluster"):
+        panel.colour_by.choose(Colouring(column, result=True))
+        ids, values = particles.values(particles.colouring)
+        np.testing.assert_array_equal(ids, particles.explanation.labels)
+        scale = link_of(viewer).colour_scale(particles)
+        if column == "residual":
+            assert scale.limits[0] == -scale.limits[1]
+        if column == "cluster":
+            assert scale.classes == tuple(np.unique(values).astype(int))
+            colours = {tuple(np.round(colour, 3)) for colour in scale.map(values)}
+            assert len(colours) == len(scale.classes)
+    session.set_explanation(particles, None)
+    assert particles.colouring is None
+
+
+@needs_canvas
+def test_predictors_say_why_they_are_off_and_presets_set_the_form(viewer):
+    panel = open_panel(viewer)
+    setup = panel.setup
+    texts = [setup.predictors.item(row).text() for row in range(setup.predictors.count())]
+    assert any("contains damage by construction" in text for text in texts)
+    assert "surface_inner_um2" not in setup.ticked() and "sphericity" in setup.ticked()
+    setup.preset.setCurrentIndex(setup.preset.findData("li2022"))
+    setup.preset.activated.emit(setup.preset.currentIndex())
+    parameters = setup.parameters()
+    assert parameters.n_trees == 40 and parameters.model == "forest" and parameters.attributions == "in-sample"
+    assert "surface_inner_um2" in parameters.predictors
+
+
+@needs_canvas
+def test_checks_run_beside_the_window_and_can_be_cancelled(viewer, qtbot):
+    panel = open_panel(viewer)
+    panel.choose_view(panel.pairs)
+    with qtbot.waitSignal(panel.pairs.runner.finished, timeout=TIMEOUT_MS):
+        panel.pairs.run()
+    assert panel.pairs.runner.error == ""
+    pair = _drawn(qtbot, panel.pairs.plot).features[0]
+    panel.pairs.feature_clicked.emit(pair)
+    assert panel.dependence.feature.currentData() == pair.split(" × ")[0]
+    panel.choose_view(panel.stability)
+    panel.stability.run()
+    qtbot.wait(300)
+    with qtbot.waitSignal(panel.stability.runner.finished, timeout=1000):
+        panel.stability.runner.cancel()
+    assert "Cancelled" in panel.stability.runner.status and panel.stability.found is None
+
+
+@needs_canvas
+@pytest.mark.slow
+def test_a_second_state_is_loaded_and_compared(viewer, qtbot, tmp_path, monkeypatch):
+    panel = open_panel(viewer)
+    _table(1).to_csv(tmp_path / "later.csv", index=False)
+    panel.form.set_value(QUICK)
+    panel.choose_view(panel.states)
+    (tmp_path / "broken.csv").write_text("a,b\n1,2\n")
+    panel.states.load_table(str(tmp_path / "broken.csv"))
+    assert "no column 'label'" in panel.states.runner.error
+    panel.states.load_table(str(tmp_path / "later.csv"))
+    assert panel.states.second.currentText() == "later"
+    with qtbot.waitSignal(panel.states.runner.finished, timeout=TIMEOUT_MS):
+        panel.states.run()
+    assert panel.states.runner.error == ""
+    assert panel.states.found.names == ("p", "later")
+    assert "gained or lost" in panel.states.words.text() or "Sphericity" in panel.states.words.text()
+
+
+@needs_canvas
+def test_files_are_written(viewer, tmp_path):
+    panel = open_panel(viewer)
+    panel.choose_view(panel.importance)
+    button = panel.export_button
+    button.write_values(str(tmp_path / "shap.parquet"))
+    assert len(pd.read_parquet(tmp_path / "shap.parquet")) == len(panel.swarm_view.explanation.labels)
+    button.write_importance(str(tmp_path / "importance.csv"))
+    assert pd.read_csv(tmp_path / "importance.csv")["share"].sum() == pytest.approx(1)
+    for name in ("figure.png", "figure.svg"):
+        button.write_figure(str(tmp_path / name))
+        assert (tmp_path / name).stat().st_size > 3000
+    button.write_figure(str(tmp_path / "figure.bmp"))
+    assert "should end in .png or .svg" in panel.runner.error
