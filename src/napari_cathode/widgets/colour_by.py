@@ -155,6 +155,7 @@ class ColourBy(QWidget):
         row.addWidget(QLabel("Colour by"))
         row.addWidget(self._value, 5)
         row.addWidget(self._map, 2)
+        self._map.setVisible(not self._shap_only)  # the diverging map suits them, and the panel is narrow
         self._layout = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(6)

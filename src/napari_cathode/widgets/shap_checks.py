@@ -33,6 +33,8 @@ class CheckView(View):
     def __init__(self, button: str, about: str) -> None:
         self.plot = Plot(self._draw)
         super().__init__((self.plot,))
+        self.plot.setParent(self)  # else it is a window of its own until it is laid out
+        self.plot.hide()
         self.found: Any = None
         self._texts = (button, about)
         self._built = False

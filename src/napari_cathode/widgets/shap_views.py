@@ -210,7 +210,7 @@ class ParticleView(View):
         self.feature.blockSignals(True)
         self.feature.clear()
         for name in [] if explanation is None else map(str, explanation.importance["feature"]):
-            self.feature.addItem(f"{display_name(name)} were", name)
+            self.feature.addItem(display_name(name), name)
         self.feature.setCurrentIndex(max(0, self.feature.findData(before)))
         self.feature.blockSignals(False)
         self.explanation = explanation

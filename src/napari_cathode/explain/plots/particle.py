@@ -60,9 +60,9 @@ def waterfall(explanation: Explanation, label: int, theme: Theme = LIGHT, figure
     feature_rows(axes, features, names)
     axes.set_xlim(axes.get_xlim()[0], axes.get_xlim()[1] + 0.16 * span)
     measured = float(explanation.measured[row])
-    axes.set_title(
-        f"Particle {label}: predicted {end:.3g}\nmean {base:.3g}, measured {measured:.3g}",
-        fontsize=9, color=theme["foreground"], loc="left",
+    figure.suptitle(  # from the left edge of the figure, since panels are narrow
+        f"Particle {label}: predicted {end:.3g}, mean {base:.3g}, measured {measured:.3g}",
+        x=0.02, ha="left", fontsize=8.5, color=theme["foreground"],
     )  # fmt: skip
     axes.set_xlabel(f"Predicted {axis_title(explanation.target)}")
     return Bars(figure, axes, tuple(features))
