@@ -13,10 +13,12 @@ from pathlib import Path
 
 os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")  # not what the person has set
 
+from napari import Viewer
 from qtpy.QtCore import QEventLoop, QTimer
 
 from napari_cathode.plugin.demo import start_demo
 from napari_cathode.plugin.link import link_of
+from napari_cathode.widgets.docks import IDENTIFY, PLUGIN, open_dock
 
 IMAGES = Path(__file__).parent / "images"
 SIZE = (1366, 768)
@@ -38,6 +40,30 @@ def main() -> None:
     session.selection = ()
     _show_volume(viewer)
     take(viewer, "window_3d.png")
+    viewer.close()
+    _identify_panel()
+
+
+def _identify_panel() -> None:
+    """Preview a sample slice, and show the thresholds that can be moved afterwards."""
+    viewer = Viewer()
+    viewer.window.resize(*SIZE)
+    viewer.open_sample(PLUGIN, "nmc-slice")
+    panel = open_dock(viewer, IDENTIFY)
+    panel.look.setCurrentIndex(1)
+    while panel.before.survey is None:
+        wait(100)
+    finished = QEventLoop()
+    panel.runner.finished.connect(finished.quit)
+    panel.show_preview()
+    finished.exec()
+    while panel.before.looking:
+        wait(100)
+    panel.adjust.probability.slider.setValue(60)
+    while panel.adjust.busy:
+        wait(100)
+    viewer.reset_view()
+    take(viewer, "identify.png")
     viewer.close()
 
 

@@ -21,6 +21,7 @@ from napari_cathode import cli, io, results
 from napari_cathode.cli import progress
 from napari_cathode.cli.demo import has_display
 from napari_cathode.cli.options import read_parameters
+from napari_cathode.identify import match
 from napari_cathode.progress import Progress
 from napari_cathode.simulate import PRESETS, simulate, simulate_slice
 
@@ -493,3 +494,42 @@ def test_a_terminal_without_greek_letters_ends_nothing(data, tmp_path):
     done = subprocess.run(program, env=environment, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert b"Particles" in done.stdout
+
+
+def test_a_region_is_found_as_in_the_whole_and_noted(command, data, tmp_path):
+    line = ["identify", data / "slice.tif", "--diameter", "25", "-q", "-o"]
+    assert command(*line, tmp_path / "whole")[0] == 0
+    assert command(*line, tmp_path / "part", "--region", ":,40:280,:200")[0] == 0
+    whole, part = (zarr.open_array(tmp_path / name / "xy.zarr" / "labels")[0] for name in ("whole", "part"))
+    assert part.shape == (240, 200)
+    assert match(whole[40:280, :200], part, 0.7).f1 > 0.9
+    assert json.loads((tmp_path / "part" / "predictions.json").read_text())["region"] == [[0, 1], [40, 280], [0, 200]]
+    code, _, error = command(*line, tmp_path / "no", "--region", "1:9")
+    assert code == 2
+    assert "0:64,100:400,:" in error
+
+
+def test_a_rerun_of_a_region_uses_it_again(command, data, tmp_path):
+    line = ["run", data / "slice.tif", "--spacing", "0.1", "0.1", "0.1", *QUICK, "--region", ":,:200,100:"]
+    assert command(*line, "-o", tmp_path / "one")[0] == 0
+    assert io.read_labels(tmp_path / "one" / "labels.tif")[0].shape == (1, 200, 220)
+    assert command("run", "--parameters", tmp_path / "one" / "parameters.yaml", "-q", "-o", tmp_path / "two")[0] == 0
+    same = [(tmp_path / folder / "features.csv").read_bytes() for folder in ("one", "two")]
+    assert same[0] == same[1]
+
+
+def test_an_image_unlike_the_training_data_is_told(command, data, tmp_path):
+    inverted = 255 - tifffile.imread(data / "slice.tif")
+    tifffile.imwrite(tmp_path / "inverted.tif", inverted)
+    line = ["identify", tmp_path / "inverted.tif", "--diameter", "25", "-q", "-o", tmp_path / "out"]
+    code, out, _ = command(*line)
+    assert code == 0
+    assert "Note: " in out
+    assert "invert the image" in out
+    line = ["run", tmp_path / "inverted.tif", "--spacing", "0.1", "0.1", "0.1", "--diameter", "2.5", "-q"]
+    code, out, _ = command(*line, "--explain-n-trees", "5", "--explain-repeats", "1", "-o", tmp_path / "run")
+    assert "invert the image" in out
+    assert "invert the image" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert any(
+        "invert the image" in note for note in json.loads((tmp_path / "run" / "scores.json").read_text())["notes"]
+    )

@@ -138,8 +138,8 @@ def test_the_process_ends_in_peace(monkeypatch):
     import napari_cathode.process as module
 
     started = []
-    start = module._start
-    monkeypatch.setattr(module, "_start", lambda folder: started.append(start(folder)) or started[-1])
+    start = module.start_process
+    monkeypatch.setattr(module, "start_process", lambda *what: started.append(start(*what)) or started[-1])
     drain(iter_in_process(type_of, np.zeros(3)))
     assert [process.returncode for process in started] == [0]
 

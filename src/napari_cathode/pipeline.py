@@ -212,6 +212,9 @@ def iter_run(
     if not (tomogram.is_slice or whole) and len(chosen) < len(parameters.views):
         note = f"Only {' and '.join(chosen)} slices were used; others are narrower than a particle."
         table.attrs["notes"] = [note, *table.attrs.get("notes", ())]
+    found_notes = dict.fromkeys(note for view in views.values() for note in view.notes)
+    if found_notes:
+        table.attrs["notes"] = [*found_notes, *table.attrs.get("notes", ())]
     summary = summarise(table, labels, spacing_um, tomogram.field_of_view)
     if folder is not None:
         results.write_table(folder, table, used)
@@ -270,6 +273,7 @@ def describe_run(tomogram: Tomogram, parameters: PipelineParameters, dataset: st
             "dataset": dataset,
             "spacing_um": None if tomogram.spacing_um is None else list(tomogram.spacing_um),
             "shape": list(tomogram.shape),
+            **({} if tomogram.region is None else {"region": [list(side) for side in tomogram.region]}),
             "dtype": str(tomogram.data.dtype),
         },
         **to_dict(parameters),

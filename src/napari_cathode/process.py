@@ -32,7 +32,9 @@ from .progress import Progress, Steps
 T = TypeVar("T")
 
 _ARRAY_BYTES = 1 << 20
-_HEARTBEAT_S = 0.1
+_CALL = "call"
+HEARTBEAT_S = 0.1
+"""Whoever waits for a process looks up this often."""
 
 
 class StepFailed(RuntimeError):
@@ -76,13 +78,13 @@ def iter_in_process(function: Callable[..., Steps[T]], /, *args: Any, **kwargs: 
     last = Progress(0, 0, "Starting")
     try:
         yield last
-        yield from _dumping((function, args, kwargs), folder / "call", last)
-        process = _start(folder)
+        yield from dumping((function, args, kwargs), folder / _CALL, last)
+        process = start_process(folder, "napari_cathode.process")
         messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        threading.Thread(target=_listen, args=(process.stdout, messages), daemon=True).start()
+        threading.Thread(target=listen, args=(process.stdout, messages), daemon=True).start()
         while True:
             try:
-                message = messages.get(timeout=_HEARTBEAT_S)
+                message = messages.get(timeout=HEARTBEAT_S)
             except queue.Empty:
                 yield last
                 continue
@@ -91,15 +93,15 @@ def iter_in_process(function: Callable[..., Steps[T]], /, *args: Any, **kwargs: 
                 break
             last = Progress(message["done"], message["total"], message["what"])
             yield last
-        result: T = _outcome(process.returncode, folder)
+        result: T = outcome(process.returncode, folder, _CALL)
         return result
     finally:
         if process is not None:
-            _end(process)
+            end_process(process)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _dumping(value: Any, path: Path, last: Progress) -> Steps[None]:
+def dumping(value: Any, path: Path, last: Progress) -> Steps[None]:
     """Write a value in a thread, so that writing many gigabytes can be left at any moment."""
     left = threading.Event()
     failed: list[BaseException] = []
@@ -114,7 +116,7 @@ def _dumping(value: Any, path: Path, last: Progress) -> Steps[None]:
     writer.start()
     try:
         while writer.is_alive():
-            writer.join(_HEARTBEAT_S)
+            writer.join(HEARTBEAT_S)
             yield last
     finally:
         left.set()
@@ -123,11 +125,12 @@ def _dumping(value: Any, path: Path, last: Progress) -> Steps[None]:
         raise failed[0]
 
 
-def _start(folder: Path) -> subprocess.Popen[bytes]:
+def start_process(folder: Path, module: str) -> subprocess.Popen[bytes]:
+    """Start a module of ours in a process of its own, with a folder that it shares with this one."""
     flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows only: no console window
     with (folder / "log").open("wb") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "napari_cathode.process", str(folder)],
+            [sys.executable, "-m", module, str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -136,7 +139,8 @@ def _start(folder: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end_process(process: subprocess.Popen[bytes]) -> None:
+    """End a process at once, whatever it does."""
     if process.poll() is None:
         process.kill()
         process.wait()
@@ -145,7 +149,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             stream.close()
 
 
-def _listen(stream: IO[bytes] | None, messages: queue.Queue[dict[str, Any] | None]) -> None:
+def listen(stream: IO[bytes] | None, messages: queue.Queue[dict[str, Any] | None]) -> None:
     """Put the child's lines into a queue, then None at their end."""
     try:
         if stream is not None:
@@ -156,11 +160,13 @@ def _listen(stream: IO[bytes] | None, messages: queue.Queue[dict[str, Any] | Non
     messages.put(None)
 
 
-def _outcome(returncode: int, folder: Path) -> Any:
-    if (folder / "result").exists():
-        return _load(folder / "result", copy=True)
-    if (folder / "error").exists():
-        error = _load(folder / "error", copy=True)
+def outcome(returncode: int | None, folder: Path, call: str) -> Any:
+    """Give the result that a call left in the folder, or raise its error."""
+    result, failed = folder / f"{call}-result", folder / f"{call}-error"
+    if result.exists():
+        return _load(result, copy=True)
+    if failed.exists():
+        error = _load(failed, copy=True)
         if error["input"]:
             raise InputError(error["text"])
         raise StepFailed(error["text"], error["details"])
@@ -260,14 +266,19 @@ def _serve(folder: Path) -> None:
     threading.Thread(target=_die_with_parent, args=(folder,), daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(5)  # the window comes first
+    perform(folder, _CALL, out)
+
+
+def perform(folder: Path, call: str, out: IO[bytes]) -> None:
+    """Do what a file in the folder says: progress goes to ``out``, the result or the error into the folder."""
     try:
-        function, args, kwargs = _load(folder / "call", copy=False)
+        function, args, kwargs = _load(folder / call, copy=False)
         steps = function(*args, **kwargs)
         while True:
             try:
                 progress = next(steps)
             except StopIteration as stop:
-                _dump(stop.value, folder / "result")
+                _dump(stop.value, folder / f"{call}-result")
                 return
             line = json.dumps({"done": progress.done, "total": progress.total, "what": progress.what})
             out.write(line.encode() + b"\n")
@@ -276,7 +287,7 @@ def _serve(folder: Path) -> None:
         text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
         if isinstance(error, MemoryError):
             text = "There is not enough memory for this step; try a smaller region, or close other programs."
-        _dump({"input": known, "text": text, "details": traceback.format_exc()}, folder / "error")
+        _dump({"input": known, "text": text, "details": traceback.format_exc()}, folder / f"{call}-error")
 
 
 def _die_with_parent(folder: Path) -> None:

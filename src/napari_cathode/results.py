@@ -322,6 +322,23 @@ def read_input(path: str | os.PathLike[str]) -> tuple[str | None, str | None, Sp
     )
 
 
+def read_region(path: str | os.PathLike[str]) -> Any:
+    """Give the part of the input, (first, stop) along (z, y, x), that a parameter file names; None for the whole.
+
+    Raises
+    ------
+    InputError
+        When it is not three pairs of whole numbers.
+    """
+    region = (read_yaml(path).get("input") or {}).get("region")
+    if region is None:
+        return None
+    pairs = isinstance(region, list) and [side for side in region if isinstance(side, list) and len(side) == 2]
+    if not pairs or len(pairs) != 3 or not all(isinstance(end, int) for side in pairs for end in side):
+        raise InputError(f"The region in {path} should be three pairs of voxel numbers, [first, stop] for z, y and x.")
+    return pairs
+
+
 def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read a YAML file that holds names with values.
 

@@ -13,6 +13,9 @@ from .errors import InputError
 Spacing = tuple[float, float, float]
 """Edge lengths of a voxel in µm, in the order (z, y, x)."""
 
+Region = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+"""First voxel and the one behind the last, along (z, y, x)."""
+
 
 @dataclass(frozen=True, eq=False)
 class Tomogram:
@@ -31,6 +34,11 @@ class Tomogram:
         The file, folder or generator it came from, for provenance.
     field_of_view : ndarray of bool, optional
         Where the detector saw something, broadcastable to ``data``'s shape; None when that is everywhere.
+    region : tuple of three (int, int), optional
+        First voxel and the one behind the last along (z, y, x), where this is a part of a larger tomogram.
+    whole : Tomogram, optional
+        That larger tomogram: grey range and particle diameter are learnt from it, so that particles are found in a
+        part as they are in the whole. Left out where nothing is left to be learnt.
     """
 
     data: Any
@@ -38,6 +46,8 @@ class Tomogram:
     name: str = "tomogram"
     source: str = ""
     field_of_view: npt.NDArray[np.bool_] | None = None
+    region: Region | None = None
+    whole: Tomogram | None = None
 
     def __post_init__(self) -> None:
         if getattr(self.data, "ndim", None) != 3:
@@ -60,6 +70,21 @@ class Tomogram:
     def with_spacing(self, spacing_um: Spacing | None) -> Tomogram:
         """Give the same tomogram with another voxel spacing (µm, (z, y, x))."""
         return replace(self, spacing_um=spacing_um)
+
+    def part(self, region: Region) -> Tomogram:
+        """Give a part of the tomogram, which knows the whole; nothing lazy is read.
+
+        Raises
+        ------
+        InputError
+            When the region is empty or reaches beyond the tomogram.
+        """
+        region = check_region(region, self.shape, self.name)
+        where = tuple(slice(first, stop) for first, stop in region)
+        seen = self.field_of_view
+        if seen is not None:
+            seen = seen[tuple(slice(None) if size == 1 else at for size, at in zip(seen.shape, where, strict=True))]
+        return replace(self, data=self.data[where], field_of_view=seen, region=region, whole=self)
 
     def require_spacing(self) -> Spacing:
         """Give the voxel spacing in µm.
@@ -94,3 +119,44 @@ def check_spacing(spacing_um: Any, name: str = "the tomogram") -> Spacing:
             f"The voxel size {spacing_um!r} of {name} is not usable; give three positive numbers in µm (z, y, x)."
         )
     return values[0], values[1], values[2]
+
+
+def check_region(region: Any, shape: tuple[int, int, int], name: str = "the tomogram") -> Region:
+    """Check a region of a tomogram and give it back as integers.
+
+    Raises
+    ------
+    InputError
+        When it does not lie within the tomogram or holds no voxel.
+    """
+    sides = []
+    for (first, stop), size, axis in zip(region, shape, "zyx", strict=True):
+        if not 0 <= first < stop <= size:
+            raise InputError(
+                f"The region {first}:{stop} along {axis} is not usable; {name} has the voxels 0:{size} there."
+            )
+        sides.append((int(first), int(stop)))
+    return sides[0], sides[1], sides[2]
+
+
+def parse_region(text: str, shape: tuple[int, int, int], name: str = "the tomogram") -> Region:
+    """Read a region as people type it: ``z,y,x``, each ``first:stop`` in voxels, either of which may be left out.
+
+    Raises
+    ------
+    InputError
+        When it is not written so, or does not lie within the tomogram.
+    """
+    sides = [side.split(":") for side in text.split(",")]
+    try:
+        if len(sides) != 3 or any(len(side) != 2 for side in sides):
+            raise ValueError(text)
+        region = [
+            (int(first) if first.strip() else 0, int(stop) if stop.strip() else size)
+            for (first, stop), size in zip(sides, shape, strict=True)
+        ]
+    except ValueError:
+        raise InputError(
+            f"The region {text!r} is not readable; write first:stop for z, y and x in voxels, as in 0:64,100:400,:"
+        ) from None
+    return check_region(region, shape, name)

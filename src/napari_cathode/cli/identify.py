@@ -12,10 +12,20 @@ from napari_cathode import io, results
 from napari_cathode.fuse.store import check_folder, iter_write_predictions
 from napari_cathode.identify import IdentifyParameters, estimate_diameter, iter_identify, iter_identify_volume
 from napari_cathode.pipeline import PipelineParameters
-from napari_cathode.tomogram import Tomogram
+from napari_cathode.tomogram import Tomogram, parse_region
 
 from .files import may_write_into
-from .options import Dataset, Given, Overwrite, ParameterFile, Quiet, Spacing, read_parameters, with_parameters
+from .options import (
+    Dataset,
+    Given,
+    Overwrite,
+    ParameterFile,
+    Quiet,
+    RegionText,
+    Spacing,
+    read_parameters,
+    with_parameters,
+)
 from .progress import follow
 
 
@@ -25,6 +35,7 @@ def command(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the predictions go.")],
     spacing: Spacing = None,
     dataset: Dataset = None,
+    region: RegionText = None,
     parameters: ParameterFile = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -38,6 +49,8 @@ def command(
     """
     settings = read_parameters(given, parameters)
     tomogram = io.read(image, dataset=dataset, spacing_um=spacing)
+    if region is not None:
+        tomogram = tomogram.part(parse_region(region, tomogram.shape, tomogram.name))
     if settings.identify.method == "stardist3d":
         _whole(tomogram, settings.identify, out, overwrite, quiet)
         return
@@ -47,7 +60,9 @@ def command(
     if identify.diameter_um is None:
         identify = replace(identify, diameter_um=float(estimate_diameter(tomogram)))
     views = follow(iter_identify(tomogram, identify, names), quiet)
-    follow(iter_write_predictions(out, views, tomogram.spacing_um, str(image.absolute())), quiet)
+    follow(iter_write_predictions(out, views, tomogram.spacing_um, str(image.absolute()), tomogram.region), quiet)
+    for note in dict.fromkeys(note for view in views.values() for note in view.notes):
+        typer.echo(f"Note: {note}")
     typer.echo(f"Predictions of {len(views)} {'view' if len(views) == 1 else 'views'} are in {out}.")
 
 

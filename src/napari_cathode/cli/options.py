@@ -27,6 +27,15 @@ Spacing = Annotated[
 Dataset = Annotated[
     str | None, typer.Option("--dataset", metavar="NAME", help="Data set within the file (HDF5, NeXus).")
 ]
+RegionText = Annotated[
+    str | None,
+    typer.Option(
+        "--region",
+        metavar="Z,Y,X",
+        help="Only this part, each axis as first:stop in voxels, as in 0:64,100:400,:; grey range and diameter are "
+        "those of the whole.",
+    ),
+]
 ParameterFile = Annotated[
     Path | None,
     typer.Option("--parameters", metavar="FILE", help="Parameters in YAML, as a run writes; options come before it."),

@@ -11,9 +11,19 @@ import typer
 from napari_cathode import io, results
 from napari_cathode.errors import InputError
 from napari_cathode.pipeline import PipelineParameters, PipelineResult, iter_run, iter_settle
-from napari_cathode.tomogram import Tomogram
+from napari_cathode.tomogram import Tomogram, check_region, parse_region
 
-from .options import Dataset, Given, Overwrite, ParameterFile, Quiet, Spacing, read_parameters, with_parameters
+from .options import (
+    Dataset,
+    Given,
+    Overwrite,
+    ParameterFile,
+    Quiet,
+    RegionText,
+    Spacing,
+    read_parameters,
+    with_parameters,
+)
 from .progress import follow, threads
 
 _PREFIXES = {"": "", "identify": "identify-", "fuse": "fuse-", "measure": "measure-", "explain": "explain-"}
@@ -31,6 +41,7 @@ def command(
     ] = None,
     spacing: Spacing = None,
     dataset: Dataset = None,
+    region: RegionText = None,
     parameters: ParameterFile = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -42,7 +53,7 @@ def command(
     Running again with --parameters FOLDER/parameters.yaml gives identical files.
     """
     settings = read_parameters(given, parameters)
-    tomogram, dataset = _open(image, spacing, dataset, parameters)
+    tomogram, dataset = _open(image, spacing, dataset, parameters, region)
     analyse(tomogram, out, overwrite, quiet, settings, dataset)
 
 
@@ -66,18 +77,29 @@ def analyse(
 
 
 def _open(
-    image: Path | None, spacing: tuple[float, float, float] | None, dataset: str | None, parameters: Path | None
+    image: Path | None,
+    spacing: tuple[float, float, float] | None,
+    dataset: str | None,
+    parameters: Path | None,
+    region: str | None,
 ) -> tuple[Tomogram, str | None]:
     """Open the input; what a parameter file says of its own input counts for that one only."""
+    known_region = None
     if parameters is not None:
         known_path, known_dataset, known_spacing = results.read_input(parameters)
         if image is None and known_path is not None:
             image = Path(known_path)
         if image is not None and known_path is not None and image.resolve() == Path(known_path).resolve():
             dataset, spacing = dataset or known_dataset, spacing or known_spacing
+            known_region = results.read_region(parameters)
     if image is None:
         raise InputError("No tomogram is given; name a file, or a parameter file that names one.")
-    return io.read(image, dataset=dataset, spacing_um=spacing), dataset
+    tomogram = io.read(image, dataset=dataset, spacing_um=spacing)
+    if region is not None:
+        tomogram = tomogram.part(parse_region(region, tomogram.shape, tomogram.name))
+    elif known_region is not None:
+        tomogram = tomogram.part(check_region(known_region, tomogram.shape, tomogram.name))
+    return tomogram, dataset
 
 
 def _summary(result: PipelineResult) -> str:

@@ -20,7 +20,7 @@ from napari_cathode import __version__
 from napari_cathode import parameters as parameter_tools
 from napari_cathode.errors import InputError
 from napari_cathode.progress import Progress, Steps
-from napari_cathode.tomogram import Spacing, check_spacing
+from napari_cathode.tomogram import Region, Spacing, check_spacing
 
 if TYPE_CHECKING:
     from napari_cathode.identify import ViewPrediction
@@ -80,6 +80,7 @@ def iter_write_predictions(
     views: Mapping[str, ViewPrediction],
     spacing_um: Spacing | None,
     source: str = "",
+    region: Region | None = None,
 ) -> Steps[None]:
     """Write predictions of views into a folder; earlier predictions there are replaced, other files are left alone.
 
@@ -95,6 +96,8 @@ def iter_write_predictions(
         Voxel edge lengths (z, y, x) in µm.
     source : str
         The file that the particles were found in.
+    region : tuple of three (int, int), optional
+        The part of it that they were found in, (z, y, x) in voxels; None for the whole.
 
     Yields
     ------
@@ -126,6 +129,7 @@ def iter_write_predictions(
         "views": list(views),
         "spacing_um": None if spacing_um is None else list(spacing_um),
         "source": source,
+        "region": None if region is None else [list(side) for side in region],
         "identify": None if made_with is None else parameter_tools.to_dict(made_with),
     }
     # Written last: a folder without it is not complete.

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .diameter import structure_diameter
 from .models import CARD
-from .rescale import FloatArray, rescale
+from .rescale import BoolArray, FloatArray, rescale
 
 if TYPE_CHECKING:
     from .training_data import LabelledSlice
@@ -18,48 +20,108 @@ if TYPE_CHECKING:
 TEXT = "model_card.md"
 
 
-def slice_statistics(image: FloatArray) -> dict[str, float]:
+def slice_statistics(image: FloatArray, inside: BoolArray | None = None) -> dict[str, float]:
     """Describe the look of a normalised slice at working scale, so that images unlike the training data can be told.
 
     Parameters
     ----------
     image : ndarray of float32, shape (y, x)
         Normalised to percentiles, rescaled so that particles have the working diameter.
+    inside : ndarray of bool, shape (y, x), optional
+        Field of view.
 
     Returns
     -------
     dict
         ``contrast``: difference of the 90th and the 10th percentile of the smoothed image; ``noise``: robust standard
         deviation of the difference to the smoothed image (Gaussian of 1 px); ``sharpness``: 95th percentile of the
-        gradient magnitude (Gaussian of 1 px), per pixel; ``bright_share``: share of pixels above 0.5.
+        gradient magnitude (Gaussian of 1 px), per pixel; ``bright_share``: share of pixels above 0.5; ``size``: the
+        particle diameter in pixels at which the thresholded image has most structure (`structure_diameter`).
     """
     from scipy import ndimage
 
+    if inside is None or not inside.any():
+        inside = np.ones(image.shape, bool)
+    image = np.where(inside, image, image[inside].mean()).astype(np.float32)
+    core = ndimage.binary_erosion(inside, iterations=4, border_value=1)  # the field of view's edge is no gradient
+    core = core if core.any() else inside
     smooth = ndimage.gaussian_filter(image, 1)
-    rest = image - smooth
-    low, high = np.percentile(smooth, (10, 90))
+    rest = (image - smooth)[core]
+    low, high = np.percentile(smooth[core], (10, 90))
     return {
         "contrast": float(high - low),
         "noise": float(1.4826 * np.median(np.abs(rest - np.median(rest)))),
-        "sharpness": float(np.percentile(ndimage.gaussian_gradient_magnitude(image, 1), 95)),
-        "bright_share": float((image > 0.5).mean()),
+        "sharpness": float(np.percentile(ndimage.gaussian_gradient_magnitude(image, 1)[core], 95)),
+        "bright_share": float((image[core] > 0.5).mean()),
+        "size": structure_diameter(image, inside),
     }
 
 
-def image_statistics(slices: Sequence[LabelledSlice], diameter_px: float) -> dict[str, dict[str, float]]:
-    """Give minimum, median and maximum of each of the `slice_statistics` over several slices."""
+def image_statistics(
+    slices: Sequence[LabelledSlice], diameter_px: float, jitter: float = 0.5, seed: int = 0
+) -> dict[str, dict[str, float]]:
+    """Describe the `slice_statistics` of training slices: as they are, and as training varies their size and grey.
+
+    Parameters
+    ----------
+    slices : sequence of LabelledSlice
+        A hundred or more give reliable limits.
+    diameter_px : float
+        Working diameter.
+    jitter : float
+        How much training varies sizes, see `cut_patch`.
+    seed : int
+        Of the variation.
+
+    Returns
+    -------
+    dict
+        For each statistic minimum, median, maximum, and as ``low`` and ``high`` the 1st and 99th percentile.
+    """
+    from .training_data import vary_grey
+
     rows = []
+    rng = np.random.default_rng([seed, 4])
     for one in slices:
         factor = diameter_px / one.diameter_px
         rows.append(slice_statistics(rescale(one.image, (factor, factor))))
-    return {
-        name: {
-            "min": round(min(row[name] for row in rows), 4),
-            "median": round(float(np.median([row[name] for row in rows])), 4),
-            "max": round(max(row[name] for row in rows), 4),
-        }
-        for name in rows[0]
-    }
+        factor *= (1 + jitter) ** rng.uniform(-1, 1)
+        rows.append(slice_statistics(vary_grey(rescale(one.image, (factor, factor)), rng)))
+    described = {}
+    for name in rows[0]:
+        values = np.array([row[name] for row in rows])
+        low, high = np.percentile(values, (1, 99))
+        numbers = {"min": values.min(), "low": low, "median": np.median(values), "high": high, "max": values.max()}
+        described[name] = {key: round(float(value), 4) for key, value in numbers.items()}
+    return described
+
+
+def update_statistics(folder: Path, slices: int = 160, seed: int = 77) -> dict[str, dict[str, float]]:
+    """Write the `image_statistics` of so many simulated training slices into the card of a model.
+
+    Parameters
+    ----------
+    folder : Path
+        The model's folder, with a card.
+    slices : int
+        How many slices are simulated.
+    seed : int
+        Of the slices.
+    """
+    from .training import simulated
+    from .training_data import TRAINING, SlicePool
+
+    card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    with tempfile.TemporaryDirectory() as kept:
+        pool = SlicePool(Path(kept), seed, TRAINING, (512, 512), simulated)
+        statistics = image_statistics(
+            [pool[index] for index in range(slices)],
+            float(card["working_diameter_px"]),
+            float(card.get("training", {}).get("jitter", 0.5)),
+        )
+    card["image_statistics"] = statistics
+    write_card(folder, card)
+    return statistics
 
 
 def write_card(folder: Path, card: dict[str, Any]) -> None:

@@ -65,7 +65,7 @@ def estimate_diameter(tomogram: Tomogram) -> float:
     Parameters
     ----------
     tomogram : Tomogram
-        With or without a known spacing.
+        With or without a known spacing. Of a part of a tomogram, the whole is looked at.
 
     Returns
     -------
@@ -77,6 +77,7 @@ def estimate_diameter(tomogram: Tomogram) -> float:
     InputError
         When the image is empty, constant or not finite.
     """
+    tomogram = tomogram.whole or tomogram
     pixel = 1.0 if tomogram.spacing_um is None else float(np.sqrt(np.prod(tomogram.spacing_um[1:])))
     z = tomogram.shape[0]
     indices = sorted({int((i + 0.5) * z / SAMPLED_SLICES) for i in range(SAMPLED_SLICES)})
@@ -108,14 +109,7 @@ def _estimate_slice(image: npt.NDArray[Any], inside: BoolArray) -> float | None:
     values = image[inside]
     if values.size < 64 or not np.isfinite(values).all() or values.min() == values.max():
         return None
-    mild = smooth(image, (50.0, 50.0))
-    mild[~inside] = values.mean()
-    bright = (mild > otsu_threshold(mild[inside])) & inside
-    sigmas, strength = _structure_by_scale(bright, inside)
-    first = DIAMETER_PER_SIGMA * float(sigmas[strength.argmax()])
-    tilted = DIAMETER_PER_TILTED_SIGMA * float(sigmas[(strength * sigmas**-TILT).argmax()])
-    if first > LARGEST_DISAGREEMENT * tilted:
-        first = tilted
+    first = structure_diameter(image, inside, 50.0)
     estimate = first
     for _ in range(2):
         size = (estimate, estimate)
@@ -128,6 +122,32 @@ def _estimate_slice(image: npt.NDArray[Any], inside: BoolArray) -> float | None:
         # The watershed merges or shatters particles where the first value was far off, so it may only correct it.
         estimate = float(np.clip(found, first / LARGEST_DISAGREEMENT, first * LARGEST_DISAGREEMENT))
     return estimate
+
+
+def structure_diameter(image: npt.NDArray[Any], inside: BoolArray, guess_px: float = 24.0) -> float:
+    """Give the particle diameter at whose scale the thresholded image has most structure.
+
+    Parameters
+    ----------
+    image : ndarray, shape (y, x)
+        Grey values.
+    inside : ndarray of bool, shape (y, x)
+        Field of view.
+    guess_px : float
+        Particle diameter that the smoothing before the threshold suits; it hardly matters.
+
+    Returns
+    -------
+    float
+        Pixels.
+    """
+    mild = smooth(image, (guess_px, guess_px))
+    mild[~inside] = image[inside].mean()
+    bright = (mild > otsu_threshold(mild[inside])) & inside
+    sigmas, strength = _structure_by_scale(bright, inside)
+    first = DIAMETER_PER_SIGMA * float(sigmas[strength.argmax()])
+    tilted = DIAMETER_PER_TILTED_SIGMA * float(sigmas[(strength * sigmas**-TILT).argmax()])
+    return tilted if first > LARGEST_DISAGREEMENT * tilted else first
 
 
 def _structure_by_scale(bright: BoolArray, inside: BoolArray) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:

@@ -38,8 +38,8 @@ class ModelInfo:
         Working pixels between two predictions, along each axis.
     divisor : tuple of int
         Image sizes along each axis have to be multiples of this.
-    depth : int
-        Levels of the U-Net.
+    depth, filters : int
+        Levels of the U-Net, and filters of its first level.
     probability_threshold, overlap_threshold : float
         The model's own thresholds.
     fused_probability_threshold : float
@@ -60,6 +60,7 @@ class ModelInfo:
     grid: tuple[int, ...]
     divisor: tuple[int, ...]
     depth: int
+    filters: int
     probability_threshold: float
     overlap_threshold: float
     fused_probability_threshold: float
@@ -74,6 +75,11 @@ class ModelInfo:
                 return self.folder / name
         found = sorted(self.folder.glob("*.h5"), key=lambda path: path.stat().st_mtime)
         return found[-1] if found else None
+
+    @property
+    def summary(self) -> str:
+        """What the card says to whoever has to choose, in a few sentences."""
+        return summarise_card(self)
 
     @property
     def description(self) -> str:
@@ -150,6 +156,7 @@ def read_model(folder: Path, origin: str = "folder") -> ModelInfo:
         grid=grid,
         divisor=tuple(g * p**depth for g, p in zip(grid, pool, strict=True)),
         depth=depth,
+        filters=int(config.get("unet_n_filter_base", 32)),
         probability_threshold=probability,
         overlap_threshold=float(thresholds.get("nms") or DEFAULT_OVERLAP),
         fused_probability_threshold=float(card.get("thresholds", {}).get("prob_fused") or probability),
@@ -196,20 +203,11 @@ def open_model(name_or_folder: str | os.PathLike[str], dimensions: int = 2) -> O
         When the model does not exist, has other dimensions or no weights, or would have to be converted where
         TensorFlow is not installed.
     """
-    info = find_model(name_or_folder)
-    if info.dimensions != dimensions:
-        raise InputError(
-            f"The model {info.name} is for {info.dimensions}D images, but a {dimensions}D model is needed here; "
-            "choose another model."
-        )
+    info = check_usable(find_model(name_or_folder), dimensions)
     weights = info.weights
     beside = info.folder / ONNX
     if weights is None:
-        if beside.is_file():
-            return OpenModel(info, beside)
-        raise InputError(
-            f"The model folder {info.folder} holds no weights (.h5) and no {ONNX}; copy the weights file into it."
-        )
+        return OpenModel(info, beside)
     fingerprint = weights_fingerprint(weights)
     cached = resources.cache_folder() / "onnx" / f"{fingerprint}.onnx"
     for candidate in (beside, cached):
@@ -223,6 +221,26 @@ def open_model(name_or_folder: str | os.PathLike[str], dimensions: int = 2) -> O
     return OpenModel(info, target)
 
 
+def check_usable(info: ModelInfo, dimensions: int) -> ModelInfo:
+    """Give a model back if it is for images of so many dimensions and has weights.
+
+    Raises
+    ------
+    InputError
+        When not.
+    """
+    if info.dimensions != dimensions:
+        raise InputError(
+            f"The model {info.name} is for {info.dimensions}D images, but a {dimensions}D model is needed here; "
+            "choose another model."
+        )
+    if info.weights is None and not (info.folder / ONNX).is_file():
+        raise InputError(
+            f"The model folder {info.folder} holds no weights (.h5) and no {ONNX}; copy the weights file into it."
+        )
+    return info
+
+
 def weights_fingerprint(weights: Path) -> str:
     """Give the SHA-256 of a weights file: an ONNX file states which weights it was made from."""
     return hashlib.sha256(weights.read_bytes()).hexdigest()
@@ -231,6 +249,26 @@ def weights_fingerprint(weights: Path) -> str:
 def _made_from(onnx_file: Path, fingerprint: str) -> bool:
     """Whether an ONNX file was made from these weights (it holds their fingerprint as plain text)."""
     return fingerprint.encode() in onnx_file.read_bytes()
+
+
+def summarise_card(info: ModelInfo) -> str:
+    """Say in a few sentences what a model is for and how good it is; see `ModelInfo.summary`."""
+    card = info.card
+    first = f"{card.get('description', f'StarDist {info.dimensions}D, {info.n_rays} rays, no model card')}."
+    if info.diameter_px is None:
+        scale = "Images keep their size: nothing is known about the size that its particles had in training."
+    else:
+        scale = f"Images are rescaled so that particles measure {info.diameter_px:g} pixels."
+    rows = card.get("accuracy", {}) if isinstance(card.get("accuracy"), Mapping) else {}
+    titles = {"simulated": "simulated slices", "real": "a real slice"}
+    scores = [
+        f"F1 {row['f1']:.2f} on {titles.get(kind, kind)}"
+        for kind, rows_of_kind in rows.items()
+        for row in rows_of_kind
+        if isinstance(row, Mapping) and row.get("iou") == 0.5 and "f1" in row
+    ]
+    accuracy = f"{', '.join(scores)} (IoU ≥ 0.5)." if scores else "Its accuracy is not known."
+    return f"{first} {scale} {accuracy}"
 
 
 def _read_json(path: Path, folder: Path) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from .models import OpenModel
+from .providers import open_session
 from .rescale import FloatArray
 
 TILE = 1024
@@ -19,7 +19,7 @@ WHOLE = 1536 * 1536
 
 
 class Network:
-    """A StarDist2D or StarDist3D network, ready to run on the processor.
+    """A StarDist2D or StarDist3D network, ready to run on a graphics card that can be used, or on the processor.
 
     Parameters
     ----------
@@ -27,21 +27,25 @@ class Network:
         The model.
     threads : int, optional
         Threads of ONNX Runtime; the cores that this process may use when left out.
+
+    Attributes
+    ----------
+    backend : str
+        Where it computes, as people call it.
     """
 
     def __init__(self, model: OpenModel, threads: int | None = None) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or usable_cores()
+        cores = threads or usable_cores()
+        options.intra_op_num_threads = cores
         options.inter_op_num_threads = 1
         # Threads that wait should sleep: between two slices others need the cores.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         self.info = model.info
-        self._session: Any = onnxruntime.InferenceSession(
-            str(model.onnx), sess_options=options, providers=["CPUExecutionProvider"]
-        )
+        self._session, self.backend = open_session(str(model.onnx), options, cores)
         self._input = self._session.get_inputs()[0].name
 
     @property
@@ -144,6 +148,18 @@ class Network:
                 inner.append(slice((start - first) // step, -(-(stop - first) // step)))
                 target.append(slice(start // step, -(-stop // step)))
             yield tuple(outer), tuple(inner), tuple(target)
+
+
+_kept: list[tuple[OpenModel, tuple[int, int], Network]] = []
+
+
+def kept_network(model: OpenModel) -> Network:
+    """Give the network of a model, the same as last time while nothing of it has changed: opening takes a while."""
+    stat = model.onnx.stat()
+    stamp = (stat.st_mtime_ns, stat.st_size)
+    if not (_kept and _kept[0][:2] == (model, stamp)):
+        _kept[:] = [(model, stamp, Network(model))]
+    return _kept[0][2]
 
 
 def usable_cores() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,12 +14,14 @@ from napari_cathode.errors import InputError
 from napari_cathode.progress import Progress, Steps, drain
 from napari_cathode.tomogram import Tomogram
 
+from .candidates import FLOOR, Candidates, Keeper, collect
 from .diameter import estimate_diameter
 from .models import open_model
-from .network import Network
+from .network import kept_network
 from .parameters import IdentifyParameters
 from .rescale import BoolArray, FloatArray, grey_range, rescale, resize_to
 from .stardist2d import draw_polygons, select_polygons
+from .unlike import unlike_training
 from .views import (
     VIEW_AXIS,
     ViewPrediction,
@@ -38,9 +41,24 @@ Found = tuple[npt.NDArray[np.int32], FloatArray]
 
 
 class Finder(Protocol):
-    """A method that finds particles in a slice."""
+    """A method that finds particles in a slice.
+
+    Attributes
+    ----------
+    parameters : IdentifyParameters
+        With what was left open filled in.
+    notes : tuple of str
+        What a person should know before trusting the result.
+    backend : str
+        Where it computes, as people call it.
+    keep : callable or None
+        Called with the candidates of each slice, by a method that has any.
+    """
 
     parameters: IdentifyParameters
+    notes: tuple[str, ...]
+    backend: str
+    keep: Callable[[Candidates], None] | None
 
     def iter_find(
         self, image: npt.NDArray[Any], inside: BoolArray | None, diameter_px: tuple[float, float]
@@ -63,7 +81,9 @@ class StarDistFinder:
     """
 
     def __init__(self, tomogram: Tomogram, parameters: IdentifyParameters, fused: bool) -> None:
-        self._network = Network(open_model(parameters.model))
+        self._network = kept_network(open_model(parameters.model))
+        self.backend = self._network.backend
+        self.keep: Callable[[Candidates], None] | None = None
         info = self._network.info
         self._working = info.diameter_px
         self._grid = (info.grid[0], info.grid[1])
@@ -76,6 +96,21 @@ class StarDistFinder:
         )
         self.parameters = replace(parameters, prob_threshold=self._thresholds[0], nms_threshold=self._thresholds[1])
         self._grey = volume_grey_range(tomogram, parameters.percentile_low, parameters.percentile_high)
+        self.notes = unlike_training(
+            [(self._grey.normalise(image), inside) for image, inside in sample_values(tomogram)],
+            diameter_in_view(tomogram, parameters, "xy"),
+            info,
+            self._is_particle,
+        )
+
+    def _is_particle(self, image: FloatArray) -> BoolArray:
+        """Give the pixels within particles of a normalised piece at working scale, by the model's own thresholds."""
+        info = self._network.info
+        probability, distance = self._network.predict(image)
+        polygons = select_polygons(
+            probability, distance, self._grid, info.probability_threshold, info.overlap_threshold
+        )
+        return draw_polygons(polygons, (image.shape[0], image.shape[1]), (1.0, 1.0)) > 0
 
     def iter_find(
         self, image: npt.NDArray[Any], inside: BoolArray | None, diameter_px: tuple[float, float]
@@ -92,6 +127,9 @@ class StarDistFinder:
             yield None
         assert output is not None
         probability, distance = output
+        if self.keep is not None:
+            floor = min(FLOOR, self._thresholds[0])
+            self.keep(collect(probability, distance, self._grid, shape, scale, inside, floor))
         polygons = select_polygons(probability, distance, self._grid, *self._thresholds)
         yield None
         labels = draw_polygons(polygons, shape, scale, inside)
@@ -116,6 +154,9 @@ class WatershedFinder:
 
     def __init__(self, tomogram: Tomogram, parameters: IdentifyParameters, fused: bool) -> None:
         self.parameters = parameters
+        self.notes: tuple[str, ...] = ()
+        self.backend = "processor, 1 core"
+        self.keep: Callable[[Candidates], None] | None = None
         diameter_px = diameter_in_view(tomogram, parameters, "xy")
         raw, smoothed = [], []
         for image, inside in sample_values(tomogram):
@@ -149,6 +190,7 @@ def iter_identify(
     tomogram: Tomogram,
     parameters: IdentifyParameters | None = None,
     views: Sequence[str] = ("xy", "xz", "yz"),
+    keep: Keeper | None = None,
 ) -> Steps[dict[str, ViewPrediction]]:
     """Find the particles in every slice of the views.
 
@@ -161,6 +203,9 @@ def iter_identify(
         How.
     views : sequence of str
         Any of "xy", "xz", "yz"; those whose slices are narrower than a particle are left out (`whole_views`).
+    keep : callable, optional
+        Called with view, index and `Candidates` of each slice, from which particles can be drawn again with other
+        thresholds; never by the watershed, which has none.
 
     Yields
     ------
@@ -203,13 +248,15 @@ def iter_identify(
         probability = np.zeros(tomogram.shape, np.float16)
         diameter_px = diameter_in_view(tomogram, finder.parameters, view)
         for index, image, inside in iter_slices(tomogram, view):
+            if keep is not None:
+                finder.keep = partial(keep, view, index)
             where = tuple(index if i == axis else slice(None) for i in range(3))
             for result in finder.iter_find(image, inside, diameter_px):
                 yield Progress(done, count, f"Finding particles in {view} slices")
                 if result is not None:
                     labels[where], probability[where] = result
             done += 1
-        found[view] = ViewPrediction(view, labels, probability, tomogram.spacing_um, finder.parameters)
+        found[view] = ViewPrediction(view, labels, probability, tomogram.spacing_um, finder.parameters, finder.notes)
     yield Progress(count, count, "Particles found")
     return found
 

@@ -65,12 +65,16 @@ def select_polygons(
     if inside is not None:
         probability = np.where(inside, probability, np.float32(0))
     # b = 0: StarDist drops candidates within two grid points of the border, and with them particles that it cuts.
-    # One thread: with more, OpenMP's waiting costs five times the CPU and gains no time.
-    with _thread_pools().limit(limits=1, user_api="openmp"):
+    with one_thread():
         centres, scores, distances = non_maximum_suppression(
             distance, probability, grid=grid, b=0, prob_thresh=probability_threshold, nms_thresh=overlap_threshold
         )
     return Polygons(centres, distances, scores)
+
+
+def one_thread() -> Any:
+    """Let StarDist's suppression run in one thread: OpenMP's waiting costs five times the CPU and gains no time."""
+    return _thread_pools().limit(limits=1, user_api="openmp")
 
 
 @cache

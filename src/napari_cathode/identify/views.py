@@ -39,6 +39,8 @@ class ViewPrediction:
         Voxel edges (z, y, x) in µm, None where they are not known.
     parameters : IdentifyParameters or None
         What was used: values that were left open are filled in. None for labels that another tool made.
+    notes : tuple of str
+        What a person should know before trusting the result.
     """
 
     view: str
@@ -46,6 +48,7 @@ class ViewPrediction:
     probability: npt.NDArray[np.float16]
     spacing_um: Spacing | None
     parameters: IdentifyParameters | None
+    notes: tuple[str, ...] = ()
 
 
 def whole_views(tomogram: Tomogram, views: Sequence[str], diameter_um: float) -> tuple[str, ...]:
@@ -138,8 +141,10 @@ def sample_values(tomogram: Tomogram, slices: int = 5, edge: int = 512) -> list[
     Returns
     -------
     list of (image, inside)
-        Each of shape (y, x): grey values, and where they lie in the field of view.
+        Each of shape (y, x): grey values, and where they lie in the field of view. Of a part of a tomogram, the whole
+        is looked at.
     """
+    tomogram = tomogram.whole or tomogram
     z, y, x = tomogram.shape
     if 0 in (z, y, x):
         raise InputError(f"{tomogram.name} is empty (its shape is {z} × {y} × {x}); give an image with particles.")

@@ -194,6 +194,15 @@ def world_point(layer: Layer, index: Any, world_units: Any) -> np.ndarray[Any, A
     return point * factors
 
 
+def voxel_at(layer: Layer, point: Any, world_units: Any) -> np.ndarray[Any, Any]:
+    """Give the voxel of a layer, not rounded, at a point of the viewer's coordinates; the inverse of `world_point`."""
+    point = np.asarray(point, float)[-layer.ndim :]
+    if world_units is not None:
+        pairs = zip(layer.units, world_units[-layer.ndim :], strict=True)
+        point = point * [(um_factor(world) or 1.0) / (um_factor(own) or 1.0) for own, world in pairs]
+    return np.asarray(layer.world_to_data(point), float)
+
+
 def same_array(one: Any, other: Any) -> bool:
     """Whether two arrays are the same memory (or the same lazy object), without looking at what they hold."""
     if one is other:

@@ -118,11 +118,16 @@ class Link:
         for _ in self.iter_show_predictions(predictions, like):
             pass
 
-    def iter_show_predictions(self, predictions: Predictions, like: Layer | None = None) -> Iterator[None]:
-        """Do `show_predictions` layer by layer: napari takes a tenth of a second for each."""
+    def iter_show_predictions(
+        self, predictions: Predictions, like: Layer | None = None, first: tuple[int, int, int] = (0, 0, 0)
+    ) -> Iterator[None]:
+        """Do `show_predictions` layer by layer: napari takes a tenth of a second for each.
+
+        ``first`` is the voxel (z, y, x) of the image at which they begin.
+        """
         for view, prediction in predictions.views.items():
             name = f"{predictions.name} · {view} slices"
-            layer = _labels_layer(prediction.labels, name, predictions.tomogram.spacing_um, like)
+            layer = _labels_layer(prediction.labels, name, predictions.tomogram.spacing_um, like, first)
             layer.visible = False
             layer.metadata[VIEW_KEY] = view
             self._views[layer] = (predictions, view)

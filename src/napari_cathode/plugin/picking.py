@@ -16,6 +16,14 @@ LEFT_BUTTON = 1
 _BUSY_MODES = frozenset({"paint", "fill", "erase", "polygon", "pick", "add_points", "direct", "transform"})
 
 
+_claimed: set[int] = set()
+
+
+def claim_mouse(viewer: Any, claimed: bool) -> None:
+    """Keep clicks from selecting particles while something else is done with the mouse, or let them again."""
+    (_claimed.add if claimed else _claimed.discard)(id(viewer))
+
+
 def click_callback(on_click: Callable[[Any, bool], None]) -> Callable[[Any, Any], Generator[None, None, None]]:
     """Make a mouse callback for ``viewer.mouse_drag_callbacks`` that tells clicks from drags.
 
@@ -41,7 +49,9 @@ def click_callback(on_click: Callable[[Any, bool], None]) -> Callable[[Any, Any]
 
 
 def _is_drawing(viewer: Any) -> bool:
-    """Whether the mouse belongs to a tool of the active layer at the moment."""
+    """Whether the mouse belongs to a tool at the moment."""
+    if id(viewer) in _claimed:
+        return True
     active = viewer.layers.selection.active
     mode = str(getattr(active, "mode", "pan_zoom"))
     return active is not None and (mode in _BUSY_MODES or mode.startswith(("add_", "select", "vertex")))

@@ -20,23 +20,15 @@ from napari_cathode.tomogram import Spacing, Tomogram
 _KEPT_VIEW_VOXELS = 1 << 26
 
 
-def _complete(tomogram: Tomogram) -> Tomogram:
+def complete(tomogram: Tomogram) -> Tomogram:
     """Find the field of view where nobody has looked for it yet."""
     from napari_cathode.io import find_field_of_view
 
     if tomogram.field_of_view is not None:
         return tomogram
+    if tomogram.whole is not None and tomogram.region is not None:
+        return complete(tomogram.whole).part(tomogram.region)
     return replace(tomogram, field_of_view=find_field_of_view(tomogram.data))
-
-
-def iter_identify_layer(tomogram: Tomogram, parameters: Any, views: tuple[str, ...]) -> Steps[Any]:
-    """Find the particles of an image layer: a `VolumePrediction` of a 3D network, else what each view saw."""
-    yield Progress(0, 0, "Loading the network's library")
-    from napari_cathode.identify import iter_identify, iter_identify_volume
-
-    if parameters.method == "stardist3d":
-        return (yield from iter_identify_volume(_complete(tomogram), parameters))
-    return (yield from iter_identify(_complete(tomogram), parameters, views))
 
 
 def iter_fuse_layers(inputs: Mapping[str, Any], parameters: Any, spacing_um: Spacing) -> Steps[Any]:
@@ -58,7 +50,7 @@ def iter_measure_layers(
     """Measure the particles of a Labels layer; gives the table and its summary."""
     from napari_cathode.measure import iter_measure, summarise
 
-    image = None if tomogram is None else _complete(tomogram)
+    image = None if tomogram is None else complete(tomogram)
     data = None if image is None else image.data
     seen = None if image is None else image.field_of_view
     with ThreadPoolExecutor(os.cpu_count()) as executor:
@@ -134,7 +126,7 @@ def iter_run_layer(tomogram: Tomogram, parameters: Any) -> Steps[Outcome]:
     yield Progress(0, 0, "Loading")
     from napari_cathode.pipeline import iter_run
 
-    result = yield from iter_run(_complete(tomogram), parameters)
+    result = yield from iter_run(complete(tomogram), parameters)
     keep = bool(result.views) and not tomogram.is_slice and int(np.prod(tomogram.shape)) <= _KEPT_VIEW_VOXELS
     return Outcome(
         result.views if keep else {},

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from qtpy.QtWidgets import QHBoxLayout, QPushButton
 
 from napari_cathode.errors import InputError
-from napari_cathode.identify import IdentifyParameters, VolumePrediction
+from napari_cathode.identify import IdentifyParameters
 from napari_cathode.identify.models import list_models
+from napari_cathode.identify.parameters import DEFAULT_MODEL, DEFAULT_MODEL_3D
+from napari_cathode.kept_process import KeptProcess
 from napari_cathode.parameters import to_dict
-from napari_cathode.plugin.layers import is_image, prepare_labels, tomogram_of
+from napari_cathode.plugin.finding_steps import Found, iter_find_layer, iter_redraw_views
+from napari_cathode.plugin.layers import is_image, prepare_labels, spacing_of, tomogram_of
 from napari_cathode.plugin.link import link_of
-from napari_cathode.plugin.steps import iter_identify_layer
 from napari_cathode.session import ParticleSet, Predictions
-from napari_cathode.tomogram import Tomogram
+from napari_cathode.tomogram import Region, Tomogram
 
+from .adjust import Adjust
+from .background import Closing
+from .beforehand import Beforehand
+from .diameter_line import DiameterLine
 from .docks import FEATURES, FUSE, Docked, open_dock, open_results
 from .forms import Form
 from .job import Job
+from .model_choice import ModelFacts
 from .parts import LayerChoice, Panel, Text, choice_box, form_layout, primary_button
+from .preview import PreviewLayer, ShownSlice, shown_slice
+from .region_choice import RegionChoice
 from .run_all import all_steps, iter_show
 from .runner import Runner, Showing
 from .voxel_size import VoxelSize
@@ -31,6 +43,7 @@ _METHODS = {
     "stardist3d": "StarDist 3D network",
     "watershed": "grey threshold, watershed",
 }
+_LOOKS = {"filled areas": 0, "outlines": 2}
 ALL_VIEWS = ("xy", "xz", "yz")
 _EMPTY = (
     "Open a tomogram first: drop a TIFF stack, an HDF5 file or a folder of slices onto the window, "
@@ -45,10 +58,23 @@ class IdentifyWidget(Docked, Panel):
         super().__init__()
         self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._link = link_of(napari_viewer)
+        self._kept = KeptProcess()
+        self.destroyed.connect(Closing(self._kept))
         self.image = LayerChoice(self._viewer, is_image)
         self.voxel_size = VoxelSize(self._viewer)
         self.views = choice_box()
+        self.region = RegionChoice(self._viewer)
         self.form = Form(IdentifyParameters, choices={"method": _METHODS, "model": _models(2), "model_3d": _models(3)})
+        self.model_facts = {
+            method: ModelFacts(self.form.field(name).editor, dimensions)
+            for method, name, dimensions in (("stardist2d", "model", 2), ("stardist3d", "model_3d", 3))
+        }
+        self.line = DiameterLine(self._viewer, self._measurable)
+        self.before = Beforehand(self._kept)
+        self.preview_button = QPushButton("Preview slice")
+        self.preview_button.setToolTip(
+            "<p>Finds the particles of the slice shown, along whichever axis, to try the settings out.</p>"
+        )
         self.button = primary_button("Find particles", "Finds the particles in each slice of the chosen views.")
         self.all_button = QPushButton("Run all steps")
         self.all_button.setToolTip(
@@ -57,19 +83,41 @@ class IdentifyWidget(Docked, Panel):
         self.next_button = QPushButton()
         self._open_next: Callable[[], Any] = lambda: None
         self.runner = Runner()
+        self.preview = PreviewLayer(self._viewer)
+        self.adjust = Adjust()
+        self.look = choice_box()
+        for text, contour in _LOOKS.items():
+            self.look.addItem(text, contour)
+        self._results: list[Any] = []
+        self._redrawing: Callable[[dict[str, Any], float, float], None] = lambda *_: None
+        self._stored: Any = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._empty = Text(_EMPTY)
         self._size = Text()
         self._lay_out()
         self.align_labels()
+        self._connect()
+        self._on_image(self.image.layer)
+        self._on_method()
+
+    def _connect(self) -> None:
         self.image.layer_changed.connect(self._on_image)
         self.form.field("method").changed.connect(self._on_method)
+        for signal in (self.form.changed, self.views.currentIndexChanged, self.region.currentIndexChanged):
+            signal.connect(lambda *_: self._look_ahead())
+        for facts in self.model_facts.values():
+            facts.refused.connect(self._on_refused)
+        self.line.measured.connect(self._on_measured)
+        self.preview_button.clicked.connect(self.show_preview)
         self.button.clicked.connect(self.identify)
         self.all_button.clicked.connect(self.run_all)
         self.next_button.clicked.connect(lambda: self._open_next())
+        self.look.currentIndexChanged.connect(self._on_look)
+        self.adjust.changed.connect(self._on_adjusted)
+        self.adjust.redraw_all.connect(self._redraw_all)
         self.runner.started.connect(self._refresh)
         self.runner.finished.connect(self._refresh)
-        self._on_image(self.image.layer)
-        self._on_method()
+        self.runner.finished.connect(self._look_ahead)
 
     def _lay_out(self) -> None:
         form = form_layout()
@@ -77,17 +125,32 @@ class IdentifyWidget(Docked, Panel):
         form.addRow("", self._size)
         form.addRow("Voxel size", self.voxel_size)
         form.addRow("Look in", self.views)
+        form.addRow("Region", self.region)
         self.column.addWidget(self._empty)
         self.column.addLayout(form)
         self.column.addWidget(self.form)
+        for facts in self.model_facts.values():
+            self.column.addWidget(facts)
+        self.form.field("diameter_um").layout().addWidget(self.line)
+        self.column.addWidget(self.before)
         buttons = QHBoxLayout()
-        buttons.addWidget(self.button, 2)
-        buttons.addWidget(self.all_button, 1)
+        buttons.addWidget(self.preview_button, 1)
+        buttons.addWidget(self.button, 1)
         self.column.addLayout(buttons)
+        self.column.addWidget(self.all_button)
         self.column.addWidget(self.runner)
         self.column.addWidget(self.next_button)
+        self.column.addWidget(self.adjust)
+        look = form_layout()
+        look.addRow("Show as", self.look)
+        self.column.addLayout(look)
         self.column.addStretch(1)
         self.next_button.hide()
+
+    def showEvent(self, event: Any) -> None:
+        """Look at the image as soon as somebody looks at the panel."""
+        super().showEvent(event)
+        self._look_ahead()
 
     def _on_image(self, layer: Any) -> None:
         self.voxel_size.show_layer(layer)
@@ -95,7 +158,10 @@ class IdentifyWidget(Docked, Panel):
         self._empty.setVisible(layer is None)
         shape = () if layer is None else tomogram_of(layer).shape[-layer.ndim :]
         self._size.say(" × ".join(map(str, shape)) + (" voxels" if len(shape) == 3 else " pixels") if shape else "")
+        self.line.setEnabled(layer is not None)
+        self.line.setChecked(False)
         self._refresh()
+        self._look_ahead()
 
     def _on_method(self) -> None:
         method = self.form.field("method").value()
@@ -105,7 +171,10 @@ class IdentifyWidget(Docked, Panel):
             self.form.show_field(name, method != "watershed")
         for name in ("seed_depth", "smallest_share"):
             self.form.show_field(name, method == "watershed")
+        for known, facts in self.model_facts.items():
+            facts.setVisible(known == method)
         self._offer_views()
+        self._refresh()
 
     def _offer_views(self) -> None:
         """Offer what the method can look at in the image."""
@@ -122,40 +191,150 @@ class IdentifyWidget(Docked, Panel):
             for text, views in offered:
                 self.views.addItem(text, views)
 
+    def _on_refused(self, sentence: str) -> None:
+        if sentence:
+            self.runner.fail(sentence)
+        else:
+            self.runner.say("")
+
     def _refresh(self) -> None:
         ready = self.image.layer is not None and not self.runner.running
-        self.button.setEnabled(ready)
-        self.all_button.setEnabled(ready)
+        for button in (self.button, self.all_button, self.preview_button):
+            button.setEnabled(ready)
+        if self.form.field("method").value() == "stardist3d":
+            self.preview_button.setEnabled(False)
+        self.adjust.setEnabled(not self.runner.running)
+
+    # ---- before a run ------------------------------------------------------------------------------
+
+    def _look_ahead(self) -> None:
+        """Estimate time and memory of what is chosen, as far as that is possible."""
+        layer = self.image.layer
+        if self.runner.running or not self.isVisible():
+            return
+        spacing = None if layer is None else spacing_of(layer)
+        if spacing is None:
+            self.before.look(None, None)
+            return
+        try:
+            tomogram, parameters = tomogram_of(layer).with_spacing(spacing), self.form.value()
+            if parameters.method == "stardist3d":
+                raise InputError("The work of 3D networks is not estimated.")
+            planned, views = self._plan(layer, tomogram)
+            self.before.look(tomogram, parameters)
+            self.before.plan(planned, views)
+        except InputError:
+            self.before.look(None, None)
+
+    def _plan(self, layer: Any, tomogram: Tomogram) -> tuple[Tomogram, tuple[str, ...]]:
+        views, region = self.views.currentData() or (), self.region.region(layer)
+        if not views and not tomogram.is_slice:
+            shown = shown_slice(self._viewer, layer)
+            views, region = (shown.view,), shown.within(region)
+        return tomogram.part(region), views or ("xy",)
+
+    def _measurable(self) -> tuple[Any, Any] | None:
+        """Give the layer that a line is drawn on, with its voxel size; says why there is none."""
+        layer = self.image.layer
+        try:
+            if layer is None:
+                raise InputError("No image is open; open a tomogram first.")
+            if self._viewer.dims.ndisplay == 3:
+                raise InputError("A diameter is drawn in a slice; leave the 3D display.")
+            return layer, self.voxel_size.spacing()
+        except InputError as error:
+            self.runner.fail(str(error))
+            return None
+
+    def _on_measured(self, length_um: float) -> None:
+        self.form.field("diameter_um").set_value(length_um)
+        self.runner.say(f"The particle diameter is {length_um:.3g} µm.")
+
+    # ---- runs --------------------------------------------------------------------------------------
+
+    def show_preview(self) -> None:
+        """Find the particles of the slice that is shown, within the region that is chosen."""
+        try:
+            layer, tomogram, parameters = self._input()
+            shown = shown_slice(self._viewer, layer)
+            region = shown.within(self.region.region(layer))
+        except InputError as error:
+            self.runner.fail(str(error))
+            return
+        fused = len(self.views.currentData() or ()) > 1
+        parameters = self.before.filled_in(tomogram, parameters)
+        job = self._job("Preview", tomogram, parameters, (shown.view,), region, fused, None)
+        self.runner.start(job, lambda found: self._on_preview(found, layer, region, shown))
+
+    def _on_preview(self, found: Found, layer: Any, region: Region, shown: ShownSlice) -> str:
+        if layer not in self._viewer.layers:
+            return "The image was closed meanwhile; the result was dropped."
+        prediction = found.views[shown.view]
+        self.preview.show(prediction.labels, layer, region, shown, self.look.currentData())
+        self.before.tell_notes(prediction.notes)
+        self._stored = None
+        self.adjust.show_found(found, prediction.parameters, self.preview.redraw)
+        return f"{_count(prediction.labels)} particles in {shown.view} slice {shown.index}."
 
     def identify(self) -> None:
         """Find the particles in the views that are chosen."""
         self.next_button.hide()
         try:
             layer, tomogram, parameters = self._input()
+            views, region = self.views.currentData(), self.region.region(layer)
+            if not views and not tomogram.is_slice:
+                shown = shown_slice(self._viewer, layer)
+                if shown.view != "xy":
+                    raise InputError(
+                        f"The window shows an {shown.view} slice; a single slice is kept as particles in xy only. "
+                        "Look at it with Preview slice, or choose all slices of the view."
+                    )
+                region = shown.within(region)
         except InputError as error:
             self.runner.fail(str(error))
             return
-        views = self.views.currentData()
-        first = 0
-        if not views and not tomogram.is_slice:
-            tomogram, first = self._shown_slice(layer, tomogram)
-        job = Job("Find particles", iter_identify_layer, tomogram, parameters, views or ("xy",))
-        job.prepare = prepare_labels
-        self.runner.start(job, lambda found: self._on_found(found, tomogram, layer, first, parameters))
+        parameters = self.before.filled_in(tomogram, parameters)
+        folder = tempfile.TemporaryDirectory(prefix="napari-cathode-", ignore_cleanup_errors=True)
+        job = self._job("Find particles", tomogram, parameters, views or ("xy",), region, False, Path(folder.name))
+        self.runner.start(
+            job, lambda found: self._on_found(found, _settled(tomogram, region), layer, region, parameters, folder)
+        )
+
+    def _job(
+        self,
+        name: str,
+        tomogram: Tomogram,
+        parameters: Any,
+        views: tuple[str, ...],
+        region: Region,
+        fused: bool,
+        folder: Path | None,
+    ) -> Job:
+        self.before.stop()
+        self.line.setChecked(False)
+        self.adjust.forget()
+        job = Job(name, iter_find_layer, tomogram, parameters, views, region, fused, folder)
+        job.prepare, job.kept = prepare_labels, self._kept
+        return job
 
     def run_all(self) -> None:
         """Do all steps, and show their results."""
         self.next_button.hide()
         try:
             layer, tomogram, parameters = self._input()
-            views = self.views.currentData()
+            views, region = self.views.currentData(), self.region.region(layer)
             if not views and not tomogram.is_slice:
                 raise InputError('All steps need the volume: choose views instead of "only the slice shown".')
-            job = all_steps(tomogram, parameters, views or ("xy",))
+            part = tomogram if self.region.whole else tomogram.part(region)
+            job = all_steps(part, parameters, views or ("xy",))
         except InputError as error:
             self.runner.fail(str(error))
             return
-        self.runner.start(job, lambda outcome: self._on_all_done(layer, tomogram, outcome))
+        self.before.stop()
+        self.adjust.forget()
+        settled = _settled(tomogram, region)
+        first = tuple(side[0] for side in region)
+        self.runner.start(job, lambda outcome: self._on_all_done(layer, settled, outcome, first))
 
     def _input(self) -> tuple[Any, Tomogram, IdentifyParameters]:
         layer = self.image.layer
@@ -165,33 +344,83 @@ class IdentifyWidget(Docked, Panel):
         spacing = self.voxel_size.spacing()
         return layer, tomogram_of(layer).with_spacing(spacing), parameters
 
-    def _shown_slice(self, layer: Any, tomogram: Tomogram) -> tuple[Tomogram, int]:
-        """Give the slice that the window shows, and its number."""
-        point = layer.world_to_data(self._viewer.dims.point)
-        first = int(np.clip(round(float(point[-3])), 0, tomogram.shape[0] - 1))
-        seen = tomogram.field_of_view
-        if seen is not None and seen.shape[0] > 1:
-            seen = seen[first : first + 1]
-        grey = np.asarray(tomogram.data[first : first + 1])
-        return Tomogram(grey, tomogram.spacing_um, f"{tomogram.name} slice {first}", tomogram.source, seen), first
-
-    def _on_found(self, found: Any, tomogram: Tomogram, layer: Any, first: int, parameters: Any) -> Showing:
+    def _on_found(
+        self, found: Found, tomogram: Tomogram, layer: Any, region: Region, parameters: Any, folder: Any
+    ) -> Showing:
         if layer not in self._viewer.layers:
             return "The image was closed meanwhile; the result was dropped."
-        whole = isinstance(found, VolumePrediction)
-        if whole or tomogram.is_slice:
-            labels = found.labels if whole else found["xy"].labels
-            how = {"identify": to_dict(found.parameters if whole else parameters)}
+        self.preview.remove()
+        first = tuple(side[0] for side in region)
+        prediction = found.volume or next(iter(found.views.values()))
+        self.before.tell_notes(getattr(prediction, "notes", ()))
+        self._stored, self._folder = found.stored, folder
+        if tomogram.is_slice or found.volume is not None:
+            labels = prediction.labels
+            how = {"identify": to_dict(prediction.parameters or parameters)}
             particles = ParticleSet(labels, f"{tomogram.name} particles", tomogram.spacing_um, tomogram, provenance=how)
-            self._link.show(particles, layer, (first, 0, 0))
+            self._keep_look(self._link.show(particles, layer, first))
+            self.adjust.show_found(found, prediction.parameters, lambda drawn: self._redraw_slice(particles, drawn))
             self._offer("Next: measure the particles", lambda: open_dock(self._viewer, FEATURES))
             return f"Found {_count(labels)} particles."
-        yield from self._link.iter_show_predictions(Predictions(tomogram.name, dict(found), tomogram), layer)
+        predictions = Predictions(tomogram.name, dict(found.views), tomogram)
+        yield from self._link.iter_show_predictions(predictions, layer, first)
+        for shown in self._link.layers_of(predictions).values():
+            self._keep_look(shown)
+        self._redrawing = lambda drawn, low, most: self._redraw_views(predictions, drawn, low, most)
+        self.adjust.show_found(found, prediction.parameters, lambda _labels: None)
         self._offer("Next: fuse the views", lambda: open_dock(self._viewer, FUSE))
-        return f"Found particles in {_views(found)}; their layers are there, hidden."
+        return f"Found particles in {_views(found.views)}; their layers are there, hidden."
 
-    def _on_all_done(self, layer: Any, tomogram: Tomogram, outcome: Any) -> Showing:
-        sentence = yield from iter_show(self._link, layer, tomogram, outcome)
+    # ---- after a run -------------------------------------------------------------------------------
+
+    def _on_adjusted(self, probability: float, overlap: float) -> None:
+        """Take the thresholds into the form, so that the next run uses them."""
+        self.form.field("prob_threshold").set_value(probability)
+        self.form.field("nms_threshold").set_value(overlap)
+
+    def _redraw_slice(self, particles: ParticleSet, drawn: Any) -> None:
+        if particles in self._link.session.particle_sets:
+            particles.provenance["identify"] = to_dict(self.form.value())
+            self._link.session.set_labels(particles, np.asarray(drawn)[np.newaxis])
+
+    def _redraw_all(self, probability: float, overlap: float) -> None:
+        """Draw all slices of the last run with other thresholds."""
+        if self._stored is None:
+            return
+        job = Job("Redraw slices", iter_redraw_views, self._stored, probability, overlap)
+        job.prepare = prepare_labels
+
+        def on_drawn(drawn: dict[str, Any]) -> str:
+            self._redrawing(drawn, probability, overlap)
+            return f"All slices are drawn with probability {probability:g} and overlap {overlap:g}."
+
+        self.runner.start(job, on_drawn)
+
+    def _redraw_views(
+        self, predictions: Predictions, drawn: dict[str, Any], probability: float, overlap: float
+    ) -> None:
+        layers = self._link.layers_of(predictions)
+        for view, labels in drawn.items():
+            if view not in layers:
+                continue  # its layer was removed meanwhile
+            known = predictions.views[view]
+            parameters = replace(known.parameters, prob_threshold=probability, nms_threshold=overlap)
+            predictions.views[view] = replace(known, labels=labels, parameters=parameters)
+            layers[view].data = labels
+
+    def _keep_look(self, layer: Any) -> None:
+        self._results.append(layer)
+        layer.contour = self.look.currentData()
+
+    def _on_look(self) -> None:
+        """Show what was found as areas or as outlines."""
+        self._results = [layer for layer in self._results if layer in self._viewer.layers]
+        for layer in [*self._results, self.preview.layer]:
+            if layer is not None:
+                layer.contour = self.look.currentData()
+
+    def _on_all_done(self, layer: Any, tomogram: Tomogram, outcome: Any, first: tuple[int, ...]) -> Showing:
+        sentence = yield from iter_show(self._link, layer, tomogram, outcome, first)
         if self._link.session.current is not None:
             self._offer("Show table and explanation", lambda: open_results(self._viewer))
         return sentence
@@ -203,6 +432,13 @@ class IdentifyWidget(Docked, Panel):
         self.next_button.show()
 
 
+def _settled(tomogram: Tomogram, region: Region) -> Tomogram:
+    """Give the part of a tomogram that results belong to; what was to be learnt from the whole is learnt."""
+    if all(side == (0, size) for side, size in zip(region, tomogram.shape, strict=True)):
+        return tomogram
+    return replace(tomogram.part(region), whole=None)
+
+
 def _views(found: dict[str, Any]) -> str:
     return f"the {next(iter(found))} slices" if len(found) == 1 else f"{len(found)} views"
 
@@ -212,4 +448,6 @@ def _count(labels: Any) -> int:
 
 
 def _models(dimensions: int) -> list[str]:
-    return [info.name for info in list_models() if info.dimensions == dimensions]
+    """Give the models on offer; without any the default, which then says what is missing."""
+    found = [info.name for info in list_models() if info.dimensions == dimensions]
+    return found or [DEFAULT_MODEL if dimensions == 2 else DEFAULT_MODEL_3D]

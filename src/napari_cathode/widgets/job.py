@@ -8,6 +8,7 @@ from typing import Any
 
 from napari.qt.threading import GeneratorWorker, create_worker
 
+from napari_cathode.kept_process import KeptProcess
 from napari_cathode.process import StepFailed, iter_in_process
 from napari_cathode.progress import Progress, Steps
 
@@ -31,11 +32,14 @@ class Job:
     prepare : callable
         Done in the worker's thread meanwhile: what would hold the window up when the result is to be shown, such as
         importing matplotlib.
+    kept : KeptProcess or None
+        The process that stays and does it; None for one of its own.
     """
 
     def __init__(self, name: str, function: Callable[..., Steps[Any]], *args: Any, **kwargs: Any) -> None:
         self._name = name
         self.prepare: Callable[[], Any] = lambda: None
+        self.kept: KeptProcess | None = None
         self._call = (function, args, kwargs)
 
     def __str__(self) -> str:
@@ -44,7 +48,8 @@ class Job:
     def steps(self) -> Generator[Progress, None, Any]:
         """Run the step, reporting no more often than a person can see."""
         function, args, kwargs = self._call
-        inner = iter_in_process(function, *args, **kwargs)
+        run = iter_in_process if self.kept is None else self.kept.iter_call
+        inner = run(function, *args, **kwargs)
         told = 0.0
         try:
             yield next(inner)

@@ -40,17 +40,19 @@ def _prepare() -> None:
     prepare_plots()
 
 
-def iter_show(link: Link, layer: Any, tomogram: Tomogram, outcome: Outcome) -> Showing:
+def iter_show(
+    link: Link, layer: Any, tomogram: Tomogram, outcome: Outcome, first: tuple[int, ...] = (0, 0, 0)
+) -> Showing:
     """Add the results of a run to the viewer, linked, particles coloured by damage; says what came out."""
     if layer not in link.layers:
         return "The image was closed meanwhile; the result was dropped."
     if outcome.views:
         predictions = Predictions(tomogram.name, dict(outcome.views), tomogram)
-        yield from link.iter_show_predictions(predictions, layer)
+        yield from link.iter_show_predictions(predictions, layer, first)
     particles = ParticleSet(
         outcome.labels, f"{tomogram.name} particles", tomogram.spacing_um, tomogram, provenance=outcome.used
     )
-    link.show(particles, layer)
+    link.show(particles, layer, first)
     yield
     link.set_table(particles, outcome.table, outcome.summary)
     yield

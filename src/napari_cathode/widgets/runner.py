@@ -146,6 +146,7 @@ class Runner(QWidget):
         self._status.say(f"{report.what} · {left}" if left else report.what)
         if self._activity is not None:
             self._activity.set_description(report.what or str(self._activity.desc))
+        if self._activity is not None:  # its description lets the window work, and the step may end meanwhile
             self._activity.update(max(0, done - self._activity.n))
 
     def _is_current(self) -> bool:

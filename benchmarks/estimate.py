@@ -1,0 +1,133 @@
+"""How good the estimates of time and memory are, how quick a preview and a slider are, and how soon Cancel ends a run.
+
+Run ``python benchmarks/estimate.py``. Times are of the clock: they mean something on an otherwise idle machine only;
+the ratio of estimate and truth is steadier, since both are measured one after the other.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+import numpy as np
+
+from napari_cathode.identify import IdentifyParameters
+from napari_cathode.identify.survey import estimate
+from napari_cathode.kept_process import KeptProcess
+from napari_cathode.plugin.finding_steps import iter_adjust_slice, iter_find_layer, iter_survey_layer
+from napari_cathode.progress import drain
+from napari_cathode.simulate import SimulationParameters, simulate, simulate_slice
+from napari_cathode.tomogram import Tomogram
+
+
+def main() -> None:
+    cases = {
+        "slice 1024²": (sliced(1024), ("xy",), None),
+        "slice 2560²": (sliced(2560), ("xy",), None),
+        "slice 1024², watershed": (sliced(1024), ("xy",), "watershed"),
+        "volume 96 × 192²": (volume(), ("xy", "xz", "yz"), None),
+    }
+    print("| image | estimated s | took s | ratio | estimated GB | peak GB |\n|---|---|---|---|---|---|")
+    for name, (tomogram, views, method) in cases.items():
+        kept = KeptProcess()
+        parameters = IdentifyParameters(method=method or "stardist2d")
+        survey = drain(kept.iter_call(iter_survey_layer, tomogram, parameters))
+        expected = estimate(survey, tomogram, views)
+        region = tuple((0, size) for size in tomogram.shape)
+        with Peak(kept) as peak:
+            started = time.perf_counter()
+            drain(kept.iter_call(iter_find_layer, tomogram, survey.parameters, views, region, False, None))
+            took = time.perf_counter() - started
+        kept.close()
+        print(
+            f"| {name} | {expected.seconds:.1f} | {took:.1f} | {expected.seconds / took:.2f} | "
+            f"{expected.memory / 1e9:.2f} | {peak.bytes / 1e9:.2f} |",
+            flush=True,
+        )
+    interactive(sliced(1024))
+
+
+def interactive(tomogram: Tomogram) -> None:
+    """Time what a person waits for on a 1 Mpx slice."""
+    kept, region = KeptProcess(), tuple((0, size) for size in tomogram.shape)
+    call = (iter_find_layer, tomogram, IdentifyParameters(), ("xy",), region, False, None)
+    for name in ("first preview, fresh process", "next preview"):
+        started = time.perf_counter()
+        found = drain(kept.iter_call(*call))
+        print(
+            f"{name}: {time.perf_counter() - started:.2f} s ({cpu_seconds(kept.pid):.1f} CPU s of the process so far)"
+        )
+    own = KeptProcess()
+    drain(own.iter_call(iter_adjust_slice, found.slice, 0.3, 0.5))
+    for name, overlap in (("overlap slider", 0.4), ("probability slider", None)):
+        started = time.perf_counter()
+        survivors, _ = drain(own.iter_call(iter_adjust_slice, found.slice, overlap, 0.5))
+        found_slice = survivors
+        print(f"{name}: {time.perf_counter() - started:.2f} s ({len(found.slice)} candidates)")
+        found = type(found)(found.views, slice=found_slice)
+    latencies = []
+    for wait in np.linspace(0.05, 1.5, 8):
+        steps = kept.iter_call(*call)
+        until = time.perf_counter() + wait
+        while time.perf_counter() < until:
+            next(steps)
+        pid, started = kept.pid, time.perf_counter()
+        steps.close()
+        while pid is not None and alive(pid):
+            time.sleep(0.005)
+        latencies.append(time.perf_counter() - started)
+    print(f"Cancel at 8 moments of a preview: process gone after at most {max(latencies):.3f} s")
+    kept.close()
+    own.close()
+
+
+def sliced(edge: int) -> Tomogram:
+    made = simulate_slice(SimulationParameters(size_z=1, size_y=edge, size_x=edge), 11)
+    return Tomogram(made.image, made.parameters.spacing_um, f"{edge}")
+
+
+def volume() -> Tomogram:
+    made = simulate(SimulationParameters(size_z=96, size_y=192, size_x=192), 12)
+    return Tomogram(made.image, made.parameters.spacing_um, "volume")
+
+
+class Peak:
+    """The largest memory of a process, looked up every 10 ms (Linux)."""
+
+    def __init__(self, kept: KeptProcess) -> None:
+        self._pid = kept.pid
+        self.bytes = 0
+        self._stop = threading.Event()
+
+    def __enter__(self) -> Peak:
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        return self
+
+    def _watch(self) -> None:
+        while not self._stop.wait(0.01):
+            with open(f"/proc/{self._pid}/statm") as file:
+                self.bytes = max(self.bytes, int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+def cpu_seconds(pid: int | None) -> float:
+    with open(f"/proc/{pid}/stat") as file:
+        user, system = file.read().rsplit(")", 1)[1].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    main()

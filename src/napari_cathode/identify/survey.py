@@ -1,0 +1,185 @@
+"""A look at a tomogram before particles are looked for: how long it will take, how much memory, and what to watch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from napari_cathode.progress import Progress, Steps
+from napari_cathode.tomogram import Tomogram
+
+from .diameter import estimate_diameter
+from .models import find_model
+from .network import TILE, WHOLE
+from .parameters import IdentifyParameters
+from .predict import FINDERS, Finder, check_diameter, diameter_in_view
+from .views import VIEW_AXIS, check_views, sample_values, whole_views
+
+TIMED_EDGE, SHORT_EDGE = 384, 64
+"""Edges in working pixels of the two squares that are timed."""
+DEFAULT_WORKING_PX = 24.0
+"""Particle diameter in pixels in which the work of methods without a model is counted."""
+PROCESS_BYTES = 330e6
+"""What the process takes with its libraries and a network (measured, `benchmarks/estimate.py`)."""
+VOXEL_BYTES = 12.0
+"""Labels (int32) and probability (float16) of each voxel and view: in the process, and once more as they arrive."""
+PIXEL_BYTES_PER_FILTER = 14.0
+"""What the network holds for each working pixel of a piece, times the filters of its first level (measured)."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is known of a tomogram before its particles are found.
+
+    Attributes
+    ----------
+    parameters : IdentifyParameters
+        What was looked at, with the diameter that was given or estimated.
+    notes : tuple of str
+        What a person should know before trusting the result.
+    backend : str
+        Where the network computes, as people call it.
+    slice_s : float
+        Seconds for each slice, however small.
+    pixel_s : float
+        Seconds for each working pixel.
+    working_px : float
+        Particle diameter in working pixels; 0 when images keep their size.
+    pixel_bytes : float
+        Memory for each working pixel of what the network sees at once.
+    """
+
+    parameters: IdentifyParameters
+    notes: tuple[str, ...]
+    backend: str
+    slice_s: float
+    pixel_s: float
+    working_px: float
+    pixel_bytes: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What finding the particles will take.
+
+    Attributes
+    ----------
+    seconds : float
+        Time, without the seconds that libraries take to load.
+    memory : float
+        Bytes at the peak, beside the tomogram itself.
+    """
+
+    seconds: float
+    memory: float
+
+
+def iter_survey(tomogram: Tomogram, parameters: IdentifyParameters) -> Steps[Survey]:
+    """Estimate the particle diameter, compare the image with the training data, and time a piece of it.
+
+    Two squares from the middle of the middle xy slice are timed, network, suppression and drawing together: the speed
+    depends on the computer, on the model, and on how crowded the image is.
+
+    Parameters
+    ----------
+    tomogram : Tomogram
+        What will be looked at, or a part of it.
+    parameters : IdentifyParameters
+        How.
+
+    Returns
+    -------
+    Survey
+
+    Raises
+    ------
+    InputError
+        As `iter_identify`.
+    """
+    if parameters.diameter_um is None:
+        yield Progress(0, 3, "Estimating the particle diameter")
+        sample_values(tomogram)
+        parameters = replace(parameters, diameter_um=estimate_diameter(tomogram))
+    check_diameter(tomogram, parameters)
+    yield Progress(1, 3, "Loading the model")
+    finder = FINDERS[parameters.method](tomogram, parameters, False)
+    working, pixel_bytes = DEFAULT_WORKING_PX, 40.0
+    if parameters.method == "stardist2d":
+        info = find_model(parameters.model)
+        working = info.diameter_px or 0.0
+        pixel_bytes = PIXEL_BYTES_PER_FILTER * info.filters
+    yield Progress(2, 3, "Timing a piece of the image")
+    image = np.asarray(tomogram.data[tomogram.shape[0] // 2])
+    diameter_px = diameter_in_view(tomogram, parameters, "xy")
+    factors = _factors(working, diameter_px)
+    timed = []
+    for edge in (SHORT_EDGE, SHORT_EDGE, TIMED_EDGE):  # the first warms everything up
+        window = tuple(
+            slice(max(0, (n - round(edge / f)) // 2), (n + round(edge / f)) // 2 + 1)
+            for n, f in zip(image.shape, factors, strict=True)
+        )
+        piece = image[window]
+        timed.append((_working_pixels(piece.shape, factors), _seconds(finder, piece, diameter_px)))
+    (few, short), (many, long) = timed[1:]
+    pixel_s = max(long - short, 0.2 * long) / max(many - few, 0.5 * many)
+    yield Progress(3, 3, "Surveyed")
+    return Survey(
+        replace(parameters),
+        finder.notes,
+        finder.backend,
+        max(short - few * pixel_s, 0.002),
+        pixel_s,
+        working,
+        pixel_bytes,
+    )
+
+
+def estimate(survey: Survey, tomogram: Tomogram, views: Sequence[str]) -> Estimate:
+    """Estimate what finding the particles of a tomogram takes.
+
+    Parameters
+    ----------
+    survey : Survey
+        Of this tomogram, or of the one that it is a part of.
+    tomogram : Tomogram
+        Only its shape and spacing count.
+    views : sequence of str
+        As `iter_identify` takes them.
+    """
+    assert survey.parameters.diameter_um is not None
+    chosen = whole_views(tomogram, check_views(tomogram, views), survey.parameters.diameter_um)
+    seconds, largest = 0.0, 0.0
+    for view in chosen:
+        axis = VIEW_AXIS[view]
+        shape = tuple(size for i, size in enumerate(tomogram.shape) if i != axis)
+        factors = _factors(survey.working_px, diameter_in_view(tomogram, survey.parameters, view))
+        pixels = _working_pixels(shape, factors)
+        largest = max(largest, min(pixels, WHOLE))
+        if pixels > WHOLE:
+            pixels *= (1 + 200 / TILE) ** 2  # the margins of tiles
+        seconds += tomogram.shape[axis] * (survey.slice_s + survey.pixel_s * pixels)
+    voxels = float(np.prod(tomogram.shape))
+    memory = PROCESS_BYTES + len(chosen) * voxels * VOXEL_BYTES + largest * survey.pixel_bytes
+    return Estimate(seconds, memory)
+
+
+def _factors(working_px: float, diameter_px: tuple[float, float]) -> tuple[float, float]:
+    """Give working pixels per pixel along the axes of a slice."""
+    if not working_px:
+        return 1.0, 1.0
+    return working_px / diameter_px[0], working_px / diameter_px[1]
+
+
+def _working_pixels(shape: Sequence[int], factors: tuple[float, float]) -> float:
+    return max(1.0, shape[0] * factors[0]) * max(1.0, shape[1] * factors[1])
+
+
+def _seconds(finder: Finder, image: Any, diameter_px: tuple[float, float]) -> float:
+    started = time.perf_counter()
+    for _ in finder.iter_find(image, None, diameter_px):
+        pass
+    return time.perf_counter() - started

@@ -1,0 +1,79 @@
+"""Small jobs beside the window, without a progress bar: the newest wins, and nobody waits for an older one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import QObject
+
+from napari_cathode.kept_process import KeptProcess
+
+from .job import Job, make_worker
+
+
+class Background(QObject):
+    """Runs one job at a time and forgets it as soon as another is asked for.
+
+    Parameters
+    ----------
+    parent : QWidget
+        With which it ends.
+    finish : bool
+        Let a job that is under way come to its end before the next one starts, so that a row of requests shows each
+        time what was the newest when it began; otherwise it is ended at once.
+    """
+
+    def __init__(self, parent: QObject, finish: bool = False) -> None:
+        super().__init__(parent)
+        self._finish = finish
+        self._worker: Any = None
+        self._next: tuple[Job, Callable[[Any], None], Callable[[Exception], None]] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether a job is under way or waits."""
+        return self._worker is not None or self._next is not None
+
+    def start(self, job: Job, on_result: Callable[[Any], None], on_error: Callable[[Exception], None]) -> None:
+        """Run a job; what it returns or raises is handed over on the main thread unless another came in between."""
+        if self._worker is not None and self._finish:
+            self._next = (job, on_result, on_error)
+            return
+        self.cancel()
+        worker = make_worker(job)
+        worker.returned.connect(lambda result: self._is_current(worker) and on_result(result))
+        worker.errored.connect(lambda error: self._is_current(worker) and on_error(error))
+        worker.finished.connect(lambda: self._on_finished(worker))
+        self.destroyed.connect(worker.quit)
+        self._worker = worker
+        worker.start()
+
+    def cancel(self) -> None:
+        """End what is under way; its result is dropped."""
+        self._next = None
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.quit()
+
+    def _is_current(self, worker: Any) -> bool:
+        return worker is self._worker
+
+    def _on_finished(self, worker: Any) -> None:
+        if worker is not self._worker:
+            return
+        self._worker = None
+        if self._next is not None:
+            following, self._next = self._next, None
+            self.start(*following)
+
+
+class Closing:
+    """Ends a process when its widget goes; outlives the widget."""
+
+    def __init__(self, kept: KeptProcess) -> None:
+        self._kept = kept
+
+    def __call__(self, _widget: Any = None) -> None:
+        """End it."""
+        self._kept.close()

@@ -1,0 +1,170 @@
+"""What is known before particles are looked for: time, memory, where the network runs, and what speaks against it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import psutil
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_cathode.errors import InputError
+from napari_cathode.identify.survey import Survey, estimate
+from napari_cathode.kept_process import KeptProcess
+from napari_cathode.plugin.finding_steps import iter_survey_layer
+from napari_cathode.tomogram import Tomogram
+
+from .background import Background
+from .job import Job
+from .parts import Text
+
+_WAIT_MS = 700
+_WARNING = "border-left: 3px solid #e0a000; padding: 2px 2px 2px 8px;"
+_TOOLTIP = (
+    "<p>From timing a piece of this image with this model on this computer. With other programs busy it takes longer; "
+    "loading libraries takes some seconds more.</p>"
+)
+
+
+class Beforehand(QWidget):
+    """Surveys an image in the background, once a moment has passed without a change.
+
+    Parameters
+    ----------
+    kept : KeptProcess
+        Where it is done; what is loaded for it is there for the preview.
+    """
+
+    def __init__(self, kept: KeptProcess) -> None:
+        super().__init__()
+        self.facts = Text()
+        self.facts.setToolTip(_TOOLTIP)
+        self.warning = Text()
+        self.warning.setStyleSheet(_WARNING)
+        self.survey: Survey | None = None
+        self._kept = kept
+        self._background = Background(self)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_WAIT_MS)
+        self._timer.timeout.connect(self._look)
+        self._asked: tuple[Tomogram, Any] | None = None
+        self._key: Any = None
+        self._again = False
+        self._planned: tuple[Tomogram, Sequence[str]] | None = None
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.facts)
+        layout.addWidget(self.warning)
+
+    @property
+    def looking(self) -> bool:
+        """Whether a survey is under way or about to begin."""
+        return self._timer.isActive() or self._background.running
+
+    def look(self, tomogram: Tomogram | None, parameters: Any) -> None:
+        """Survey an image, unless it was surveyed with the same settings; None forgets what was known."""
+        key = None if tomogram is None else _key(tomogram, parameters)
+        if key == self._key and not self._again:
+            return
+        if key != self._key:
+            self.warning.say("")
+        self._again = False
+        self._key, self._asked = key, None if tomogram is None else (tomogram, parameters)
+        self.survey = None
+        self._background.cancel()
+        self.facts.say("" if tomogram is None else "Estimating time and memory …")
+        self._timer.stop()
+        if tomogram is not None:
+            self._timer.start()
+
+    def plan(self, tomogram: Tomogram, views: Sequence[str]) -> None:
+        """Show the estimate for a part of the image, or for the whole, in some views."""
+        self._planned = tomogram, tuple(views)
+        self._tell()
+
+    def filled_in(self, tomogram: Tomogram, parameters: Any) -> Any:
+        """Give parameters with the diameter that was estimated, when this image was surveyed with them."""
+        if self.survey is None or self._key != _key(tomogram, parameters):
+            return parameters
+        return replace(parameters, diameter_um=self.survey.parameters.diameter_um)
+
+    def stop(self) -> None:
+        """Leave the computer to what was started; what is not known yet is asked for again later."""
+        if self.looking:
+            self._timer.stop()
+            self._background.cancel()
+            self._again = True
+            self.facts.say("")
+
+    def _look(self) -> None:
+        if self._asked is None:
+            return
+        if not self.isVisible():
+            self._again = True
+            self.facts.say("")
+            return
+        job = Job("Survey", iter_survey_layer, *self._asked)
+        job.kept = self._kept
+        self._background.start(job, self._on_survey, self._on_error)
+
+    def _on_survey(self, survey: Survey) -> None:
+        self.survey = survey
+        self.tell_notes(survey.notes)
+        self._tell()
+
+    def _on_error(self, error: Exception) -> None:
+        self.facts.say("")
+        if isinstance(error, InputError):
+            self.tell_notes((str(error),))
+
+    def tell_notes(self, notes: Sequence[str]) -> None:
+        """Show what a person should know before trusting the result."""
+        self.warning.say("\n".join(notes))
+
+    def _tell(self) -> None:
+        if self.survey is None or self._planned is None:
+            return
+        try:
+            expected = estimate(self.survey, *self._planned)
+        except InputError:
+            self.facts.say("")
+            return
+        survey, free = self.survey, psutil.virtual_memory().available
+        unit = "voxels" if self._planned[0].spacing_um is None else "µm"
+        text = (
+            f"About {_duration(expected.seconds)} and {expected.memory / 1e9:.1f} GB of memory on the "
+            f"{survey.backend}; particle diameter {survey.parameters.diameter_um:.3g} {unit}."
+        )
+        if expected.memory > free:
+            text += f" Only {free / 1e9:.1f} GB are free: choose a region, or fewer views."
+        self.facts.say(text)
+
+
+def _key(tomogram: Tomogram, parameters: Any) -> tuple[Any, ...]:
+    """Give what a survey depends on; the name stands for the data, of which a 2D layer gives a new view each time."""
+    return (
+        tomogram.name,
+        tomogram.shape,
+        tomogram.spacing_um,
+        parameters.method,
+        parameters.model,
+        parameters.diameter_um,
+        parameters.percentile_low,
+        parameters.percentile_high,
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 1:
+        return "1 s"
+    if seconds < 10:
+        return f"{seconds:.0f} s"
+    if seconds < 90:
+        return f"{5 * round(seconds / 5)} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"

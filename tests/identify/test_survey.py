@@ -1,0 +1,90 @@
+"""What is known before a run, and where the network runs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from discs import disc_slice
+
+from napari_cathode.errors import InputError
+from napari_cathode.identify import IdentifyParameters
+from napari_cathode.identify.models import open_model
+from napari_cathode.identify.network import Network, kept_network
+from napari_cathode.identify.providers import CPU, choose_providers, open_session
+from napari_cathode.identify.survey import Survey, estimate, iter_survey
+from napari_cathode.progress import drain
+from napari_cathode.tomogram import Tomogram
+
+
+@pytest.mark.parametrize("method", ["stardist2d", "watershed"])
+def test_a_survey_fills_in_what_is_open(method):
+    image, _ = disc_slice()
+    survey = drain(iter_survey(Tomogram(image[None]), IdentifyParameters(method=method)))
+    assert survey.parameters.diameter_um == pytest.approx(40, rel=0.15)
+    assert survey.pixel_s > 0
+    assert "processor" in survey.backend or "GPU" in survey.backend
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (np.full((1, 64, 64), 7, np.uint8), "constant"),
+        (np.zeros((1, 0, 64), np.uint8), "empty"),
+        (np.full((1, 64, 64), np.nan, np.float32), "not numbers"),
+    ],
+)
+def test_an_image_that_cannot_be_used_is_refused_in_one_sentence(image, words):
+    with pytest.raises(InputError, match=words) as error:
+        drain(iter_survey(Tomogram(image, name="mine"), IdentifyParameters(diameter_um=20)))
+    assert "mine" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_estimates_grow_with_the_work():
+    survey = Survey(IdentifyParameters(diameter_um=3.0), (), "processor", 0.01, 1e-6, 24.0, 400.0)
+    tomogram = Tomogram(np.broadcast_to(np.uint8(0), (100, 200, 300)), (0.1, 0.1, 0.1))
+    one, three = estimate(survey, tomogram, ("xy",)), estimate(survey, tomogram, ("xy", "xz", "yz"))
+    # Particles measure 30 voxels and 24 working pixels: 160 × 240 working pixels a slice.
+    assert one.seconds == pytest.approx(100 * (0.01 + 160 * 240 * 1e-6))
+    assert three.seconds == pytest.approx(3 * one.seconds + (100 + 200) * 0.01, rel=0.01)
+    assert three.memory > one.memory > 0
+    part = estimate(survey, tomogram.part(((0, 10), (0, 200), (0, 300))), ("xy",))
+    assert part.seconds == pytest.approx(one.seconds / 10)
+
+
+def test_a_card_is_preferred_and_the_processor_comes_last():
+    assert choose_providers([CPU, "AzureExecutionProvider", "CUDAExecutionProvider"]) == ["CUDAExecutionProvider", CPU]
+    assert choose_providers([CPU, "CoreMLExecutionProvider", "TensorrtExecutionProvider"]) == [CPU]
+
+
+def test_a_card_that_cannot_be_used_is_no_failure(monkeypatch):
+    import onnxruntime
+
+    class Session:
+        def __init__(self, _path, sess_options, providers):
+            if providers[0] != CPU and broken:
+                raise RuntimeError("no driver")
+            self._providers = providers
+
+        def get_providers(self):
+            return self._providers
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider", CPU])
+    broken = True
+    assert open_session("a.onnx", None, 2)[1] == "processor, 2 cores"
+    broken = False
+    assert open_session("a.onnx", None, 2)[1] == "NVIDIA GPU (CUDA)"
+
+
+def test_a_network_stays_open_until_its_file_changes(tmp_path):
+    import shutil
+
+    folder = tmp_path / "mine"
+    shutil.copytree(open_model("nmc-2d").info.folder, folder)
+    first = kept_network(open_model(folder))
+    assert isinstance(first, Network)
+    assert kept_network(open_model(folder)) is first
+    onnx = Path(folder / "model.onnx")
+    onnx.write_bytes(onnx.read_bytes())
+    assert kept_network(open_model(folder)) is not first
