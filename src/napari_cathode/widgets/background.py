@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QObject
@@ -77,3 +81,17 @@ class Closing:
     def __call__(self, _widget: Any = None) -> None:
         """End it."""
         self._kept.close()
+
+
+class ScratchFolder:
+    """An empty folder for temporary files that goes with the last one who holds this.
+
+    Attributes
+    ----------
+    path : Path
+        Where it is.
+    """
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="napari-cathode-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)

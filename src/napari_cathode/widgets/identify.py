@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +23,7 @@ from napari_cathode.session import ParticleSet, Predictions
 from napari_cathode.tomogram import Region, Tomogram
 
 from .adjust import Adjust
-from .background import Closing
+from .background import Closing, ScratchFolder
 from .beforehand import Beforehand
 from .diameter_line import DiameterLine
 from .docks import FEATURES, FUSE, Docked, open_dock, open_results
@@ -91,7 +90,7 @@ class IdentifyWidget(Docked, Panel):
         self._results: list[Any] = []
         self._redrawing: Callable[[dict[str, Any], float, float], None] = lambda *_: None
         self._stored: Any = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: ScratchFolder | None = None
         self._empty = Text(_EMPTY)
         self._size = Text()
         self._lay_out()
@@ -294,8 +293,8 @@ class IdentifyWidget(Docked, Panel):
             self.runner.fail(str(error))
             return
         parameters = self.before.filled_in(tomogram, parameters)
-        folder = tempfile.TemporaryDirectory(prefix="napari-cathode-", ignore_cleanup_errors=True)
-        job = self._job("Find particles", tomogram, parameters, views or ("xy",), region, False, Path(folder.name))
+        folder = ScratchFolder()
+        job = self._job("Find particles", tomogram, parameters, views or ("xy",), region, False, folder.path)
         self.runner.start(
             job, lambda found: self._on_found(found, _settled(tomogram, region), layer, region, parameters, folder)
         )
