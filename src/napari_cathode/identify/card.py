@@ -140,11 +140,11 @@ def card_text(card: dict[str, Any]) -> str:
         "",
         f"{card['description']}.",
         "",
-        f"- Input: one {kind_of_image[:-1]}, one channel, grey values normalised to percentiles 1–99.8 inside the field of view, "
-        f"rescaled so that a typical particle measures {card['working_diameter_px']:g} px across.",
+        f"- Input: one {kind_of_image[:-1]}, one channel, grey values normalised to percentiles 1–99.8 inside the "
+        f"field of view, rescaled so that a typical particle measures {card['working_diameter_px']:g} px across.",
         f"- Network: StarDist{2 if flat else 3}D, {training['n_rays']} rays, grid {tuple(training['grid'])}, "
-        f"U-Net of depth {training['depth']} with {training['filters']} filters; `weights_best.h5` (Keras) and the same as "
-        "`model.onnx`.",
+        f"U-Net of depth {training['depth']} with {training['filters']} filters; `weights_best.h5` (Keras) and the "
+        "same as `model.onnx`.",
         f"- Trained on: {card['training_data']}. Weights and thresholds come from simulated data alone. The look "
         "of the simulation (grey levels, noise, blur, pores) was matched to two real slices"
         + (
