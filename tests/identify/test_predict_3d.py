@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_cathode import resources
 from napari_cathode.errors import InputError
 from napari_cathode.identify import IdentifyParameters, identify_volume, iter_identify, match, predict_3d
 from napari_cathode.identify.models import find_model, open_model
@@ -17,9 +16,6 @@ from napari_cathode.progress import drain
 from napari_cathode.simulate import PRESETS, simulate
 from napari_cathode.tomogram import Tomogram
 
-pytestmark = pytest.mark.skipif(
-    not (resources.models_folder() / "nmc-3d").is_dir(), reason="the 3D model is not installed"
-)
 PARAMETERS = IdentifyParameters(method="stardist3d")
 
 
