@@ -32,7 +32,7 @@ CONDITIONS = {
 }
 ANISOTROPIC = "nmc-10-cycles, z step 2"
 # (smoothing in voxels per diameter, seed depth in radii); chosen by --tune.
-CLASSICAL = (0.03, 0.03)
+CLASSICAL = (0.02, 0.03)
 GRID = [(smoothing, depth) for smoothing in (0.02, 0.03, 0.06) for depth in (0.015, 0.03, 0.05, 0.1, 0.2)]
 
 
