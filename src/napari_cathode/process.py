@@ -20,7 +20,8 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -51,7 +52,8 @@ def iter_in_process(function: Callable[..., Steps[T]], /, *args: Any, **kwargs: 
     Parameters
     ----------
     function : callable
-        An importable generator function that yields `Progress` and returns a picklable value.
+        An importable generator function that yields `Progress` and returns a picklable value. Environment variables
+        that its process is to be started with stand in its attribute ``environment``, where it has one.
     *args, **kwargs
         Its arguments; NumPy arrays of any size are fine.
 
@@ -79,7 +81,7 @@ def iter_in_process(function: Callable[..., Steps[T]], /, *args: Any, **kwargs: 
     try:
         yield last
         yield from dumping((function, args, kwargs), folder / _CALL, last)
-        process = start_process(folder, "napari_cathode.process")
+        process = start_process(folder, "napari_cathode.process", getattr(function, "environment", {}))
         messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
         threading.Thread(target=listen, args=(process.stdout, messages), daemon=True).start()
         while True:
@@ -92,7 +94,7 @@ def iter_in_process(function: Callable[..., Steps[T]], /, *args: Any, **kwargs: 
                 process.wait()
                 break
             last = Progress(message["done"], message["total"], message["what"])
-            yield last
+            yield replace(last, numbers=message["numbers"])  # once; what is repeated above has none
         result: T = outcome(process.returncode, folder, _CALL)
         return result
     finally:
@@ -125,7 +127,7 @@ def dumping(value: Any, path: Path, last: Progress) -> Steps[None]:
         raise failed[0]
 
 
-def start_process(folder: Path, module: str) -> subprocess.Popen[bytes]:
+def start_process(folder: Path, module: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
     """Start a module of ours in a process of its own, with a folder that it shares with this one."""
     flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows only: no console window
     with (folder / "log").open("wb") as log:
@@ -134,7 +136,7 @@ def start_process(folder: Path, module: str) -> subprocess.Popen[bytes]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            env={**os.environ, **(environment or {}), "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
             creationflags=flags,
         )
 
@@ -280,7 +282,7 @@ def perform(folder: Path, call: str, out: IO[bytes]) -> None:
             except StopIteration as stop:
                 _dump(stop.value, folder / f"{call}-result")
                 return
-            line = json.dumps({"done": progress.done, "total": progress.total, "what": progress.what})
+            line = json.dumps(asdict(progress))
             out.write(line.encode() + b"\n")
     except Exception as error:
         known = isinstance(error, (InputError, MemoryError))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 T = TypeVar("T")
 
@@ -17,11 +17,14 @@ class Progress:
         Units of work finished and in all; ``total`` 0 means that nobody knows yet.
     what : str
         What is being done, as a person would say it ("Finding particles in xz slices").
+    numbers : dict, optional
+        Numbers to be plotted meanwhile (the loss of a training); plain values that JSON can hold.
     """
 
     done: int
     total: int
     what: str
+    numbers: dict[str, Any] | None = None
 
 
 Steps: TypeAlias = Generator[Progress, None, T]

@@ -162,6 +162,8 @@ class Session:
         Other particles of the current set are selected.
     focus_requested : (int)
         Somebody wants to see this particle of the current set; whoever shows particles moves there.
+    models_changed : ()
+        There are other models than before.
     """
 
     predictions_changed = Signal()
@@ -170,6 +172,7 @@ class Session:
     changed = Signal(object, str)
     selection_changed = Signal(object)
     focus_requested = Signal(int)
+    models_changed = Signal()
 
     def __init__(self) -> None:
         self._predictions: list[Predictions] = []

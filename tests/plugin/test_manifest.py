@@ -17,11 +17,11 @@ def test_every_command_exists(manifest):
         assert callable(getattr(import_module(module), name)), command.id
 
 
-def test_the_four_panels_are_named_as_the_code_opens_them(manifest):
+def test_the_panels_are_named_as_the_code_opens_them(manifest):
     from napari_cathode.widgets import docks
 
     names = {widget.display_name for widget in manifest.contributions.widgets}
-    assert names == {docks.IDENTIFY, docks.FUSE, docks.FEATURES, docks.SHAP}
+    assert names == {docks.IDENTIFY, docks.FUSE, docks.FEATURES, docks.SHAP, docks.TRAIN}
 
 
 def test_every_shipped_sample_is_on_offer(manifest):

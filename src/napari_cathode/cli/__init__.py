@@ -24,6 +24,8 @@ COMMANDS = {
     "fuse": "Make 3D particles of the views' predictions",
     "measure": "Measure the particles of a label image",
     "explain": "Tell what drives damage, from a feature table",
+    "train": "Train a model on your own labelled images",
+    "export": "Write a model for Fiji or as ONNX",
     "simulate": "Simulate an electrode with known particles",
     "sample": "Write sample data into a folder",
     "demo": "Open napari on the sample tomogram, analysed",

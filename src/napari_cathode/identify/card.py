@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 TEXT = "model_card.md"
 
+_LIMITS = (
+    "Made for bright, roundish, filled particles on a darker ground, as in X-ray nano-tomograms of battery electrodes. "
+    "Outlines are star-convex polygons: concave ones are smoothed. Particles that are much smaller (below a third) or "
+    "larger (above three times) than the typical one are found less reliably, and so are pulverised ones."
+)
+
 
 def slice_statistics(image: FloatArray, inside: BoolArray | None = None) -> dict[str, float]:
     """Describe the look of a normalised slice at working scale, so that images unlike the training data can be told.
@@ -145,23 +151,15 @@ def card_text(card: dict[str, Any]) -> str:
         f"- Network: StarDist{2 if flat else 3}D, {training['n_rays']} rays, grid {tuple(training['grid'])}, "
         f"U-Net of depth {training['depth']} with {training['filters']} filters; `weights_best.h5` (Keras) and the "
         "same as `model.onnx`.",
-        f"- Trained on: {card['training_data']}. Weights and thresholds come from simulated data alone. The look "
-        "of the simulation (grey levels, noise, blur, pores) was matched to two real slices"
-        + (
-            ", of which one is the real slice below; its figures are therefore not those of an electrode that nobody "
-            "had seen."
-            if "real" in card["accuracy"]
-            else "."
-        ),
+        f"- Trained on: {card['training_data']}. {card.get('provenance') or _simulated('real' in card['accuracy'])}",
         *_training_lines(training),
-        f"- Thresholds (chosen on simulated {kind_of_image} of other seeds): probability "
+        f"- Thresholds (chosen on {card.get('thresholds_from', f'simulated {kind_of_image} of other seeds')}): "
+        "probability "
         f"{card['thresholds']['prob']:g}, overlap {card['thresholds']['nms']:g}.",
     ]
     if "prob_fused" in card["thresholds"]:
-        lines.append(
-            f"- Where several views are fused: probability {card['thresholds']['prob_fused']:g} (chosen on simulated "
-            "volumes of other seeds)."
-        )
+        chosen = "" if "thresholds_from" in card else " (chosen on simulated volumes of other seeds)"
+        lines.append(f"- Where several views are fused: probability {card['thresholds']['prob_fused']:g}{chosen}.")
     lines += [f"- {note}" for note in card.get("notes", ())]
     lines += [
         "",
@@ -170,7 +168,11 @@ def card_text(card: dict[str, Any]) -> str:
         "| data | IoU | F1 | precision | recall | mean matched IoU |",
         "|---|---|---|---|---|---|",
     ]
-    titles = {"simulated": f"simulated {kind_of_image} of other seeds", "real": "real slice, outlined by a person"}
+    titles = {
+        "simulated": f"simulated {kind_of_image} of other seeds",
+        "real": "real slice, outlined by a person",
+        "validation": "validation slices",
+    }
     for kind, rows in card["accuracy"].items():
         lines += [
             f"| {titles.get(kind, kind)} | {row['iou']:g} | {row['f1']:.3f} | {row['precision']:.3f} | "
@@ -181,13 +183,24 @@ def card_text(card: dict[str, Any]) -> str:
         "",
         "## Limits",
         "",
-        "Made for bright, roundish, filled particles on a darker ground, as in X-ray nano-tomograms of battery "
-        "electrodes. Outlines are star-convex polygons: concave ones are smoothed. Particles that are much smaller "
-        "(below a third) or larger (above three times) than the typical one are found less reliably, and so are "
-        "pulverised ones.",
+        card.get("limits", _LIMITS),
         "",
     ]
     return "\n".join(lines)
+
+
+def _simulated(real: bool) -> str:
+    """Say where weights and thresholds come from, and what that means for the figures of a real slice."""
+    rest = (
+        ", of which one is the real slice below; its figures are therefore not those of an electrode that nobody had "
+        "seen."
+        if real
+        else "."
+    )
+    return (
+        "Weights and thresholds come from simulated data alone. The look of the simulation (grey levels, noise, blur, "
+        f"pores) was matched to two real slices{rest}"
+    )
 
 
 def _training_lines(training: dict[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -102,7 +103,10 @@ class SlicePool:
 
 def fill_pool(pool: SlicePool, count: int) -> None:
     """Make the first ``count`` slices of a pool: what a background process does while a network trains."""
+    parent = multiprocessing.parent_process()
     for index in range(count):
+        if parent is not None and not parent.is_alive():
+            return  # the training was killed
         pool.ensure(index)
 
 

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 PLUGIN = "napari-cathode"
 IDENTIFY, FUSE, FEATURES, SHAP = "Identify particles", "Fuse views", "Particle features", "SHAP explanation"
+TRAIN = "Train a model"
 
 _TABLE_SHARE = 0.38
 _PANEL_WIDTH = 420
@@ -108,7 +109,7 @@ def open_dock(viewer: Any, name: str, area: str = "") -> Any:
     viewer : napari.Viewer
         The viewer.
     name : str
-        `IDENTIFY`, `FUSE`, `FEATURES` or `SHAP`.
+        `IDENTIFY`, `FUSE`, `FEATURES`, `SHAP` or `TRAIN`.
     area : {"", "right", "bottom"}
         Where it goes; "" leaves it where it is.
 

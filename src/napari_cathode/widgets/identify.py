@@ -30,7 +30,7 @@ from .docks import FEATURES, FUSE, Docked, open_dock, open_results
 from .forms import Form
 from .job import Job
 from .model_choice import ModelFacts
-from .parts import LayerChoice, Panel, Text, choice_box, form_layout, primary_button
+from .parts import Connections, LayerChoice, Panel, Text, choice_box, form_layout, primary_button
 from .preview import PreviewLayer, ShownSlice, shown_slice
 from .region_choice import RegionChoice
 from .run_all import all_steps, iter_show
@@ -117,6 +117,15 @@ class IdentifyWidget(Docked, Panel):
         self.runner.started.connect(self._refresh)
         self.runner.finished.connect(self._refresh)
         self.runner.finished.connect(self._look_ahead)
+        self._connections = Connections(self)
+        self._connections.connect(self._link.session.models_changed, self._offer_new_models)
+
+    def _offer_new_models(self) -> None:
+        """Add models that came since the panel was opened."""
+        box = self.form.field("model").editor
+        for name in _models(2):
+            if box.findData(name) < 0:
+                box.addItem(name, name)
 
     def _lay_out(self) -> None:
         form = form_layout()

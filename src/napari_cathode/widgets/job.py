@@ -59,7 +59,7 @@ class Job:
                     report = next(inner)
                 except StopIteration as stop:
                     return stop.value
-                if time.monotonic() - told >= _BETWEEN_REPORTS_S:
+                if report.numbers or time.monotonic() - told >= _BETWEEN_REPORTS_S:
                     told = time.monotonic()
                     yield report
         finally:

@@ -34,6 +34,7 @@ class Runner(QWidget):
 
     started = Signal()
     finished = Signal()
+    progressed = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,6 +42,7 @@ class Runner(QWidget):
         self._on_result: Callable[[Any], str | Showing | None] = _nothing
         self._showing: Showing | None = None
         self._done = False
+        self._reporting = False
         self._activity: activity | None = None
         self._details = ""
         self._clock = _Clock()
@@ -139,6 +141,17 @@ class Runner(QWidget):
     def _on_progress(self, report: Progress) -> None:
         if not self._is_current():
             return
+        self.progressed.emit(report)
+        # napari's activity bar handles events while it is updated, and so the next reports: they must not pile up.
+        if self._reporting:
+            return
+        self._reporting = True
+        try:
+            self._show_progress(report)
+        finally:
+            self._reporting = False
+
+    def _show_progress(self, report: Progress) -> None:
         self._bar.setRange(0, 1000 if report.total else 0)
         done = round(1000 * min(1.0, report.done / report.total)) if report.total else 0
         self._bar.setValue(done)
