@@ -14,6 +14,7 @@ TRAIN = "Train a model"
 
 _TABLE_SHARE = 0.38
 _PANEL_WIDTH = 420
+_TURN_MS = 30
 _LAYOUT_MS = 100
 
 _AREAS = {
@@ -66,11 +67,17 @@ def open_results(viewer: Any) -> None:
     main = shap.window()
     if isinstance(main, QMainWindow):
         _keep_sides(main)
-    QTimer.singleShot(0, lambda: _open_table(viewer, shap))  # each panel in a turn of its own
+    QTimer.singleShot(_TURN_MS, lambda: _open_table(viewer, shap))  # each panel in a turn of its own
 
 
 def _open_table(viewer: Any, shap: Any) -> None:
-    features, main = open_dock(viewer, FEATURES, "bottom"), shap.window()
+    features = open_dock(viewer, FEATURES, "bottom")
+    QTimer.singleShot(_TURN_MS, lambda: _share_out(viewer, shap, features))
+
+
+def _share_out(viewer: Any, shap: Any, features: Any) -> None:
+    """Give both panels their share of the window; the layout is a turn of its own, too."""
+    main = shap.window()
     if isinstance(main, QMainWindow):
         main.resizeDocks([dock_of(features)], [round(_TABLE_SHARE * main.height())], Qt.Orientation.Vertical)
         main.resizeDocks([dock_of(shap)], [_PANEL_WIDTH], Qt.Orientation.Horizontal)
