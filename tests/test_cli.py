@@ -446,7 +446,7 @@ def test_every_parameter_is_an_option_with_its_help(command, monkeypatch):
     out = command("run", "--help")[1]
     for option in ("--diameter", "--identify-prob-threshold", "--fuse-split-merge", "--measure-closing-radius"):
         assert option in out
-    assert "How deep the probability must dip between two particles" in out and "(default 0.1)" in out
+    assert "Touching pieces are one particle where the views part them less often" in out and "(default 0.05)" in out
 
 
 def test_a_terminal_gets_a_bar_and_a_log_gets_lines(capsys, monkeypatch):

@@ -191,7 +191,7 @@ def test_parameters_survive_a_file(tmp_path):
         ("identify: {diameter: 3}", "unknown name 'diameter'"),
         ("identify: {diameter_um: -3}", "diameter_um is -3"),
         ("identify: big", "names with values"),
-        ("fuse: {method: magic}", "choose one of 'watershed'"),
+        ("fuse: {method: magic}", "choose one of 'hybrid', 'watershed'"),
         ("- 1\n- 2", "names with values"),
         ("a: [1", "cannot be read as YAML"),
         ("views: [xy, zz]", "views is xy, zz"),

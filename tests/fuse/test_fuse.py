@@ -130,7 +130,8 @@ def test_units_do_not_matter(two):
 
 def test_split_merge_slider_merges(two):
     views = seen(two)
-    assert fuse(views, FuseParameters(split_merge=0.9), ISOTROPIC).labels.max() == 1
+    assert fuse(views, FuseParameters(split_merge=1.0), ISOTROPIC).labels.max() == 1
+    assert fuse(views, FuseParameters(split_merge=0.0), ISOTROPIC).labels.max() == 2
 
 
 def test_small_particles_are_dropped_by_volume():

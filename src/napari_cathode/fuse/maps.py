@@ -1,4 +1,4 @@
-"""From the views' predictions to two maps on one grid: what is particle, and how deep inside."""
+"""Whether predictions can be fused, and which of them say anything."""
 
 from __future__ import annotations
 
@@ -6,18 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
-from scipy import ndimage
 
 from napari_cathode.errors import InputError
-from napari_cathode.progress import Progress, Steps
 
-from .basins import Map, slabs
+from .basins import slabs
 
 if TYPE_CHECKING:
     from napari_cathode.identify import ViewPrediction
-
-_TRUNCATE = 3.0
 
 
 def check_views(views: Mapping[str, ViewPrediction]) -> tuple[int, int, int]:
@@ -62,51 +57,3 @@ def seeing(views: Mapping[str, ViewPrediction]) -> tuple[str, ...]:
     shape = next(iter(views.values())).labels.shape
     parts = slabs(shape, voxels=1 << 23)  # thick, since each may decode whole chunks of a file
     return tuple(name for name, view in views.items() if any(np.any(view.labels[first:last]) for first, last in parts))
-
-
-def iter_maps(
-    views: Mapping[str, ViewPrediction], names: tuple[str, ...], threshold: float, sigma: npt.NDArray[np.float64]
-) -> Steps[tuple[Map, npt.NDArray[np.bool_]]]:
-    """Smooth the mean probability and the share of votes of some views.
-
-    Parameters
-    ----------
-    views : mapping of ViewPrediction
-        The predictions.
-    names : tuple of str
-        Which of them to use, at least one.
-    threshold : float
-        The smoothed share of votes above which a voxel is particle.
-    sigma : ndarray, shape (3,)
-        Standard deviations of the Gaussian for the probability in voxels (z, y, x); the votes get half of them.
-
-    Returns
-    -------
-    probability : ndarray of float32, shape (z, y, x)
-        In 0 … 1.
-    foreground : ndarray of bool, shape (z, y, x)
-    """
-    shape = tuple(views[names[0]].labels.shape)
-    probability = np.empty(shape, dtype=np.float32)
-    foreground = np.empty(shape, dtype=bool)
-    halo = int(_TRUNCATE * sigma[0] + 0.5)
-    # Thick slabs waste less on the halo.
-    parts = slabs(shape, voxels=max(1 << 21, 3 * halo * shape[1] * shape[2]))
-    for done, (first, last) in enumerate(parts):
-        low, high = max(0, first - halo), min(shape[0], last + halo)
-        inner = slice(first - low, last - low)
-        summed = np.zeros((high - low, *shape[1:]), dtype=np.float32)
-        for name in names:
-            summed += np.asarray(views[name].probability[low:high])
-        if not np.isfinite(summed).all():
-            raise InputError("The probability of a view holds values that are no numbers; find particles again.")
-        smooth = ndimage.gaussian_filter(summed, sigma, mode="nearest", truncate=_TRUNCATE)
-        np.divide(smooth[inner], len(names), out=probability[first:last])
-        yield Progress(2 * done, 2 * len(parts), "Adding up the views")
-        summed[...] = 0
-        for name in names:
-            summed += np.asarray(views[name].labels[low:high]) > 0
-        smooth = ndimage.gaussian_filter(summed, sigma / 2, mode="nearest", truncate=_TRUNCATE)
-        np.greater(smooth[inner], threshold * len(names), out=foreground[first:last])
-        yield Progress(2 * done + 1, 2 * len(parts), "Adding up the views")
-    return probability, foreground

@@ -41,6 +41,9 @@ class ViewPrediction:
         What was used: values that were left open are filled in. None for labels that another tool made.
     notes : tuple of str
         What a person should know before trusting the result.
+    distance : ndarray of float16, shape (z, y, x), optional
+        Mean distance to the outline over all directions in the slice, in voxels of the finest edge; 0 outside of
+        particles. None where nobody asked for it.
     """
 
     view: str
@@ -49,6 +52,7 @@ class ViewPrediction:
     spacing_um: Spacing | None
     parameters: IdentifyParameters | None
     notes: tuple[str, ...] = ()
+    distance: npt.NDArray[np.float16] | None = None
 
 
 def whole_views(tomogram: Tomogram, views: Sequence[str], diameter_um: float) -> tuple[str, ...]:

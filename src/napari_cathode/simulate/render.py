@@ -293,6 +293,27 @@ def claim(scene: Scene, shape: tuple[int, int, int]) -> Steps[Canvas]:
     return Canvas(owner, best, second)
 
 
+def claim_bodies(centre: Floats, bodies: Bodies, shape: tuple[int, int, int], margin: float) -> tuple[Labels, Floats]:
+    """Find out which of some placed bodies each voxel belongs to, without anything else in the picture.
+
+    Returns
+    -------
+    owner : numpy.ndarray
+        int32 (z, y, x), -1 farther than ``margin`` from all bodies.
+    distance : numpy.ndarray
+        float32 (z, y, x), to the owner's surface along the line to its centre; negative inside.
+    """
+    owner = np.full(shape, -1, np.int32)
+    best = np.full(shape, 1e3, np.float32)
+    second = np.full(shape, 1e3, np.float32)
+    for i in range(len(bodies)):
+        _claim(
+            i, True, margin, centre[i], bodies.matrix[i], bodies.waves[i], bodies.facets[i], bodies.faceted[i],
+            bodies.reach[i], owner, best, second,
+        )  # fmt: skip
+    return owner, best
+
+
 def open_to(scene: Scene, canvas: Canvas, which: npt.NDArray[Any], target: npt.NDArray[Any]) -> Steps[None]:
     """Choose each particle's crack level so that cracked / filled voxels meets ``target``."""
     b, f, tile = scene.bodies, scene.flaws, noise_tile()

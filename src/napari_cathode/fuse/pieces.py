@@ -1,0 +1,234 @@
+"""From pieces to particles: pieces that the views see as one are joined.
+
+Pieces are small parts that hardly ever reach over two particles. Whether two neighbours belong together is asked of the
+views: of all pairs of voxels some voxels apart, one in each piece, how many lie in two sections, and how many in one?
+Pieces are joined one pair after the other, the clearest first, with the evidence of joined pairs added up (average
+linkage agglomeration of signed graphs, Bailoni et al., CVPR 2022). The graph is small, so that another threshold is a
+matter of milliseconds.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cathode.compile import jit
+from napari_cathode.progress import Progress, Steps
+from napari_cathode.tomogram import Spacing
+
+from .basins import Labels
+from .repair import numbered
+
+if TYPE_CHECKING:
+    from napari_cathode.identify import ViewPrediction
+
+_SLAB = 32
+_APART_SHARE = 0.12
+_CRUMB = 0.51
+"""Crumbs join the neighbour that they are most likely a part of unless the views part them as often as this."""
+
+
+@dataclass(eq=False)
+class Graph:
+    """Which pieces are neighbours, and what the views say of each pair.
+
+    Attributes
+    ----------
+    pairs : ndarray of int32, shape (n, 2)
+        The smaller piece first.
+    one, two : ndarray of int64, shape (n,)
+        How often the views saw one section across the pair, and how often two.
+    voxels : ndarray of int64
+        Voxels of each piece; the first entry is the background's.
+    """
+
+    pairs: npt.NDArray[np.int32]
+    one: npt.NDArray[np.int64]
+    two: npt.NDArray[np.int64]
+    voxels: npt.NDArray[np.int64]
+
+
+def iter_graph(
+    pieces: Labels,
+    views: Mapping[str, ViewPrediction],
+    names: tuple[str, ...],
+    spacing_um: Spacing,
+    diameter_um: float,
+) -> Steps[Graph]:
+    """Ask the views about each two neighbouring pieces.
+
+    Parameters
+    ----------
+    pieces : ndarray of int32, shape (z, y, x)
+    views : mapping of str to ViewPrediction
+    names : tuple of str
+        Which of them.
+    spacing_um : tuple of float
+        Voxel edge lengths (z, y, x) in µm.
+    diameter_um : float
+        Typical diameter; voxels of a pair lie an eighth of it apart, beyond what outlines are shifted by.
+
+    Returns
+    -------
+    Graph
+    """
+    from napari_cathode.identify import VIEW_AXIS
+
+    keys = np.full(1 << 12, -1, dtype=np.int64)
+    counts = np.zeros((keys.size, 2), dtype=np.int64)
+    used = 0
+    shape = pieces.shape
+    parts = [(name, first) for name in names for first in range(0, shape[VIEW_AXIS[name]], _SLAB)]
+    for done, (name, first) in enumerate(parts):
+        yield Progress(done, len(parts), "Asking the views about neighbours")
+        axis = VIEW_AXIS[name]
+        where = tuple(slice(first, first + _SLAB) if i == axis else slice(None) for i in range(3))
+        sections = numbered(np.moveaxis(np.asarray(views[name].labels[where]), axis, 0))
+        own = np.ascontiguousarray(np.moveaxis(pieces[where], axis, 0))
+        apart = [max(1, round(_APART_SHARE * diameter_um / edge)) for i, edge in enumerate(spacing_um) if i != axis]
+        keys, counts, used = _ask(own, sections, apart[0], apart[1], keys, counts, used)
+    filled = keys >= 0
+    order = np.argsort(keys[filled])
+    keys, counts = keys[filled][order], counts[filled][order]
+    pairs = np.stack([keys >> 32, keys & 0xFFFFFFFF], axis=1).astype(np.int32)
+    voxels = np.bincount(pieces.reshape(-1))
+    return Graph(pairs, counts[:, 0].copy(), counts[:, 1].copy(), voxels)
+
+
+def join(graph: Graph, threshold: float, smallest_voxels: float, crumb_voxels: float = 0.0) -> npt.NDArray[np.int32]:
+    """Join pieces.
+
+    Parameters
+    ----------
+    graph : Graph
+    threshold : float
+        Pairs that the views part in a smaller share of the cases are joined: 0 joins none, 1 all.
+    smallest_voxels : float
+        What is smaller than this joins the neighbour that it is most likely a part of, unless the views part them in
+        half of the cases; what stays smaller in the end goes.
+    crumb_voxels : float
+        What is smaller than this joins a neighbour of which the views say nothing, neither that they are one nor two.
+
+    Returns
+    -------
+    ndarray of int32
+        The particle (1 … n) of each piece, 0 for the background and for what goes.
+    """
+    owner = np.arange(graph.voxels.size)
+    voxels = graph.voxels.astype(np.float64)
+    near: dict[int, dict[int, list[float]]] = {}
+    heap: list[tuple[float, int, int, float]] = []
+    for (a, b), one, two in zip(graph.pairs.tolist(), graph.one.tolist(), graph.two.tolist(), strict=True):
+        near.setdefault(a, {})[b] = near.setdefault(b, {})[a] = [float(one), float(two)]
+        heap.append((_parted(one, two), a, b, float(one + two)))
+    heapq.heapify(heap)
+
+    def unite(a: int, b: int) -> int:
+        if len(near.get(a, ())) < len(near.get(b, ())):
+            a, b = b, a
+        owner[b] = a
+        voxels[a] += voxels[b]
+        del near[a][b]
+        for other, counts in near.pop(b).items():
+            if other == a:
+                continue
+            del near[other][b]
+            known = near[a].get(other)
+            both = counts if known is None else [known[0] + counts[0], known[1] + counts[1]]
+            near[a][other] = near[other][a] = both
+            heapq.heappush(heap, (_parted(*both), min(a, other), max(a, other), both[0] + both[1]))
+        return a
+
+    while heap:
+        share, a, b, count = heapq.heappop(heap)
+        if share >= threshold:
+            break
+        counts = near.get(a, {}).get(b)
+        if counts is not None and counts[0] + counts[1] == count:
+            unite(a, b)
+    crumb_voxels = max(crumb_voxels, smallest_voxels)
+    for piece in np.argsort(voxels, kind="stable").tolist():
+        if not piece or owner[piece] != piece or voxels[piece] >= crumb_voxels or not near.get(piece):
+            continue
+        share, best = min((_parted(*counts), other) for other, counts in near[piece].items())
+        unknown = sum(near[piece][best]) == 0
+        if share < max(threshold, _CRUMB) and (unknown or voxels[piece] < smallest_voxels):
+            unite(piece, best)
+    roots = _roots(owner)
+    kept = np.zeros(owner.size, dtype=bool)
+    kept[1:] = (voxels >= max(1.0, smallest_voxels))[1:] & (roots == np.arange(owner.size))[1:]
+    number = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
+    return number[roots]
+
+
+def _parted(one: float, two: float) -> float:
+    """Give the share of cases in which the views part a pair; few cases say little, and count as half."""
+    return (two + 2.0) / (one + two + 4.0)
+
+
+def _roots(owner: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    while True:
+        further = owner[owner]
+        if np.array_equal(further, owner):
+            return owner
+        owner = further
+
+
+@jit
+def _ask(pieces, sections, apart_y, apart_x, keys, counts, used):  # type: ignore[no-untyped-def]
+    """Count, in slices of one view, pairs of voxels in two pieces that lie in one section, and in two."""
+    n, ny, nx = pieces.shape
+    for s in range(n):
+        for y in range(ny):
+            for x in range(nx):
+                own = pieces[s, y, x]
+                if own == 0 or sections[s, y, x] <= 0:
+                    continue
+                for way in range(3):
+                    os, oy, ox = s, y, x
+                    if way == 0:
+                        oy += apart_y
+                    elif way == 1:
+                        ox += apart_x
+                    else:
+                        os += 1  # neighbours across slices: the view knows that they touch, and no more
+                    if os >= n or oy >= ny or ox >= nx:
+                        continue
+                    other = pieces[os, oy, ox]
+                    if other == 0 or other == own or sections[os, oy, ox] <= 0:
+                        continue
+                    key = (np.int64(min(own, other)) << 32) | max(own, other)
+                    mask = keys.size - 1
+                    place = ((key >> 32) * 2654435761 + (key & 0xFFFFFFFF) * 40503) & mask
+                    while keys[place] != -1 and keys[place] != key:
+                        place = (place + 1) & mask
+                    if keys[place] == -1:
+                        keys[place] = key
+                        used += 1
+                    if way < 2:
+                        counts[place, 0 if sections[s, y, x] == sections[s, oy, ox] else 1] += 1
+                    if 2 * used > keys.size:
+                        keys, counts = _grown(keys, counts)
+    return keys, counts, used
+
+
+@jit
+def _grown(keys, counts):  # type: ignore[no-untyped-def]
+    """Move the hash table to one of twice the size."""
+    wide_keys = np.full(2 * keys.size, -1, dtype=np.int64)
+    wide_counts = np.zeros((2 * keys.size, 2), dtype=np.int64)
+    mask = wide_keys.size - 1
+    for old in range(keys.size):
+        key = keys[old]
+        if key != -1:
+            place = ((key >> 32) * 2654435761 + (key & 0xFFFFFFFF) * 40503) & mask
+            while wide_keys[place] != -1:
+                place = (place + 1) & mask
+            wide_keys[place] = key
+            wide_counts[place] = counts[old]
+    return wide_keys, wide_counts
