@@ -1,4 +1,4 @@
-"""Which voxels are a particle's: the filled particle, and in it the solid and the cracks."""
+"""Which voxels are a particle's: the filled particle."""
 
 from __future__ import annotations
 
@@ -8,16 +8,7 @@ import numpy.typing as npt
 
 from napari_cathode.tomogram import Spacing
 
-from .kernels import Mask, erode, grow_within, within_ball
-
-RIM = 2
-"""Layers at the surface of a particle where darkness alone is no crack but partial volume or noise."""
-DEEP = 3
-"""Layers of a label that may lie outside the particle where no solid encloses them: found labels are off by so much.
-
-On simulated electrodes 2 takes the rim of labels two voxels too wide for 0.12 of damage, and 4 loses wide cracks."""
-
-Floats = npt.NDArray[np.float32]
+from .kernels import Mask, within_ball
 
 
 def fill_particle(
@@ -62,43 +53,3 @@ def fill_holes(mask: Mask) -> Mask:
     if mask.shape[0] == 1:
         return np.ascontiguousarray(fill_voids.fill(mask[0]), np.uint8)[None]
     return np.ascontiguousarray(fill_voids.fill(mask), np.uint8)
-
-
-def brighter(quiet: Floats, level: float) -> Mask:
-    """Mark the voxels brighter than a level."""
-    mask: npt.NDArray[np.bool_] = np.greater(quiet, level)
-    return mask.view(np.uint8)
-
-
-def find_solid(filled: Mask, closed: Mask, quiet: Floats, level: float) -> Mask:
-    """Find the solid voxels of a filled particle.
-
-    Solid is what is brighter than the threshold. Near the surface, darkness alone is no crack: it may be partial
-    volume, noise, or a label that is too wide. So a dark voxel is a crack when it lies RIM layers below the surface of
-    what the solid encloses, or DEEP layers below that of the filled particle (a crack wider than the closing can
-    bridge), or when it continues such a crack towards the surface.
-
-    Parameters
-    ----------
-    filled, closed : ndarray of uint8, shape (z, y, x)
-        As `fill_particle` gives them.
-    quiet : ndarray of float32, shape (z, y, x)
-        Denoised image.
-    level : float
-        The threshold.
-
-    Returns
-    -------
-    ndarray of uint8, shape (z, y, x)
-    """
-    dark = filled & (1 - brighter(quiet, level))
-    deep = filled
-    for _ in range(DEEP - RIM):
-        deep = erode(deep)
-    inner = closed | deep
-    for _ in range(RIM):
-        inner = erode(inner)
-    cracks = dark & inner
-    for _ in range(RIM):
-        cracks = grow_within(cracks, dark)
-    return filled & (1 - cracks)

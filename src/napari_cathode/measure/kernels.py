@@ -168,20 +168,76 @@ def erode(mask: Mask) -> Mask:
 
 
 @jit
-def grow_within(seed: Mask, allowed: Mask) -> Mask:
-    """Add to a mask the allowed voxels among its 26 neighbours (8 in a slice)."""
-    nz, ny, nx = seed.shape
-    result = seed.copy()
+def grow(mask: Mask) -> Mask:
+    """Add to a mask its 26 neighbours (8 in a slice)."""
+    nz, ny, nx = mask.shape
+    wide = np.empty_like(mask)
     for z in range(nz):
         for y in range(ny):
+            row = mask[z, y]
+            out = wide[z, y]
             for x in range(nx):
-                if allowed[z, y, x] and not seed[z, y, x]:
-                    near = np.uint8(0)
-                    for k in range(max(z - 1, 0), min(z + 2, nz)):
-                        for j in range(max(y - 1, 0), min(y + 2, ny)):
-                            for i in range(max(x - 1, 0), min(x + 2, nx)):
-                                near |= seed[k, j, i]
-                    result[z, y, x] = near
+                out[x] = row[x]
+            for x in range(1, nx):
+                out[x] |= row[x - 1]
+            for x in range(nx - 1):
+                out[x] |= row[x + 1]
+    for axis in (1, 0):
+        result = wide.copy()
+        for z in range(nz):
+            for y in range(ny):
+                out = result[z, y]
+                for step in (-1, 1):
+                    other_z = z + step if axis == 0 else z
+                    other_y = y + step if axis == 1 else y
+                    if 0 <= other_z < nz and 0 <= other_y < ny:
+                        row = wide[other_z, other_y]
+                        for x in range(nx):
+                            out[x] |= row[x]
+        wide = result
+    return wide
+
+
+@jit
+def box_sum(values: Floats, reach: int) -> Floats:
+    """Sum the values within so many voxels along each axis; nothing is beyond the array."""
+    nz, ny, nx = values.shape
+    rows = np.empty_like(values)
+    for z in range(nz):
+        for y in range(ny):
+            row = values[z, y]
+            out = rows[z, y]
+            total = np.float32(0)
+            for x in range(min(reach, nx)):
+                total += row[x]
+            for x in range(nx):
+                if x + reach < nx:
+                    total += row[x + reach]
+                out[x] = total
+                if x - reach >= 0:
+                    total -= row[x - reach]
+    planes = np.empty_like(values)
+    for z in range(nz):
+        sums = np.zeros(nx, np.float32)
+        for y in range(-reach, ny):
+            if y + reach < ny:
+                sums += rows[z, y + reach]
+            if y >= 0:
+                planes[z, y] = sums
+                if y - reach >= 0:
+                    sums -= rows[z, y - reach]
+    if nz == 1:
+        return planes
+    result = np.empty_like(values)
+    for y in range(ny):
+        sums = np.zeros(nx, np.float32)
+        for z in range(-reach, nz):
+            if z + reach < nz:
+                sums += planes[z + reach, y]
+            if z >= 0:
+                result[z, y] = sums
+                if z - reach >= 0:
+                    sums -= planes[z - reach, y]
     return result
 
 

@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from napari_cathode.tomogram import Spacing
 
+from .cracks import brighter, find_cracks
 from .describe import describe
-from .filling import brighter, fill_holes, fill_particle, find_solid
+from .filling import fill_holes, fill_particle
 from .kernels import Mask, count_in_cells, erode
 from .parameters import MeasureParameters
 from .threshold import GreyLevels, gaussian, particle_greys
@@ -107,14 +108,15 @@ def measure_particle(crop: Crop, context: Context) -> Measured:
     """
     own: Mask = (crop.labels == crop.label).view(np.uint8)
     taken = (crop.labels != 0) & (crop.labels != crop.label)
-    quiet, level = _threshold(crop, own, context)
-    found = quiet is not None and not np.isnan(level)
-    bright = own & brighter(quiet, level) if quiet is not None and found else own
+    quiet, greys = _greys(crop, own, context)
+    found = not np.isnan(greys.threshold)
+    bright = own & brighter(quiet, greys.threshold) if quiet is not None and found else own
     filled, closed = fill_particle(own, bright, taken, context.spacing_um, context.parameters.closing_radius_um)
     box = _box(filled, _margin(context.spacing_um, context.parameters))
     filled = np.ascontiguousarray(filled[box])
-    if quiet is not None and found:
-        solid = find_solid(filled, np.ascontiguousarray(closed[box]), np.ascontiguousarray(quiet[box]), level)
+    if crop.image is not None and quiet is not None and found:
+        image, quiet = np.ascontiguousarray(crop.image[box]), np.ascontiguousarray(quiet[box])
+        solid = filled & (1 - find_cracks(filled, np.ascontiguousarray(closed[box]), image, quiet, greys))
     else:
         solid = filled & own[box]
     cut = Crop(
@@ -171,19 +173,19 @@ def _in_cells(
     return (first[0], first[1], first[2]), counts
 
 
-def _threshold(crop: Crop, own: Mask, context: Context) -> tuple[Floats | None, float]:
-    """Denoise the crop's image and find the grey that divides solid from crack (NaN where none does).
+def _greys(crop: Crop, own: Mask, context: Context) -> tuple[Floats | None, GreyLevels]:
+    """Denoise the crop's image and find the greys that tell solid from crack (unknown where nothing does).
 
     Without an image, or where the labels alone tell, there is no denoised image.
     """
     if crop.image is None or context.parameters.threshold == "labels":
-        return None, float("nan")
+        return None, GreyLevels()
     sigma = context.parameters.denoising_voxels
     quiet = gaussian(crop.image, (sigma, sigma, sigma))
     if context.parameters.threshold == "global":
-        return quiet, context.grey.threshold
+        return quiet, context.grey
     free = (crop.labels == 0).view(np.uint8) & ~fill_holes(own) & 1
-    return quiet, particle_greys(quiet, own, free, context.grey).threshold
+    return quiet, particle_greys(quiet, own, free, context.grey)
 
 
 def _box(filled: Mask, margin: tuple[int, int, int]) -> tuple[slice, slice, slice]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from napari_cathode.progress import Progress, Steps
 
@@ -19,8 +20,14 @@ ENOUGH = 200
 """Background voxels around a particle that make a level of its own; with fewer, the image's level is used."""
 CONTRAST = 2.0
 """Background standard deviations by which solid has to stand out."""
+FEWEST_VOIDS = 50
+"""Voxels well inside cracks and pores that tell how dark these are."""
 FEWEST_CORE = 8
 """Voxels that the core of a label needs; with fewer, the whole label stands for it."""
+SLABS, THICK = 5, 5
+"""Slabs that the greys of the whole image are found in, and the slices of one, at least."""
+SMALL = 1_000_000
+"""Voxels of an image that is looked at in full, and that slabs of a larger one hold together, at least."""
 SAMPLE = 20_000
 """Voxels that a median is taken from."""
 
@@ -35,11 +42,17 @@ class GreyLevels:
         NaN where they could not be found.
     spread : float
         Robust standard deviation of the background.
+    void : float
+        Grey in the middle of wide cracks and pores, where there is nothing, not even binder; NaN where none is seen.
+    covered : float
+        Share of such places that labels cover: about 1 for labels of whole particles, 0 for labels of their solid.
     """
 
     solid: float = float("nan")
     background: float = float("nan")
     spread: float = float("nan")
+    void: float = float("nan")
+    covered: float = float("nan")
 
     @property
     def threshold(self) -> float:
@@ -113,7 +126,7 @@ def particle_greys(quiet: Floats, own: Mask, free: Mask, image_levels: GreyLevel
     core = quiet[erode(own).view(bool)]
     if len(core) < FEWEST_CORE:
         core = quiet[own.view(bool)]
-    return GreyLevels(split_grey(core, background), background, spread)
+    return GreyLevels(split_grey(core, background), background, spread, image_levels.void, image_levels.covered)
 
 
 def split_grey(values: Floats, background: float) -> float:
@@ -159,50 +172,87 @@ def _middle_and_spread(values: Floats) -> tuple[float, float]:
     return middle, 1.4826 * float(np.median(np.abs(values - middle)))
 
 
-def iter_image_greys(
-    labels: Any, image: Any, field_of_view: npt.NDArray[np.bool_] | None, slices: int = 9
-) -> Steps[GreyLevels]:
-    """Grey of solid and background of a whole image, from some of its slices.
+def iter_image_greys(labels: Any, image: Any, field_of_view: npt.NDArray[np.bool_] | None) -> Steps[GreyLevels]:
+    """Greys of a whole image, from SLABS of it (all of a small one).
 
     Parameters
     ----------
     labels, image : array-like, shape (z, y, x)
     field_of_view : ndarray of bool, optional
         Broadcastable to the image.
-    slices : int
-        How many xy slices to read.
 
     Yields
     ------
     Progress
-        After each slice.
+        After each slab.
 
     Returns
     -------
     GreyLevels
     """
-    depth = int(labels.shape[0])
-    places = np.unique(
-        np.linspace(0, depth - 1, slices + 2).round().astype(int)[1:-1] if depth > slices else range(depth)
-    )
-    particles, free = [], []
-    for done, z in enumerate(places):
-        yield Progress(done, len(places), "Reading grey levels")
-        here = slice(int(z), int(z) + 1)
+    slabs = _slabs(labels.shape)
+    particles, free, covered, bare = [], [], [], []
+    for done, here in enumerate(slabs):
+        yield Progress(done, len(slabs), "Reading grey levels")
         part = np.asarray(labels[here])
         seen = np.ones_like(part, bool)
         if field_of_view is not None:
             seen = np.broadcast_to(field_of_view, labels.shape)[here]
-        quiet = gaussian(np.ascontiguousarray(image[here], np.float32), (0.0, 0.7, 0.7))
+        quiet = gaussian(np.ascontiguousarray(image[here], np.float32), (0.5, 0.5, 0.5))
         particles.append(_well_inside(quiet, (part > 0) & seen))
         free.append(_well_inside(quiet, (part == 0) & seen))
+        if len(free[-1]) and len(particles[-1]):
+            background, spread = _middle_and_spread(free[-1])
+            level = GreyLevels(split_grey(particles[-1], background), background, spread).threshold
+            dark = (quiet < level) & seen
+            covered.append(_well_inside(quiet, dark & (part > 0)))
+            holes = [_holes_of_one(plane, visible) for plane, visible in zip(part, seen, strict=True)]
+            bare.append(_well_inside(quiet, dark & np.stack(holes)))
     outside = np.concatenate(free)
     if len(outside) < ENOUGH:
         return GreyLevels()
     background, spread = _middle_and_spread(outside)
-    return GreyLevels(split_grey(np.concatenate(particles), background), background, spread)
+    voids = np.concatenate([*covered, *bare, np.zeros(0, np.float32)])
+    void, share = float("nan"), float("nan")
+    if len(voids) >= FEWEST_VOIDS:
+        void = min(float(np.median(voids)), background)
+        share = sum(map(len, covered)) / len(voids)
+    return GreyLevels(split_grey(np.concatenate(particles), background), background, spread, void, share)
 
 
-def _well_inside(plane: Floats, mask: npt.NDArray[np.bool_]) -> Floats:
-    """Values at least three pixels inside a mask."""
-    return _thinned(plane[erode(erode(np.ascontiguousarray(mask).view(np.uint8))).view(bool)])
+def _slabs(shape: tuple[int, ...]) -> list[slice]:
+    """Choose slabs, evenly spread, thick enough for something to lie well inside."""
+    depth, plane = int(shape[0]), int(shape[1]) * int(shape[2])
+    if depth * plane <= SMALL:
+        return [slice(0, depth)]
+    thick = min(depth, max(THICK, SMALL // SLABS // plane))
+    number = min(SLABS, depth // thick)
+    return [slice(int(start), int(start) + thick) for start in np.linspace(0, depth - thick, number).round()]
+
+
+def _holes_of_one(plane: npt.NDArray[Any], seen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Mark unlabelled places in a slice that a single particle surrounds."""
+    free, count = ndimage.label((plane == 0) & seen)
+    inside = np.ones(count + 1, bool)
+    inside[0] = False
+    for edge in (free[0], free[-1], free[:, 0], free[:, -1]):
+        inside[edge] = False
+    numbers, owner = np.unique(plane, return_inverse=True)
+    owner = owner.reshape(plane.shape)
+    touching = []
+    for here, there in ((np.s_[1:], np.s_[:-1]), (np.s_[:-1], np.s_[1:])):
+        for first, second in (((here,), (there,)), ((slice(None), here), (slice(None), there))):
+            place, other = free[first], owner[second]
+            rim = (place > 0) & ((plane[second] != 0) | ~seen[second])
+            touching.append(place[rim].astype(np.int64) * len(numbers) + np.where(seen[second], other, 0)[rim])
+    pairs = np.unique(np.concatenate(touching))
+    inside &= np.bincount(pairs // len(numbers), minlength=count + 1) == 1
+    # A hole that meets the end of the field of view is no hole.
+    inside[(pairs[pairs % len(numbers) == np.searchsorted(numbers, 0)]) // len(numbers)] = False
+    result: npt.NDArray[np.bool_] = inside[free]
+    return result
+
+
+def _well_inside(quiet: Floats, mask: npt.NDArray[np.bool_]) -> Floats:
+    """Values at least three voxels inside a mask."""
+    return _thinned(quiet[erode(erode(np.ascontiguousarray(mask).view(np.uint8))).view(bool)])
