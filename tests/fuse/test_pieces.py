@@ -113,8 +113,8 @@ def test_faults_happen_as_often_as_asked(packing):
     np.testing.assert_array_equal(whole.labels > 0, packing > 0)
 
 
-@pytest.mark.parametrize("method", list(METHODS))
-def test_faults_are_outvoted(packing, method):
+@pytest.mark.parametrize(("method", "share"), [("hybrid", 0.85), ("watershed", 0.7), ("linking", 0.7)])
+def test_faults_are_outvoted(packing, method, share):
     views = faulty_views(packing, ISOTROPIC, FAULTS["standard"], 7)
     labels = fuse(views, FuseParameters(method=method), ISOTROPIC).labels
-    assert (overlaps(packing, labels) > 0.5).mean() > (0.85 if method == "hybrid" else 0.7)
+    assert (overlaps(packing, labels) > 0.5).mean() > share

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,10 @@ from napari_cathode.progress import Progress, Steps, drain, within
 from napari_cathode.tomogram import Spacing, check_spacing
 
 from .basins import Labels, Map, iter_basins, slabs
+from .clustering import iter_cluster
+from .consensus import iter_consensus
 from .flow import iter_flow_pieces
+from .linking import LinkRule, iter_link
 from .maps import check_views, seeing
 from .parameters import FuseParameters
 from .pieces import iter_graph, join
@@ -31,6 +35,8 @@ _SMALLEST_SHARE = 0.25
 # Below this one it joins a neighbour of which the views say nothing.
 _CRUMB_SHARE = 1 / 3
 _TRUNCATE = 3.0
+# Centroids of one particle's sections are hardly ever farther apart, those of neighbours hardly ever nearer.
+_LINK_SHARE = 0.25
 _BASIN_DEPTH = 0.02
 # Smoothed share of votes from which a voxel is particle, by the number of views. Of three, a little less than a half
 # makes up for slices that a view lost, and costs next to nothing where it lost none.
@@ -69,8 +75,9 @@ def iter_fuse(
     """Fuse the predictions of the views into 3D particles.
 
     Each view is repaired along its own axis (see `repair`). A voxel is particle where the smoothed share of views that
-    see one exceeds a half (or what ``minimal_votes`` asks for). The method cuts that into pieces, and pieces that the
-    views see as one are joined (see `pieces`); small particles are dropped, holes are filled.
+    see one exceeds a half (or what ``minimal_votes`` asks for). *Hybrid* and *watershed* cut that into pieces, and
+    pieces that the views see as one are joined (see `pieces`); for the others see `linking`, `consensus` and
+    `clustering`. Particles that are too small or too large are dropped, holes are filled.
 
     Parameters
     ----------
@@ -106,33 +113,132 @@ def iter_fuse(
         empty = np.zeros(shape, dtype=np.int32), np.zeros(shape, dtype=np.float32)
         return Fusion(*empty, (), spacing_um, replace(parameters, smoothing_um=smoothing))
     diameter = section_diameter(views, names, spacing_um)
-    gathered = yield from within(_iter_gather(views, names, parameters, spacing_um, diameter), 0, 6)
-    votes = parameters.minimal_votes
-    threshold = _FOREGROUND[len(names)] if votes is None else (min(votes, len(names)) - 0.5) / len(names)
-    sigma = smoothing / np.asarray(spacing_um)
-    probability, foreground = yield from within(_iter_smooth(gathered, len(names), threshold, sigma), 1, 6)
-    cut = METHODS[parameters.method]
-    pieces = yield from within(cut(gathered, probability, foreground, spacing_um, diameter), 2, 6)
-    del gathered
-    yield from within(iter_spread(pieces, foreground), 3, 6)
-    del foreground
-    graph = yield from within(iter_graph(pieces, views, names, spacing_um, diameter), 4, 6)
-    typical = _joined_diameter(graph.voxels, join(graph, parameters.split_merge, 0.0), spacing_um)
-    smallest = parameters.minimal_diameter_um
-    if smallest is None:
-        smallest = _SMALLEST_SHARE * typical
-    smallest_voxels, crumb_voxels = (
-        math.pi / 6 * length**3 / math.prod(spacing_um) for length in (smallest, _CRUMB_SHARE * typical)
+    parameters = replace(parameters, smoothing_um=smoothing)
+    labels, probability, parameters = yield from within(
+        METHODS[parameters.method](views, names, parameters, spacing_um, diameter), 0, 1
     )
-    renumber(pieces, join(graph, parameters.split_merge, smallest_voxels, crumb_voxels))
-    labels = yield from within(iter_fill(pieces), 5, 6)
-    used = replace(parameters, smoothing_um=smoothing, minimal_diameter_um=smallest)
-    return Fusion(labels, probability, names, spacing_um, used)
+    return Fusion(labels, probability, names, spacing_um, parameters)
 
 
 def fuse(views: Mapping[str, ViewPrediction], parameters: FuseParameters, spacing_um: Spacing | None) -> Fusion:
     """Fuse the predictions of the views into 3D particles: `iter_fuse` run to its end."""
     return drain(iter_fuse(views, parameters, spacing_um))
+
+
+Found = tuple[Labels, Map, FuseParameters]
+
+
+def _iter_by_pieces(
+    cut: Callable[..., Steps[Labels]],
+    views: Mapping[str, ViewPrediction],
+    names: tuple[str, ...],
+    parameters: FuseParameters,
+    spacing_um: Spacing,
+    diameter: float,
+) -> Steps[Found]:
+    """Cut the foreground into pieces, and join those that the views see as one."""
+    gathered = yield from within(_iter_gather(views, names, parameters, spacing_um, diameter), 0, 6)
+    probability, foreground = yield from within(_iter_smooth(gathered, parameters, spacing_um), 1, 6)
+    pieces = yield from within(cut(gathered, probability, foreground, spacing_um, diameter), 2, 6)
+    del gathered
+    yield from within(iter_spread(pieces, foreground), 3, 6)
+    del foreground
+    graph = yield from within(iter_graph(pieces, views, names, spacing_um, diameter), 4, 6)
+    sizes = np.bincount(join(graph, parameters.split_merge, 0.0), weights=graph.voxels)
+    parameters, smallest, largest, typical = _decide_sizes(sizes, parameters, spacing_um)
+    crumb = _voxels(_CRUMB_SHARE * typical, spacing_um)
+    table = join(graph, parameters.split_merge, smallest, crumb)
+    sizes = np.bincount(table, weights=graph.voxels)
+    renumber(pieces, np.where(sizes <= largest, np.arange(sizes.size), 0).astype(np.int32)[table])
+    labels = yield from within(iter_fill(pieces), 5, 6)
+    return labels, probability, parameters
+
+
+def _iter_by_linking(
+    views: Mapping[str, ViewPrediction],
+    names: tuple[str, ...],
+    parameters: FuseParameters,
+    spacing_um: Spacing,
+    diameter: float,
+) -> Steps[Found]:
+    """Link each view's sections, and let the views agree; the sections of a single view stay as they are."""
+    from napari_cathode.identify import VIEW_AXIS
+
+    if parameters.link_distance_um is None:
+        parameters = replace(parameters, link_distance_um=_LINK_SHARE * diameter)
+    linked = {}
+    for done, name in enumerate(names):
+        gap = window(spacing_um, diameter, VIEW_AXIS[name], parameters.gap_slices)
+        rule = LinkRule(parameters.link_by, parameters.link_distance_um or 0.0, parameters.link_overlap, gap)
+        steps = iter_link(views[name].labels, VIEW_AXIS[name], spacing_um, rule)
+        linked[name] = yield from within(steps, done, len(names) + 4)
+    done = len(names)
+    gathered = yield from within(_iter_gather(views, names, parameters, spacing_um, diameter), done, done + 4)
+    probability, foreground = yield from within(_iter_smooth(gathered, parameters, spacing_um), done + 1, done + 4)
+    del gathered
+    if len(names) == 1:
+        (labels,) = linked.values()
+    else:
+        votes = parameters.minimal_votes
+        least = min(len(names), votes) if votes is not None else (len(names) + 1) // 2
+        labels = yield from within(iter_consensus(linked, foreground, least), done + 2, done + 4)
+        del linked
+        yield from iter_spread(labels, foreground)
+    parameters = yield from within(_iter_sized(labels, parameters, spacing_um), done + 3, done + 4)
+    return labels, probability, parameters
+
+
+def _iter_by_clusters(
+    views: Mapping[str, ViewPrediction],
+    names: tuple[str, ...],
+    parameters: FuseParameters,
+    spacing_um: Spacing,
+    _diameter: float,
+) -> Steps[Found]:
+    """Find particles as the study did."""
+    steps = iter_cluster(
+        views, names, spacing_um, parameters.cluster_map, parameters.cluster_count, parameters.working_scale
+    )
+    labels, total = yield from within(steps, 0, 2)
+    parameters = yield from within(_iter_sized(labels, parameters, spacing_um), 1, 2)
+    return labels, total, parameters
+
+
+def _iter_sized(labels: Labels, parameters: FuseParameters, spacing_um: Spacing) -> Steps[FuseParameters]:
+    """Drop what is too small or too large and fill holes, in place; give the parameters with the sizes decided."""
+    sizes = np.bincount(labels.reshape(-1)).astype(np.float64)
+    parameters, smallest, largest, _ = _decide_sizes(sizes, parameters, spacing_um)
+    kept = (sizes >= max(1.0, smallest)) & (sizes <= largest)
+    kept[0] = False
+    renumber(labels, np.where(kept, np.cumsum(kept), 0).astype(np.int32))
+    yield from iter_fill(labels)
+    return parameters
+
+
+def _decide_sizes(
+    voxels: npt.NDArray[Any], parameters: FuseParameters, spacing_um: Spacing
+) -> tuple[FuseParameters, float, float, float]:
+    """Decide which sizes are kept; ``voxels`` are those of each particle, the background first.
+
+    Returns
+    -------
+    parameters : FuseParameters
+        With the smallest diameter.
+    smallest, largest : float
+        In voxels.
+    typical : float
+        Diameter in µm.
+    """
+    typical = typical_diameter(voxels[1:] * math.prod(spacing_um))
+    if parameters.minimal_diameter_um is None:
+        parameters = replace(parameters, minimal_diameter_um=_SMALLEST_SHARE * typical)
+    largest = parameters.maximal_diameter_um
+    most = math.inf if largest is None else _voxels(largest, spacing_um)
+    return parameters, _voxels(parameters.minimal_diameter_um or 0.0, spacing_um), most, typical
+
+
+def _voxels(diameter_um: float, spacing_um: Spacing) -> float:
+    return math.pi / 6 * diameter_um**3 / math.prod(spacing_um)
 
 
 def _iter_basin_pieces(
@@ -142,8 +248,13 @@ def _iter_basin_pieces(
     return (yield from iter_basins(probability, foreground, spacing_um, _BASIN_DEPTH))
 
 
-METHODS: dict[str, Callable[..., Steps[Labels]]] = {"hybrid": iter_flow_pieces, "watershed": _iter_basin_pieces}
-"""What cuts the foreground into pieces, by name."""
+METHODS: dict[str, Callable[..., Steps[Found]]] = {
+    "hybrid": partial(_iter_by_pieces, iter_flow_pieces),
+    "watershed": partial(_iter_by_pieces, _iter_basin_pieces),
+    "linking": _iter_by_linking,
+    "clusters": _iter_by_clusters,
+}
+"""What finds the particles, by name: (views, names, parameters, spacing, diameter) to labels, map, parameters used."""
 
 
 def typical_diameter(volumes_um3: npt.ArrayLike) -> float:
@@ -178,10 +289,6 @@ def section_diameter(views: Mapping[str, ViewPrediction], names: tuple[str, ...]
     return float(2 * np.sqrt(sizes[middle] / math.pi))
 
 
-def _joined_diameter(voxels: npt.NDArray[np.int64], owner: npt.NDArray[np.int32], spacing_um: Spacing) -> float:
-    return typical_diameter(np.bincount(owner, weights=voxels)[1:] * math.prod(spacing_um))
-
-
 def _iter_gather(
     views: Mapping[str, ViewPrediction],
     names: tuple[str, ...],
@@ -196,9 +303,12 @@ def _iter_gather(
 
 
 def _iter_smooth(
-    gathered: Gathered, count: int, threshold: float, sigma: npt.NDArray[np.float64]
+    gathered: Gathered, parameters: FuseParameters, spacing_um: Spacing
 ) -> Steps[tuple[Map, npt.NDArray[np.bool_]]]:
-    """Smooth the probability, and cut the smoothed share of votes at the threshold."""
+    """Smooth the probability, and cut the smoothed share of votes."""
+    count, votes = len(gathered.names), parameters.minimal_votes
+    threshold = _FOREGROUND[count] if votes is None else (min(votes, count) - 0.5) / count
+    sigma = (parameters.smoothing_um or 0.0) / np.asarray(spacing_um)
     shape = gathered.seen.shape
     probability = np.empty(shape, dtype=np.float32)
     foreground = np.empty(shape, dtype=bool)

@@ -11,9 +11,10 @@ class FuseParameters:
 
     Attributes
     ----------
-    method : {"hybrid", "watershed"}
-        What cuts the volume into pieces: the flow to the centres of the views' sections and up their probability, or
-        a watershed on the probability alone, which is faster.
+    method : {"hybrid", "watershed", "linking", "clusters"}
+        What finds the particles: the flow to the centres of the views' sections and up their probability; a watershed
+        on the probability alone, which is faster; each view's sections linked from slice to slice, and what the views
+        agree on; or connected parts of what k-means takes for particle (Li et al. 2022), for particles that lie apart.
     minimal_votes : int, optional
         How many views must see a voxel as particle; None for half of the views that there are. With fewer views
         than that, all of them must.
@@ -29,12 +30,28 @@ class FuseParameters:
     minimal_diameter_um : float, optional
         Particles with a smaller volume than a ball of this diameter are dropped; None for a quarter of the typical
         diameter (median over the particles' voxels).
+    maximal_diameter_um : float, optional
+        Particles with a larger volume than a ball of this diameter are dropped; None keeps all.
+    link_by : {"distance", "overlap"}
+        Linking only. Whether sections of neighbouring slices are linked by the distance of their centroids, as in the
+        study, or by what they share.
+    link_distance_um : float, optional
+        Linking only. Centroids farther apart are never linked; None for a quarter of the typical section diameter.
+    link_overlap : float
+        Linking only. Sections with a smaller intersection over union are never linked.
+    cluster_map : {"probability", "distance"}
+        Clusters only. Whether the views' probabilities are added up, or their mean distances to the outline.
+    cluster_count : int
+        Clusters only. The k of k-means.
+    working_scale : float
+        Clusters only. 0.5 averages blocks of two voxels along each axis, which is faster and bridges fewer contacts.
     """
 
     method: str = parameter(
         "hybrid",
-        help="What finds the particles: flow to their centres (hybrid), or a watershed on the probability (faster)",
-        choices=("hybrid", "watershed"),
+        help="What finds the particles: flow to their centres (hybrid), a watershed on the probability (faster), "
+        "sections linked from slice to slice, or k-means clusters (particles that lie apart)",
+        choices=("hybrid", "watershed", "linking", "clusters"),
     )
     minimal_votes: int | None = parameter(
         None, help="How many views must see a voxel as particle; half of them when left open", bounds=(1, 3)
@@ -64,6 +81,38 @@ class FuseParameters:
         help="Smaller particles are dropped; a quarter of the typical diameter when left open",
         unit="µm",
         bounds=(0.0, None),
+    )
+    maximal_diameter_um: float | None = parameter(
+        None, help="Larger particles are dropped; none when left open", unit="µm", bounds=(0.0, None), advanced=True
+    )
+    link_by: str = parameter(
+        "distance",
+        help="What links sections of neighbouring slices: how near their centroids are, or how much they share",
+        choices=("distance", "overlap"),
+    )
+    link_distance_um: float | None = parameter(
+        None,
+        help="Centroids farther apart are never linked; a quarter of a section's diameter when left open",
+        label="Link up to",
+        unit="µm",
+        bounds=(0.0, None),
+    )
+    link_overlap: float = parameter(
+        0.3,
+        help="Sections with a smaller intersection over union are never linked",
+        label="Least overlap",
+        bounds=(0.01, 1.0),
+    )
+    cluster_map: str = parameter(
+        "probability",
+        help="Which maps of the views are added up: object probability, or mean distance to the outline",
+        choices=("probability", "distance"),
+    )
+    cluster_count: int = parameter(
+        5, help="Into how many clusters k-means divides the values; the lowest is background", bounds=(2, 20)
+    )
+    working_scale: float = parameter(
+        1.0, help="0.5 averages blocks of two voxels along each axis: faster, and fewer contacts", bounds=(0.05, 1.0)
     )
 
     def __post_init__(self) -> None:
