@@ -131,12 +131,13 @@ def iter_link(labels: Any, axis: int, spacing_um: tuple[float, float, float], ru
     planes = np.empty((shape[axis], *(n for i, n in enumerate(shape) if i != axis)), dtype=np.int32)
     candidates: list[list[tuple[Ints, Ints, Floats]]] = [[] for _ in range(rule.gap + 1)]
     recent: deque[_Slice] = deque(maxlen=rule.gap + 1)
+    boxes: list[npt.NDArray[np.int64]] = []
     count = 0
     for index in range(len(planes)):
         where = tuple(index if i == axis else slice(None) for i in range(3))
-        plane = planes[index] = _compact(np.asarray(labels[where]))
-        here = _Slice(plane, count, edges)
-        count += here.sections
+        here = _Slice(np.asarray(labels[where]), planes[index], count, edges)
+        count += here.area.size
+        boxes.append(here.box)
         for back, earlier in enumerate(reversed(recent)):
             candidates[back].append(_candidates(earlier, here, rule))
         recent.append(here)
@@ -152,38 +153,32 @@ def iter_link(labels: Any, axis: int, spacing_um: tuple[float, float, float], ru
             after[one[chosen]] = other[chosen]
             before[other[chosen]] = one[chosen]
     name, length = _chains(before)
-    yield from _iter_fill(planes, before, name, length, edges, rule.gap)
+    yield from _iter_fill(planes, before, name, length, edges, boxes)
     return np.ascontiguousarray(np.moveaxis(planes, 0, axis))
 
 
 class _Slice:
-    """A slice whose sections are 1 … n, and where they lie; ``first`` is the number of its first among all."""
+    """A slice whose sections are numbered 1 … n in ``plane``; ``first`` is the number of its first among all slices.
 
-    def __init__(self, plane: Labels, first: int, edges: list[float]) -> None:
+    Each section has its area (pixels), its centroid (µm) and its box (first and last row, first and last column).
+    """
+
+    def __init__(self, labels: npt.NDArray[Any], plane: Labels, first: int, edges: list[float]) -> None:
+        if labels.dtype.kind == "i" and labels.size and int(labels.min()) < 0:
+            raise InputError("The labels have negative numbers; particles need numbers from 1 on, 0 for background.")
+        if int(labels.max(initial=0)) > max(1 << 16, labels.size):
+            ids, place = np.unique(labels, return_inverse=True)
+            labels = place.reshape(labels.shape) + (0 if ids[0] == 0 else 1)
+        labels = np.ascontiguousarray(labels, dtype=np.int32)
         self.plane = plane
         self.first = first
-        self.area = np.bincount(plane.reshape(-1))[1:]
-        self.sections = self.area.size
-        self.centre = _centres(plane, self.sections) * edges
-
-
-def _compact(plane: npt.NDArray[Any]) -> Labels:
-    """Give the sections of a slice the numbers 1 … n."""
-    if plane.size and (plane.dtype.kind == "i" and int(plane.min()) < 0):
-        raise InputError("The labels have negative numbers; particles need numbers from 1 on, with 0 for background.")
-    most = int(plane.max(initial=0))
-    if most > max(1 << 16, plane.size):
-        ids, place = np.unique(plane, return_inverse=True)
-        return (place.reshape(plane.shape) + (0 if ids[0] == 0 else 1)).astype(np.int32)
-    present = np.bincount(plane.reshape(-1).astype(np.int64, copy=False), minlength=1) > 0
-    present[0] = False
-    table = np.where(present, np.cumsum(present), 0).astype(np.int32)
-    return table[plane.astype(np.int64, copy=False)]
+        self.area, self.centre, self.box = _look(labels, int(labels.max(initial=0)), plane)
+        self.centre *= edges
 
 
 def _candidates(earlier: _Slice, here: _Slice, rule: LinkRule) -> tuple[Ints, Ints, Floats]:
     """Name the pairs of sections of two slices that may be one particle, with what each is worth."""
-    if not (earlier.sections and here.sections):
+    if not (earlier.area.size and here.area.size):
         nothing = np.zeros(0, dtype=np.int64)
         return nothing, nothing, nothing.astype(np.float64)
     if rule.by == "overlap":
@@ -201,27 +196,23 @@ def _candidates(earlier: _Slice, here: _Slice, rule: LinkRule) -> tuple[Ints, In
     return earlier.first + i[kept], here.first + j[kept], gain[kept]
 
 
-def _iter_fill(planes: Labels, before: Ints, name: Labels, length: Labels, edges: list[float], gap: int) -> Steps[None]:
+def _iter_fill(
+    planes: Labels, before: Ints, name: Labels, length: Labels, edges: list[float], boxes: list[Ints]
+) -> Steps[None]:
     """Give sections the number of their particle, in place, and fill the slices that links lead over."""
-    start = np.concatenate([[0], np.cumsum([int(plane.max(initial=0)) for plane in planes])])
+    start = np.concatenate([[0], np.cumsum([len(box) for box in boxes])])
     at = np.repeat(np.arange(len(planes)), np.diff(start))
+    box = np.concatenate(boxes)
     for index, plane in enumerate(planes):
         planes[index] = np.concatenate([[0], name[start[index] : start[index + 1]]])[plane]
     wide = np.flatnonzero((before >= 0) & (at - at[before] > 1))
-    boxes: dict[int, dict[int, tuple[slice, slice]]] = {}
     for done, section in enumerate(wide):
-        first, last = int(at[before[section]]), int(at[section])
-        own = int(name[section])
-        for index in (first, last):
-            if index not in boxes:
-                boxes[index] = _boxes(planes[index])
-        for stale in [index for index in boxes if index < last - gap - 1]:
-            del boxes[stale]
-        box = _around(boxes[first][own], boxes[last][own])
-        low, high = (_inside(planes[index][box] == own, edges) for index in (first, last))
+        first, last, own = int(at[before[section]]), int(at[section]), name[section]
+        around = _around(box[before[section]], box[section])
+        low, high = (_inside(planes[index][around] == own, edges) for index in (first, last))
         for index in range(first + 1, last):
             share = (index - first) / (last - first)
-            target = planes[index][box]
+            target = planes[index][around]
             # A section that belongs to nothing else (two particles taken for one) makes way.
             free = (target == 0) | (length[target] == 1)
             target[((1 - share) * low + share * high > 0) & free] = own
@@ -229,16 +220,11 @@ def _iter_fill(planes: Labels, before: Ints, name: Labels, length: Labels, edges
             yield Progress(wide.size + done, 2 * wide.size, "Filling gaps between slices")
 
 
-def _boxes(plane: Labels) -> dict[int, tuple[slice, slice]]:
-    ids, small = np.unique(plane, return_inverse=True)
-    found = ndimage.find_objects(small.reshape(plane.shape) + 1)
-    return {int(label): box for label, box in zip(ids, found, strict=True) if label > 0}
-
-
-def _around(one: tuple[slice, slice], other: tuple[slice, slice]) -> tuple[slice, slice]:
+def _around(one: Ints, other: Ints) -> tuple[slice, slice]:
     """Give the box around two, and one pixel more for the outline."""
-    sides = [slice(max(0, min(a.start, b.start) - 1), max(a.stop, b.stop) + 1) for a, b in zip(one, other, strict=True)]
-    return sides[0], sides[1]
+    top, left = np.maximum(np.minimum(one[[0, 2]], other[[0, 2]]) - 1, 0)
+    bottom, right = np.maximum(one[[1, 3]], other[[1, 3]]) + 2
+    return slice(int(top), int(bottom)), slice(int(left), int(right))
 
 
 def _inside(mask: npt.NDArray[np.bool_], edges: list[float]) -> Floats:
@@ -251,19 +237,40 @@ def _inside(mask: npt.NDArray[np.bool_], edges: list[float]) -> Floats:
 
 
 @jit
-def _centres(plane, sections):  # type: ignore[no-untyped-def]
-    sums = np.zeros((sections, 2), dtype=np.float64)
-    count = np.zeros(sections, dtype=np.int64)
-    for y in range(plane.shape[0]):
-        for x in range(plane.shape[1]):
+def _look(labels, most, plane):  # type: ignore[no-untyped-def]
+    """Write sections numbered 1 … n into ``plane``; give their areas, centroids and boxes (pixels)."""
+    ny, nx = labels.shape
+    number = np.zeros(most + 1, dtype=np.int32)
+    for y in range(ny):
+        for x in range(nx):
+            if labels[y, x] > 0:
+                number[labels[y, x]] = 1
+    count = 0
+    for label in range(1, most + 1):
+        if number[label]:
+            count += 1
+            number[label] = count
+    area = np.zeros(count, dtype=np.int64)
+    centre = np.zeros((count, 2), dtype=np.float64)
+    box = np.empty((count, 4), dtype=np.int64)
+    for y in range(ny):
+        for x in range(nx):
+            if labels[y, x] <= 0:
+                plane[y, x] = 0
+                continue
+            plane[y, x] = number[labels[y, x]]
             section = plane[y, x] - 1
-            if section >= 0:
-                count[section] += 1
-                sums[section, 0] += y
-                sums[section, 1] += x
-    for section in range(sections):
-        sums[section] /= max(1, count[section])
-    return sums
+            if area[section] == 0:
+                box[section] = (y, y, x, x)
+            area[section] += 1
+            centre[section, 0] += y
+            centre[section, 1] += x
+            box[section, 1] = y
+            box[section, 2] = min(box[section, 2], x)
+            box[section, 3] = max(box[section, 3], x)
+    for section in range(count):
+        centre[section] /= area[section]
+    return area, centre, box
 
 
 @jit

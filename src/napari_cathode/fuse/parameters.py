@@ -98,7 +98,7 @@ class FuseParameters:
         bounds=(0.0, None),
     )
     link_overlap: float = parameter(
-        0.3,
+        0.5,
         help="Sections with a smaller intersection over union are never linked",
         label="Least overlap",
         bounds=(0.01, 1.0),
