@@ -16,7 +16,7 @@ import pandas as pd
 from . import results
 from .errors import InputError
 from .explain import ExplainParameters, Explanation, iter_explain
-from .fuse import FuseParameters, iter_fuse
+from .fuse import FuseParameters, iter_fuse, with_agreement
 from .identify import (
     VIEW_AXIS,
     IdentifyParameters,
@@ -183,6 +183,7 @@ def iter_run(
         results.write_parameters(folder, describe_run(tomogram, parameters, dataset))
 
     views: Mapping[str, ViewPrediction] = {}
+    found_agreement: pd.DataFrame | None = None
     if whole:
         prediction = yield from stretch(iter_identify_volume(tomogram, parameters.identify), 0, 700)
         labels, parameters = prediction.labels, replace(parameters, identify=prediction.parameters)
@@ -196,7 +197,7 @@ def iter_run(
             labels = results.contiguous(views["xy"].labels)
         else:
             fusion = yield from stretch(iter_fuse(views, parameters.fuse, spacing_um), 600, 700)
-            labels = fusion.labels
+            labels, found_agreement = fusion.labels, fusion.agreement
             parameters = replace(parameters, fuse=fusion.parameters)
             del fusion
     used = describe_run(tomogram, parameters, dataset)
@@ -209,6 +210,8 @@ def iter_run(
         700,
         880,
     )
+    if found_agreement is not None:
+        table = with_agreement(table, found_agreement)
     if not (tomogram.is_slice or whole) and len(chosen) < len(parameters.views):
         note = f"Only {' and '.join(chosen)} slices were used; others are narrower than a particle."
         table.attrs["notes"] = [note, *table.attrs.get("notes", ())]

@@ -35,7 +35,7 @@ _FAMILIES: dict[str, re.Pattern[str]] = {
 # Statistics over neighbours are about others, not about the particle itself.
 _NEIGHBOURS = re.compile(r"_std(_|$)|nearest|neighbo")
 _BOOKKEEPING = re.compile(
-    r"^(label|index|id|n_.*|voxel_count|pixel_count|touches_border|.*clipped.*|.*coverage.*|view_.*|.*agreement.*"
+    r"^(label|index|id|n_.*|voxel_count|pixel_count|touches_border|.*clipped.*|.*coverage.*|view_.*|review_.*|.*agreement.*"
     r"|probability|score|bbox.*|unnamed.*)$"
 )
 _RESULT = re.compile(r"^(shap|predicted|prediction|residual)(_|$)")

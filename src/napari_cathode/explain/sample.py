@@ -66,8 +66,8 @@ class Sample:
 def take_sample(table: pd.DataFrame, parameters: ExplainParameters) -> Sample:
     """Pick the usable rows and the predictors from a feature table.
 
-    Rows are dropped for a missing target and for a border cut only. A missing predictor value is no reason: a
-    particle without cracks has, for instance, no roughness of its cracks.
+    Rows are dropped for a missing target, for a border cut and where a person excluded them only. A missing predictor
+    value is no reason: a particle without cracks has, for instance, no roughness of its cracks.
 
     Parameters
     ----------
@@ -94,13 +94,17 @@ def take_sample(table: pd.DataFrame, parameters: ExplainParameters) -> Sample:
     if np.isinf(value).any():
         raise InputError(_infinite(target, int(np.isinf(value).sum())))
     cut = _flags(table["touches_border"]) if "touches_border" in table else np.zeros(len(table), bool)
+    excluded = _flags(table["review_excluded"]) if "review_excluded" in table else np.zeros(len(table), bool)
+    excluded &= ~cut
     if len(value) and np.isnan(value).all():
         border = f" ({cut.sum()} of {len(cut)} are cut by the border)" if cut.any() else ""
         raise InputError(f"The column {target} has no value for any particle{border}, so there is nothing to explain.")
 
-    no_value = np.isnan(value) & ~cut
-    usable = ~cut & ~no_value
+    no_value = np.isnan(value) & ~cut & ~excluded
+    usable = ~cut & ~excluded & ~no_value
     dropped = {"cut by the border": int(cut.sum()), f"without a value of {target}": int(no_value.sum())}
+    if excluded.any():
+        dropped["excluded in review"] = int(excluded.sum())
     if usable.sum() < MINIMUM_PARTICLES:
         reasons = " and ".join(f"{count} {reason}" for reason, count in dropped.items() if count)
         found = "1 particle" if len(table) == 1 else f"{len(table)} particles"

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy import ndimage
 
 from napari_cathode.errors import InputError
 from napari_cathode.progress import Progress, Steps, drain, within
 from napari_cathode.tomogram import Spacing, check_spacing
 
+from .agreement import iter_agreement
 from .basins import Labels, Map, iter_basins, slabs
 from .clustering import iter_cluster
 from .consensus import iter_consensus
@@ -60,6 +62,8 @@ class Fusion:
         Voxel edge lengths (z, y, x) in µm.
     parameters : FuseParameters
         With every "decide for me" replaced by the value that was used.
+    agreement : DataFrame
+        How well each view fits each particle; see `agreement.iter_agreement`.
     """
 
     labels: Labels
@@ -67,6 +71,7 @@ class Fusion:
     views: tuple[str, ...]
     spacing_um: Spacing
     parameters: FuseParameters
+    agreement: pd.DataFrame
 
 
 def iter_fuse(
@@ -110,14 +115,17 @@ def iter_fuse(
     smoothing = parameters.smoothing_um if parameters.smoothing_um is not None else 2.0 * min(spacing_um)
     names = seeing(views)
     if not names:
-        empty = np.zeros(shape, dtype=np.int32), np.zeros(shape, dtype=np.float32)
-        return Fusion(*empty, (), spacing_um, replace(parameters, smoothing_um=smoothing))
+        labels, probability = np.zeros(shape, dtype=np.int32), np.zeros(shape, dtype=np.float32)
+        found = yield from iter_agreement(labels, {})
+        return Fusion(labels, probability, (), spacing_um, replace(parameters, smoothing_um=smoothing), found)
     diameter = section_diameter(views, names, spacing_um)
     parameters = replace(parameters, smoothing_um=smoothing)
     labels, probability, parameters = yield from within(
-        METHODS[parameters.method](views, names, parameters, spacing_um, diameter), 0, 1
+        METHODS[parameters.method](views, names, parameters, spacing_um, diameter), 0, 10
     )
-    return Fusion(labels, probability, names, spacing_um, parameters)
+    steps = iter_agreement(labels, {name: views[name] for name in names})
+    found = yield from within(steps, 9, 10)
+    return Fusion(labels, probability, names, spacing_um, parameters, found)
 
 
 def fuse(views: Mapping[str, ViewPrediction], parameters: FuseParameters, spacing_um: Spacing | None) -> Fusion:

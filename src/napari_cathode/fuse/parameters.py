@@ -98,8 +98,9 @@ class FuseParameters:
         bounds=(0.0, None),
     )
     link_overlap: float = parameter(
-        0.5,
-        help="Sections with a smaller intersection over union are never linked",
+        0.3,
+        help="Sections with a smaller intersection over union are never linked; 0.5 parts dense packings better, but "
+        "cuts off the ends of round particles",
         label="Least overlap",
         bounds=(0.01, 1.0),
     )

@@ -13,9 +13,10 @@ GROUPS = {
     "B": "Chemistry (grey)",
     "C": "Particle structure",
     "D": "Local morphology",
+    "V": "Agreement of the views, and review",
     "": "Further columns",
 }
-"""Groups of features, after Li et al., Science 376, 517 (2022)."""
+"""Groups of features; A to D after Li et al., Science 376, 517 (2022)."""
 
 
 @dataclass(frozen=True)
@@ -350,7 +351,59 @@ _ALL = (
     ),
 )
 
-FEATURES: dict[str, Feature] = {feature.column: feature for feature in _ALL}
+_OF_VIEWS = (
+    Feature(
+        "view_agreement",
+        "ViewAgreement",
+        "",
+        "mean over the views of the intersection over union with what each saw of the particle (`view_iou_…`)",
+        "How far the particle can be trusted; the lowest are worth a look.",
+        "V",
+        (3,),
+    ),
+    Feature(
+        "view_count",
+        "ViewCount",
+        "",
+        "number of views with an intersection over union of at least 0.5",
+        "How many views saw the particle as it is.",
+        "V",
+        (3,),
+    ),
+    *(
+        Feature(
+            f"view_iou_{view}",
+            f"ViewIoU{view.upper()}",
+            "",
+            f"Σ size(A ∩ B) / Σ size(A ∪ B) over {view} slices; A the cross section, B the section that shares most",
+            f"How well what was found in {view} slices fits the particle; 0 where nothing was found.",
+            "V",
+            (3,),
+        )
+        for view in ("xy", "xz", "yz")
+    ),
+    Feature(
+        "view_volume_spread",
+        "ViewVolumeSpread",
+        "",
+        "(largest − smallest volume that the views with an intersection over union of at least 0.5 saw) / volume",
+        "How much the views disagree on the size; empty where fewer than two saw the particle.",
+        "V",
+        (3,),
+    ),
+    Feature("review_done", "Reviewed", "", "whether a person accepted or excluded the particle", "Who looked.", "V"),
+    Feature(
+        "review_excluded",
+        "Excluded",
+        "",
+        "whether a person excluded the particle",
+        "Left out of explanations; it stays in the labels, and as a neighbour.",
+        "V",
+    ),
+)
+"""Of fusion and review: not measured on the labels, but joined to the table where they are known."""
+
+FEATURES: dict[str, Feature] = {feature.column: feature for feature in (*_ALL, *_OF_VIEWS)}
 """Column → feature, in the order of the table."""
 
 
@@ -371,7 +424,7 @@ def _section(group: str, title: str) -> str:
         "| column | name | unit | in | definition | what it tells | after |",
         "|---|---|---|---|---|---|---|",
     ]
-    for feature in _ALL:
+    for feature in FEATURES.values():
         if feature.group == group:
             where = "/".join(f"{number}D" for number in sorted(feature.dimensions))
             cells = (feature.display, feature.unit, where, feature.formula, feature.meaning, feature.source)
