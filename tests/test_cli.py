@@ -102,8 +102,9 @@ def test_the_steps_one_by_one_give_what_run_gives(command, data, tmp_path):
     quick = ["--measure-closing-radius", "0.1", *QUICK]
     assert command("run", image, "-o", tmp_path / "run", *quick)[0] == 0
     assert command("identify", image, "-o", tmp_path / "seen", "--method", "watershed", "-q")[0] == 0
-    assert command("fuse", tmp_path / "seen", "-o", tmp_path / "labels.tif", "-q")[0] == 0
-    given = ["-o", tmp_path / "features.csv", "--closing-radius", 0.1, "-q"]
+    agreed = ["--agreement", tmp_path / "agreement.csv"]
+    assert command("fuse", tmp_path / "seen", "-o", tmp_path / "labels.tif", *agreed, "-q")[0] == 0
+    given = ["-o", tmp_path / "features.csv", "--closing-radius", 0.1, *agreed, "-q"]
     assert command("measure", tmp_path / "labels.tif", image, *given)[0] == 0
     for name in ("labels.tif", "features.csv"):
         assert (tmp_path / name).read_bytes() == (tmp_path / "run" / name).read_bytes()
@@ -118,6 +119,16 @@ def test_a_single_view_and_labels_of_other_tools_can_be_fused(command, data, tmp
     assert code == 0 and out.startswith(f"{fused.max()} particles")
     assert spacing == pytest.approx((0.1, 0.1, 0.1)) and fused.shape == labels.shape
     assert ((fused > 0) == (labels > 0)).mean() > 0.95
+
+
+def test_a_table_that_says_nothing_of_views_is_no_agreement(command, data, tmp_path):
+    pd.DataFrame({"label": [1], "damage": [0.1]}).to_csv(tmp_path / "other.csv", index=False)
+    given = ["--agreement", tmp_path / "other.csv", "-o", tmp_path / "t.csv", "--spacing", 0.1, 0.1, 0.1]
+    code, _, err = command("measure", data / "labels.tif", *given)
+    assert code == 2 and "does not say how far views agree" in err
+    given = ["--agreement", tmp_path / "a.tif", "-o", tmp_path / "l.tif", "--spacing", 0.1, 0.1, 0.1]
+    code, _, err = command("fuse", "--xy", data / "labels.tif", *given)
+    assert code == 2 and "should end in .csv" in err
 
 
 def test_one_stated_voxel_size_counts_for_all_labels(command, data, tmp_path, monkeypatch):

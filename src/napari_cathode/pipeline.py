@@ -89,6 +89,8 @@ class PipelineResult:
         As used: what was left open is decided.
     used : dict
         The parameters with the input and the versions of the libraries: the content of ``parameters.yaml``.
+    agreement : DataFrame or None
+        How well the views fit each particle, where views were fused; the table shows it, too.
     """
 
     tomogram: Tomogram
@@ -100,6 +102,7 @@ class PipelineResult:
     not_explained: str
     parameters: PipelineParameters
     used: dict[str, Any]
+    agreement: pd.DataFrame | None = None
 
 
 def iter_settle(tomogram: Tomogram, parameters: PipelineParameters) -> Steps[PipelineParameters]:
@@ -237,6 +240,7 @@ def iter_run(
         not_explained=not_explained,
         parameters=parameters,
         used=used,
+        agreement=found_agreement,
     )
     if folder is not None:
         results.write_explanation(folder, result)

@@ -71,12 +71,18 @@ class ParticleSet:
         `napari_cathode.explain.Explanation`.
     colouring : Colouring, optional
         None shows every label in a colour of its own.
+    agreement : DataFrame, optional
+        How well the views fit each particle; see `napari_cathode.fuse.agreement`.
+    review : dict of int to str
+        What a person said of particles: "accepted" or "excluded".
     provenance : dict
         How the labels were made.
     revision : int
         Grows with every change of ``labels``, whose content cannot be compared cheaply.
     table_revision : int
         The revision of the labels that ``table`` was measured on.
+    agreement_revision : int
+        The revision of the labels that ``agreement`` is of.
     """
 
     labels: Any
@@ -87,14 +93,22 @@ class ParticleSet:
     summary: Any = None
     explanation: Any = None
     colouring: Colouring | None = None
+    agreement: pd.DataFrame | None = None
+    review: dict[int, str] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     revision: int = 0
     table_revision: int = 0
+    agreement_revision: int = 0
 
     @property
     def out_of_date(self) -> bool:
         """Whether the labels changed since the table was measured."""
         return self.table is not None and self.table_revision != self.revision
+
+    @property
+    def columns(self) -> pd.DataFrame | None:
+        """What is known of each particle: its features, or before they are measured how far the views agree."""
+        return self.agreement if self.table is None else self.table
 
     def values(self, colouring: Colouring) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         """Give the label ids and the values that a colouring shows.
@@ -117,7 +131,7 @@ class ParticleSet:
             source = None if self.explanation is None else self.explanation.particle_table()
             missing = f"There is no {colouring.column} yet; fit the SHAP panel first."
         else:
-            source = self.table
+            source = self.columns
             missing = f"There is no feature {colouring.column}; measure the particles first."
         if source is None or colouring.column not in source.columns:
             raise InputError(missing)
@@ -157,7 +171,7 @@ class Session:
     current_changed : (ParticleSet or None)
         Another particle set is current.
     changed : (ParticleSet, str)
-        Something of a particle set changed: "labels", "table", "explanation" or "colouring".
+        Something of a particle set changed: "labels", "table", "agreement", "review", "explanation" or "colouring".
     selection_changed : (frozenset of int)
         Other particles of the current set are selected.
     focus_requested : (int)
@@ -266,8 +280,10 @@ class Session:
         _on_main_thread()
         particles.labels = labels
         particles.revision += 1
+        particles.review.clear()
         self.changed.emit(particles, "labels")
         self.set_table(particles, None)
+        self.set_agreement(particles, None)
 
     def touch(self, particles: ParticleSet) -> None:
         """Say that somebody edited the labels in place; the table stays, marked as out of date."""
@@ -281,14 +297,50 @@ class Session:
         particles.table_revision = particles.revision
         if table is particles.table:
             return
-        particles.table = table
+        particles.table = None if table is None else _complete(table, particles)
         particles.summary = summary
         self.changed.emit(particles, "table")
         self.set_explanation(particles, None)
-        colouring = particles.colouring
-        if colouring is None:
+        self._keep_colours(particles)
+
+    def set_agreement(self, particles: ParticleSet, agreement: pd.DataFrame | None) -> None:
+        """Give a particle set what comparing its present labels with the views found; a table shows it, too."""
+        _on_main_thread()
+        if agreement is particles.agreement:
             return
-        if table is None or colouring.column not in table.columns:
+        particles.agreement = agreement
+        particles.agreement_revision = particles.revision
+        if particles.table is not None:
+            particles.table = _complete(particles.table, particles)
+            self.changed.emit(particles, "table")
+        self.changed.emit(particles, "agreement")
+        self._keep_colours(particles)
+
+    def set_review(self, particles: ParticleSet, label: int, verdict: str | None) -> None:
+        """Accept or exclude a particle, or take that back (None); an explanation of other particles goes."""
+        _on_main_thread()
+        if verdict not in ("accepted", "excluded", None):
+            raise ValueError(f"a particle is accepted or excluded, not {verdict!r}")
+        before = particles.review.get(label)
+        if verdict == before:
+            return
+        if verdict is None:
+            del particles.review[label]
+        else:
+            particles.review[label] = verdict
+        if particles.table is not None:
+            particles.table = _complete(particles.table, particles)
+            self.changed.emit(particles, "table")
+            if "excluded" in (verdict, before):
+                self.set_explanation(particles, None)
+        self.changed.emit(particles, "review")
+
+    def _keep_colours(self, particles: ParticleSet) -> None:
+        """Show the colours of new values, or none where there are none any more."""
+        colouring = particles.colouring
+        if colouring is None or colouring.shap or colouring.result:
+            return
+        if particles.columns is None or colouring.column not in particles.columns:
             self.set_colouring(particles, None)
         else:
             self.changed.emit(particles, "colouring")
@@ -317,6 +369,19 @@ class Session:
             particles.values(colouring)  # raises when there is nothing to show
         particles.colouring = colouring
         self.changed.emit(particles, "colouring")
+
+
+def _complete(table: pd.DataFrame, particles: ParticleSet) -> pd.DataFrame:
+    """Put beside the features how far the views agree, and what a person said of the particles."""
+    from .fuse.agreement import with_agreement
+
+    known = [name for name in table.columns if str(name).startswith("view_")]
+    if particles.agreement is not None:
+        table = with_agreement(table.drop(columns=known), particles.agreement)
+    if particles.review or "review_done" in table.columns:
+        said = table["label"].map(particles.review)
+        table = table.assign(review_done=said.notna(), review_excluded=said == "excluded")
+    return table
 
 
 def _on_main_thread() -> None:

@@ -14,6 +14,7 @@ from napari_cathode.fuse import iter_fuse, iter_prediction_from_labels
 from napari_cathode.fuse.store import read_predictions
 from napari_cathode.identify import ViewPrediction
 from napari_cathode.io.labels import LABEL_SUFFIXES
+from napari_cathode.parameters import to_dict
 from napari_cathode.pipeline import PipelineParameters
 from napari_cathode.tomogram import Spacing as SpacingUm
 from napari_cathode.tomogram import check_spacing
@@ -35,6 +36,10 @@ def command(
     xy: Annotated[Path | None, typer.Option(metavar="FILE", help=_LABELS.format("xy"))] = None,
     xz: Annotated[Path | None, typer.Option(metavar="FILE", help=_LABELS.format("xz"))] = None,
     yz: Annotated[Path | None, typer.Option(metavar="FILE", help=_LABELS.format("yz"))] = None,
+    agreement: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Table to write (.csv) of how well each view fits each particle."),
+    ] = None,
     spacing: Spacing = None,
     parameters: ParameterFile = None,
     overwrite: Overwrite = False,
@@ -44,7 +49,11 @@ def command(
 ) -> None:
     """Fuse predictions of one, two or three views; those of a single slice are its particles as they are."""
     settings = read_parameters(given, parameters)
-    may_write(out, overwrite)
+    for path in (out, agreement):
+        if path is not None:
+            may_write(path, overwrite)
+    if agreement is not None and agreement.suffix.lower() != ".csv":
+        raise InputError(f"{agreement} should end in .csv, since the agreement is written as CSV.")
     if out.suffix.lower() not in LABEL_SUFFIXES:
         raise InputError(f"Labels cannot be written to {out.name}; use a name that ends in .tif or .npy.")
     files = {name: path for name, path in (("xy", xy), ("xz", xz), ("yz", yz)) if path is not None}
@@ -59,9 +68,15 @@ def command(
         raise InputError(_NO_SPACING)
     spacing = check_spacing(spacing)
     if set(views) == {"xy"} and views["xy"].labels.shape[0] == 1:
+        if agreement is not None:
+            raise InputError("This is a single slice: there is one view of it, and nothing to agree on.")
         labels = results.contiguous(np.asarray(views["xy"].labels[:]))
     else:
-        labels = follow(iter_fuse(views, settings.fuse, spacing), quiet).labels
+        fusion = follow(iter_fuse(views, settings.fuse, spacing), quiet)
+        labels = fusion.labels
+        if agreement is not None:
+            made_with = {"spacing_um": list(spacing), "views": list(fusion.views), "fuse": to_dict(fusion.parameters)}
+            io.write_table(agreement, fusion.agreement, results.define_columns(fusion.agreement), made_with)
     io.write_labels(out, labels, spacing)
     typer.echo(f"{labels.max()} particles are in {out}.")
 

@@ -9,6 +9,7 @@ import typer
 
 from napari_cathode import io, results
 from napari_cathode.errors import InputError
+from napari_cathode.fuse import with_agreement
 from napari_cathode.measure import iter_measure
 from napari_cathode.parameters import to_dict
 from napari_cathode.pipeline import PipelineParameters
@@ -25,6 +26,10 @@ def command(
     image: Annotated[
         Path | None, typer.Argument(metavar="IMAGE", help="Grey values; without them there is no damage and no grey.")
     ] = None,
+    agreement: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Table of `napari-cathode fuse --agreement`, whose columns are added."),
+    ] = None,
     spacing: Spacing = None,
     dataset: Dataset = None,
     parameters: ParameterFile = None,
@@ -39,6 +44,11 @@ def command(
     if out.suffix.lower() != ".csv":
         raise InputError(f"{out} should end in .csv, since the table is written as CSV.")
     labels, stated = io.read_labels(labels_file)
+    agreed = None if agreement is None else io.read_table(agreement)
+    if agreed is not None and not any(str(name).startswith("view_") for name in agreed.columns):
+        raise InputError(
+            f"{agreement} does not say how far views agree; write it with `napari-cathode fuse --agreement`."
+        )
     tomogram = None if image is None else io.read(image, dataset=dataset)
     spacing = spacing or stated or (None if tomogram is None else tomogram.spacing_um)
     if spacing is None:
@@ -50,6 +60,8 @@ def command(
     grey, seen = (None, None) if tomogram is None else (tomogram.data, tomogram.field_of_view)
     with threads() as executor:
         table = follow(iter_measure(labels, grey, spacing, settings.measure, seen, executor=executor), quiet)
+    if agreed is not None:
+        table = with_agreement(table, agreed)
     made_with = {
         "labels": str(labels_file.absolute()),
         "image": None if image is None else str(image.absolute()),

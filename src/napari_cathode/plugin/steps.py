@@ -33,7 +33,22 @@ def complete(tomogram: Tomogram) -> Tomogram:
 
 def iter_fuse_layers(inputs: Mapping[str, Any], parameters: Any, spacing_um: Spacing) -> Steps[Any]:
     """Fuse views, each a `ViewPrediction` or labels of any tool as an array (z, y, x); see `fuse.iter_fuse`."""
-    from napari_cathode.fuse import iter_fuse, iter_prediction_from_labels
+    from napari_cathode.fuse import iter_fuse
+
+    views = yield from _iter_views(inputs, spacing_um)
+    return (yield from iter_fuse(views, parameters, spacing_um))
+
+
+def iter_compare_layers(labels: Any, inputs: Mapping[str, Any], spacing_um: Spacing) -> Steps[pd.DataFrame]:
+    """Compare particles of any origin with the views; see `fuse.iter_agreement`."""
+    from napari_cathode.fuse import iter_agreement
+
+    views = yield from _iter_views(inputs, spacing_um)
+    return (yield from iter_agreement(labels, views))
+
+
+def _iter_views(inputs: Mapping[str, Any], spacing_um: Spacing) -> Steps[dict[str, Any]]:
+    from napari_cathode.fuse import iter_prediction_from_labels
 
     views = {}
     for view, given in inputs.items():
@@ -41,7 +56,7 @@ def iter_fuse_layers(inputs: Mapping[str, Any], parameters: Any, spacing_um: Spa
             views[view] = given
         else:
             views[view] = yield from iter_prediction_from_labels(view, np.asarray(given), spacing_um)
-    return (yield from iter_fuse(views, parameters, spacing_um))
+    return views
 
 
 def iter_measure_layers(
@@ -110,6 +125,8 @@ class Outcome:
         Why there is no explanation.
     used : dict
         Everything that was used.
+    agreement : DataFrame, optional
+        How well the views fit each particle.
     """
 
     views: Mapping[str, Any]
@@ -119,6 +136,7 @@ class Outcome:
     explanation: Any
     not_explained: str
     used: dict[str, Any]
+    agreement: pd.DataFrame | None = None
 
 
 def iter_run_layer(tomogram: Tomogram, parameters: Any) -> Steps[Outcome]:
@@ -136,4 +154,5 @@ def iter_run_layer(tomogram: Tomogram, parameters: Any) -> Steps[Outcome]:
         result.explanation,
         result.not_explained,
         result.used,
+        result.agreement,
     )

@@ -227,8 +227,8 @@ class ColourBy(QWidget):
         if particles is None:
             return []
         found: list[tuple[str, bool, bool]] = []
-        if particles.table is not None and not self._shap_only:
-            found += [(name, False, False) for name in numeric_columns(particles.table)]
+        if particles.columns is not None and not self._shap_only:
+            found += [(name, False, False) for name in numeric_columns(particles.columns)]
         if particles.explanation is not None:
             by_share = [str(name) for name in particles.explanation.importance["feature"]]
             shap = [(name, True, False) for name in by_share]
@@ -243,7 +243,7 @@ class ColourBy(QWidget):
 
 def _has_missing(particles: ParticleSet, values: np.ndarray[Any, Any]) -> bool:
     """Whether particles are there without a value: NaN, or measured but not explained."""
-    known = len(values) if particles.table is None else len(particles.table)
+    known = len(values) if particles.columns is None else len(particles.columns)
     return bool(np.isnan(values).any()) or len(values) < known
 
 

@@ -11,13 +11,14 @@ from napari_cathode.fuse import FuseParameters
 from napari_cathode.parameters import to_dict
 from napari_cathode.plugin.layers import is_labels, prepare_labels, same_array, spacing_of, volume
 from napari_cathode.plugin.link import link_of
-from napari_cathode.plugin.steps import iter_fuse_layers
+from napari_cathode.plugin.steps import iter_compare_layers, iter_fuse_layers
 from napari_cathode.session import ParticleSet
 
 from .docks import FEATURES, Docked, open_dock
 from .forms import Form
 from .job import Job
 from .parts import Connections, LayerChoice, Panel, Text, form_layout, primary_button
+from .review import Review
 from .runner import Runner
 
 VIEWS = ("xy", "xz", "yz")
@@ -26,6 +27,22 @@ _EMPTY = (
     "or open Labels layers of another tool, one for each view."
 )
 _NOT_USED = "not used"
+_METHODS = {
+    "hybrid": "hybrid flow",
+    "watershed": "watershed (fast)",
+    "linking": "linked slices",
+    "clusters": "k-means clusters (Li et al.)",
+}
+_ONLY_FOR = {
+    "split_merge": ("hybrid", "watershed"),
+    "gap_slices": ("hybrid", "watershed", "linking"),
+    "minimal_votes": ("hybrid", "watershed", "linking"),
+    "smoothing_um": ("hybrid", "watershed", "linking"),
+    "link_by": ("linking",),
+    "cluster_map": ("clusters",),
+    "cluster_count": ("clusters",),
+    "working_scale": ("clusters",),
+}
 
 
 class FuseWidget(Docked, Panel):
@@ -36,15 +53,18 @@ class FuseWidget(Docked, Panel):
         self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._link = link_of(napari_viewer)
         self.views = {view: LayerChoice(self._viewer, _is_volume, _NOT_USED) for view in VIEWS}
-        self.form = Form(FuseParameters)
+        self.form = Form(FuseParameters, choices={"method": _METHODS})
         self.button = primary_button("Fuse views", "Makes 3D particles of the chosen views.")
         self.next_button = QPushButton("Next: measure the particles")
         self.runner = Runner()
+        self.review = Review(self._viewer, self._link)
         self._empty = Text(_EMPTY)
         self._lay_out()
         self.align_labels()
         self.button.clicked.connect(self.fuse)
         self.next_button.clicked.connect(lambda: open_dock(self._viewer, FEATURES))
+        self.review.check_button.clicked.connect(self.check)
+        self.form.changed.connect(self._show_fields)
         for choice in self.views.values():
             choice.layer_changed.connect(self._refresh)
         self.runner.started.connect(self._refresh)
@@ -52,6 +72,7 @@ class FuseWidget(Docked, Panel):
         self._connections = Connections(self)
         self._connections.connect(self._link.session.predictions_changed, self._choose_newest)
         self._choose_newest()
+        self._show_fields()
         self._refresh()
 
     def _lay_out(self) -> None:
@@ -65,6 +86,7 @@ class FuseWidget(Docked, Panel):
         self.column.addWidget(self.button)
         self.column.addWidget(self.runner)
         self.column.addWidget(self.next_button)
+        self.column.addWidget(self.review)
         self.column.addStretch(1)
         self.next_button.hide()
 
@@ -83,6 +105,16 @@ class FuseWidget(Docked, Panel):
     def _refresh(self, _layer: Any = None) -> None:
         self._empty.setVisible(not self._chosen())
         self.button.setEnabled(bool(self._chosen()) and not self.runner.running)
+
+        self.review.check_button.setEnabled(self.button.isEnabled())
+
+    def _show_fields(self) -> None:
+        """Show the settings that the method has."""
+        method, by = self.form.field("method").value(), self.form.field("link_by").value()
+        for name, methods in _ONLY_FOR.items():
+            self.form.show_field(name, method in methods)
+        self.form.show_field("link_distance_um", method == "linking" and by == "distance")
+        self.form.show_field("link_overlap", method == "linking" and by == "overlap")
 
     def fuse(self) -> None:
         """Fuse the chosen views."""
@@ -106,12 +138,37 @@ class FuseWidget(Docked, Panel):
             how = {"fuse": to_dict(fusion.parameters), "views": list(fusion.views)}
             particles = ParticleSet(fusion.labels, name, spacing, tomogram, provenance=how)
             self._link.show(particles, like)
+            self._link.session.set_agreement(particles, fusion.agreement)
             self.next_button.show()
             return f"Made {int(fusion.labels.max(initial=0))} particles of {len(fusion.views)} views."
 
         job = Job("Fuse views", iter_fuse_layers, inputs, parameters, spacing)
         job.prepare = prepare_labels
         self.runner.start(job, on_result)
+
+    def check(self) -> None:
+        """Compare the current particles, whatever made them, with the chosen views."""
+        particles = self._link.session.current
+        if particles is None:
+            return
+        try:
+            layers = self._chosen()
+            spacing = self._spacing(layers)
+            inputs = {view: self._input(view, layer) for view, layer in layers.items()}
+        except InputError as error:
+            self.runner.fail(str(error))
+            return
+        revision = particles.revision
+
+        def on_result(found: Any) -> str:
+            if particles not in self._link.session.particle_sets:
+                return "The particles were closed meanwhile; the result was dropped."
+            if particles.revision != revision:
+                raise InputError("The labels were changed while they were compared; compare again.")
+            self._link.session.set_agreement(particles, found)
+            return f"Compared {len(found)} particles with {len(inputs)} views."
+
+        self.runner.start(Job("Compare with views", iter_compare_layers, particles.labels, inputs, spacing), on_result)
 
     def _spacing(self, layers: dict[str, Any]) -> tuple[float, float, float]:
         if not layers:

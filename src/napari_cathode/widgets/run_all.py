@@ -54,6 +54,7 @@ def iter_show(
     )
     link.show(particles, layer, first)
     yield
+    link.session.set_agreement(particles, outcome.agreement)
     link.set_table(particles, outcome.table, outcome.summary)
     yield
     link.session.set_explanation(particles, outcome.explanation)

@@ -1,0 +1,244 @@
+"""The review queue: particles on which the views disagree, the worst first, each accepted or excluded by a key."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QPushButton, QVBoxLayout, QWidget
+
+from napari_cathode.plugin.link import Link
+from napari_cathode.session import Colouring, ParticleSet
+
+from .parts import Connections, Heading, Text, rule
+
+_COLOURING = Colouring("view_agreement")
+_VIEWS = ("xy", "xz", "yz")
+_UNKNOWN = "How far the views agree on these particles is not known. Compare them with the views chosen above."
+_STALE = "The labels were changed since; compare again to see how far the views agree with them now."
+_SAID = {None: "", "accepted": " · accepted", "excluded": " · excluded"}
+
+
+class Review(QWidget):
+    """Goes through the current particles; what a person says of them is kept in the session.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Keys pressed on its canvas work as the buttons do while this part is visible.
+    link : Link
+        The viewer's link.
+
+    Attributes
+    ----------
+    check_button : QPushButton
+        Asks whoever knows the views to compare the current particles with them.
+    """
+
+    def __init__(self, viewer: Any, link: Link) -> None:
+        super().__init__()
+        self._viewer = weakref.ref(viewer)
+        self._session = link.session
+        self._at: int | None = None
+        self._bound = False
+        self._state = Text()
+        self._particle = Text()
+        self._colour = QCheckBox("Colour by agreement")
+        self.check_button = QPushButton("Compare with the views")
+        self.check_button.setToolTip("Compares the particles as they are now with what each chosen view saw.")
+        self.next_button = _button("Next", "N", "Goes to the next particle that nobody has looked at, the worst first.")
+        self.back_button = _button("Back", "Shift+N", "Goes back to the particle before in this order.")
+        self.accept_button = _button("Accept", "A", "The particle is fine; goes to the next.")
+        self.exclude_button = _button(
+            "Exclude", "D", "Leaves the particle out of explanations and marks it in the table; goes to the next."
+        )
+        self._actions = {
+            "N": (self.next_button, self.go_on),
+            "Shift-N": (self.back_button, self.go_back),
+            "A": (self.accept_button, lambda: self.say("accepted")),
+            "D": (self.exclude_button, lambda: self.say("excluded")),
+        }
+        self._lay_out()
+        for key, (button, action) in self._actions.items():
+            button.clicked.connect(action)
+            shortcut = QShortcut(QKeySequence(key.replace("-", "+")), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(button.click)
+        self._colour.clicked.connect(self._on_colour)
+        self._connections = Connections(self)
+        self._connections.connect(self._session.current_changed, self._on_current)
+        self._connections.connect(self._session.changed, self._on_changed)
+        self._connections.connect(self._session.selection_changed, self._on_selection)
+        self._refresh()
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        column.addWidget(rule())
+        column.addWidget(Heading("Review"))
+        column.addWidget(self._state)
+        column.addWidget(self._particle)
+        grid = QGridLayout()
+        grid.setSpacing(6)
+        for place, button in enumerate((self.accept_button, self.exclude_button, self.back_button, self.next_button)):
+            grid.addWidget(button, place // 2, place % 2)
+        column.addLayout(grid)
+        column.addWidget(self._colour)
+        column.addWidget(self.check_button)
+
+    # ---- the queue -----------------------------------------------------------------------------------
+
+    def queue(self) -> list[int]:
+        """Give the labels of the current particles, those that the views agree on least first."""
+        particles = self._session.current
+        if particles is None or particles.agreement is None:
+            return []
+        found = particles.agreement
+        agree = found["view_agreement"].to_numpy(np.float64)
+        order = np.lexsort((found["label"].to_numpy(), np.where(np.isnan(agree), np.inf, agree)))
+        return [int(label) for label in found["label"].to_numpy()[order]]
+
+    def go_on(self) -> None:
+        """Go to the next particle in the queue that nobody has said anything of."""
+        queue, particles = self.queue(), self._session.current
+        if not queue or particles is None:
+            return
+        start = queue.index(self._at) + 1 if self._at in queue else 0
+        following = queue[start:] + queue[:start]
+        waiting = [label for label in following if label not in particles.review and label != self._at]
+        if waiting:
+            self._show(waiting[0])
+        else:
+            self._refresh()
+
+    def go_back(self) -> None:
+        """Go to the particle before in the queue, whether or not somebody said something of it."""
+        queue = self.queue()
+        if queue:
+            place = queue.index(self._at) if self._at in queue else len(queue)
+            self._show(queue[max(0, place - 1)])
+
+    def say(self, verdict: str) -> None:
+        """Accept or exclude the particle that is shown, and go to the next; said twice, it is taken back."""
+        particles, label = self._session.current, self._at
+        if particles is None or label is None or not self.queue():
+            return
+        again = particles.review.get(label) == verdict
+        self._session.set_review(particles, label, None if again else verdict)
+        if not again:
+            self.go_on()
+
+    def _show(self, label: int) -> None:
+        self._at = label
+        self._session.selection = {label}
+        self._session.focus(label)
+        self._refresh()
+
+    # ---- what is shown -------------------------------------------------------------------------------
+
+    def _on_current(self, _particles: ParticleSet | None) -> None:
+        self._at = None
+        self._refresh()
+
+    def _on_changed(self, particles: ParticleSet, what: str) -> None:
+        if particles is self._session.current and what in ("labels", "agreement", "review", "colouring"):
+            self._refresh()
+
+    def _on_selection(self, ids: frozenset[int]) -> None:
+        """Take a particle that was clicked anywhere for the one to say something of."""
+        if len(ids) == 1 and next(iter(ids)) != self._at:
+            self._at = next(iter(ids))
+        elif not ids:
+            self._at = None
+        self._refresh()
+
+    def _on_colour(self, on: bool) -> None:
+        particles = self._session.current
+        if particles is not None:
+            self._session.set_colouring(particles, _COLOURING if on else None)
+
+    def _refresh(self) -> None:
+        particles = self._session.current
+        queue = self.queue()
+        known = bool(queue)
+        self.setEnabled(particles is not None)
+        if particles is None or self._at not in queue:
+            self._at = None
+        for button in (self.next_button, self.back_button):
+            button.setEnabled(known)
+        for button in (self.accept_button, self.exclude_button):
+            button.setEnabled(self._at is not None)
+        self._colour.setVisible(known)
+        self._colour.setChecked(
+            particles is not None
+            and particles.colouring is not None
+            and particles.colouring.column == _COLOURING.column
+        )
+        self._state.say(self._describe(particles, queue))
+        self._particle.say("" if particles is None or self._at is None else _describe(particles, self._at))
+        stale = particles is not None and (not known or particles.agreement_revision != particles.revision)
+        self.check_button.setVisible(stale)
+        self._bind(known and self.isVisible())
+
+    @staticmethod
+    def _describe(particles: ParticleSet | None, queue: list[int]) -> str:
+        if particles is None:
+            return "Fuse the views first; then you can look at the particles on which they disagree."
+        if particles.agreement is None:
+            return _UNKNOWN
+        if not queue:
+            return "There are no particles to look at."
+        if particles.agreement_revision != particles.revision:
+            return _STALE
+        said = [particles.review[label] for label in queue if label in particles.review]
+        if not said:
+            return f"{len(queue)} particles; those that the views agree on least come first."
+        done = f"{len(said)} of {len(queue)} looked at, {said.count('excluded')} excluded"
+        return f"{done}: all done." if len(said) == len(queue) else f"{done}."
+
+    # ---- keys ----------------------------------------------------------------------------------------
+
+    def _bind(self, bound: bool) -> None:
+        viewer = self._viewer()
+        if bound == self._bound or viewer is None:
+            return
+        self._bound = bound
+        for key, (button, _) in self._actions.items():
+            viewer.bind_key(key, (lambda _viewer, button=button: button.click()) if bound else None, overwrite=True)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Take the keys."""
+        super().showEvent(event)
+        self._bind(bool(self.queue()))
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Give the keys back."""
+        super().hideEvent(event)
+        self._bind(False)
+
+
+def _describe(particles: ParticleSet, label: int) -> str:
+    """Say how far the views agree on a particle."""
+    found = particles.agreement
+    row = found[found["label"] == label].iloc[0]
+    views = [name for name in _VIEWS if f"view_iou_{name}" in row]
+    ious = [
+        f"{name} {row[f'view_iou_{name}']:.2f}" if row[f"view_iou_{name}"] > 0 else f"{name} nothing" for name in views
+    ]
+    lines = [f"<b>Particle {label}</b>{_SAID[particles.review.get(label)]}"]
+    if views:
+        lines.append(f"Agreement {row['view_agreement']:.2f} · seen by {int(row['view_count'])} of {len(views)} views")
+        lines.append("IoU " + " · ".join(ious))
+    if np.isfinite(row["view_volume_spread"]):
+        lines.append(f"Volumes differ by {100 * row['view_volume_spread']:.0f} %")
+    return "<br>".join(lines)
+
+
+def _button(text: str, key: str, tooltip: str) -> QPushButton:
+    button = QPushButton(f"{text} ({key})")
+    button.setToolTip(f"{tooltip} Key: {key}, here and on the picture.")
+    return button
