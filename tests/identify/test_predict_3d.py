@@ -54,7 +54,7 @@ def test_coarse_slices_give_the_same_particles(electrode):
 
 
 def test_blocks_find_what_the_whole_does(electrode, found, monkeypatch):
-    monkeypatch.setattr(predict_3d, "BLOCK", 24)
+    monkeypatch.setattr(predict_3d, "BLOCK", 48)
     tomogram = Tomogram(electrode.image, electrode.spacing_um)
     blocks = identify_volume(tomogram, replace(PARAMETERS, diameter_um=5.4))
     assert match(found.labels, blocks.labels, 0.9).average_precision > 0.97

@@ -21,10 +21,10 @@ from .star_kernels import rays_of
 from .views import sample_values, volume_grey_range
 from .working_volume import WorkingVolume, iter_working_volume, working_shape
 
-BLOCK = 128
+BLOCK = 112
 """Edge of a block's core in working voxels."""
-MARGIN = 32
-"""Working voxels around a block that its network sees: two typical particles."""
+MARGIN = 24
+"""Working voxels around a block that its network sees: a typical particle."""
 MIRRORED = 16
 """Working voxels by which the volume goes on beyond its faces, mirrored."""
 FLOOR = 0.2
