@@ -19,6 +19,7 @@ from napari_cathode.explain import (
     random_folds,
     why_left_out,
 )
+from napari_cathode.measure import FEATURES
 
 QUICK = ExplainParameters(n_trees=20, boosting_rounds=30, folds=4, repeats=2, blocked_repeats=1)
 FOREST = ExplainParameters(model="forest", n_trees=20, repeats=1, blocked_repeats=0)
@@ -206,6 +207,23 @@ def test_another_target_does_without_its_own_family():
 )
 def test_what_a_target_contains_by_construction(column, target, contained):
     assert ("by construction" in why_left_out(column, target)) == contained
+
+
+def test_the_dictionary_of_features_says_what_contains_damage():
+    for name, feature in FEATURES.items():
+        reason = why_left_out(name, "damage")
+        if name == "damage":
+            assert reason == "it is the target"
+        elif feature.not_for_damage:
+            assert feature.not_for_damage in reason and "contains damage by construction" in reason
+            assert why_left_out("damage", name)
+        else:
+            assert reason == feature.not_a_property
+
+
+@pytest.mark.parametrize("column", ["pore_count", "CrackVolume", "n_pores", "sub_label", "probability", "x_px"])
+def test_columns_of_other_tools_are_judged_by_name(column):
+    assert bool(why_left_out(column, "damage")) == (column != "sub_label")
 
 
 def test_the_study_preset_works_with_the_columns_there_are():

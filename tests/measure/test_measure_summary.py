@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from napari_cathode.measure import FEATURES, measure, summarise
-from napari_cathode.measure.features import GROUPS, as_markdown
+from napari_cathode.measure.features import FAMILIES, GROUPS
+from napari_cathode.measure.page import as_markdown
 
 
 def _table(diameters, damage, cut):
@@ -69,6 +70,7 @@ def test_every_feature_is_fully_described():
         suffixed = {"µm": "_um", "µm²": "_um2", "µm³": "_um3", "°": "_deg"}
         if feature.unit in suffixed:
             assert column.endswith(suffixed[feature.unit]), column
+        assert feature.family in ("", *FAMILIES), column
 
 
 def test_the_features_page_is_current():

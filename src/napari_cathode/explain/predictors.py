@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,10 +23,12 @@ STUDY_PREDICTORS = (
 SAME_RANKS = 0.9999
 """Two columns whose rank correlation exceeds this tell a tree the same thing."""
 
+# What columns are judged by that the dictionary of features (`measure.FEATURES`) does not know: those of other tools.
 # A target of one of these families is contained, by construction, in the other columns of the same family. A column
 # may belong to several: the volume of the solid is that of the particle less its cracks.
+_CRACKS = "cracks"
 _FAMILIES: dict[str, re.Pattern[str]] = {
-    "cracks": re.compile(r"damage|crack|inner|pore|poros|void|hollow|(^|_)(solid|open|closed)(_|$)"),
+    _CRACKS: re.compile(r"damage|crack|inner|pore|poros|void|hollow|(^|_)(solid|open|closed)(_|$)"),
     "size": re.compile(
         r"^(solid_)?(volume|area|surface_outer|perimeter(?!_inner)|radius|equivalent|eq_|diameter|feret)|_length_"
     ),
@@ -63,10 +66,22 @@ class Choice:
 
 
 def why_left_out(column: str, target: str) -> str:
-    """Say why a column is no predictor of a target by default, judged by its name; "" when it may be one."""
-    name = column.lower()
+    """Say why a column is no predictor of a target by default; "" when it may be one.
+
+    The dictionary of features says so of its columns; others are judged by their name.
+    """
     if column == target:
         return "it is the target"
+    feature = _feature(column)
+    if feature is not None:
+        if feature.not_a_property:
+            return str(feature.not_a_property)
+        if target == "damage" and feature.not_for_damage:
+            return f"it contains damage by construction: {feature.not_for_damage}"
+        if _families(target) & _families(column):
+            return f"it contains {target} by construction"
+        return ""
+    name = column.lower()
     if _BOOKKEEPING.match(name):
         return "it says how the particle was found or counted, not what it is"
     if _RESULT.match(name):
@@ -80,7 +95,16 @@ def why_left_out(column: str, target: str) -> str:
     return ""
 
 
+def _feature(column: str) -> Any:
+    from napari_cathode.measure import FEATURES
+
+    return FEATURES.get(column)
+
+
 def _families(column: str) -> set[str]:
+    feature = _feature(column)
+    if feature is not None:
+        return {feature.family} - {""} | ({_CRACKS} if feature.not_for_damage else set())
     name = column.lower()
     if _NEIGHBOURS.search(name):
         return set()

@@ -3,7 +3,7 @@
 import io
 import sys
 
-from .features import as_markdown
+from .page import as_markdown
 
 if __name__ == "__main__":
     # The page has signs such as µ and √, whatever the terminal's own encoding is.

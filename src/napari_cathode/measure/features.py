@@ -1,7 +1,6 @@
 """The dictionary of features: what each column is, in one place.
 
-Tooltips, CSV sidecars, reports and the documentation all come from here; ``python -m napari_cathode.measure`` prints
-the documentation page.
+Tooltips, CSV sidecars, reports and the documentation (`page`) all come from here, and so does what may explain what.
 """
 
 from __future__ import annotations
@@ -17,6 +16,9 @@ GROUPS = {
     "": "Further columns",
 }
 """Groups of features; A to D after Li et al., Science 376, 517 (2022)."""
+
+FAMILIES = ("size", "roundness", "elongation")
+"""Families of columns that are made of the same sizes of the particle; that of damage is `Feature.not_for_damage`."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,12 @@ class Feature:
         3 for volumes, 2 for slices.
     source : str
         Where the definition comes from.
+    not_for_damage : str
+        Why it contains damage by construction, and so must not predict it; "" where it does not.
+    not_a_property : str
+        Why it tells nothing of the particle as such, and so predicts nothing; "" where it does.
+    family : str
+        Columns of one family (`FAMILIES`) contain each other by construction: none predicts another.
     """
 
     column: str
@@ -51,15 +59,50 @@ class Feature:
     group: str
     dimensions: tuple[int, ...] = (2, 3)
     source: str = ""
+    not_for_damage: str = ""
+    not_a_property: str = ""
+    family: str = ""
 
 
 _STUDY = "Li et al. 2022"
 _CROFTON = "Lehmann & Legland 2012"
 
+_FOUND = "it says how the particle was found or counted, not what it is"
+_IN_PLANE = "the place within the plane of the electrode is arbitrary"
+_ANGLE = "angles jump at ±180°; orientation enters by the components of the axis"
+_INNER = "the inner surface is that of the cracks which damage counts"
+_LESS_CRACKS = "the solid is the particle less the cracks which damage counts"
+
 _ALL = (
-    Feature("label", "Label", "", "number in the label image", "Which particle.", ""),
-    Feature("x_um", "X", "µm", "centroid of F along x", "Where it sits.", "A", source=_STUDY),
-    Feature("y_um", "Y", "µm", "centroid of F along y", "Where it sits.", "A", source=_STUDY),
+    Feature(
+        "label",
+        "Label",
+        "",
+        "number in the label image",
+        "Which particle.",
+        "",
+        not_a_property=_FOUND,
+    ),
+    Feature(
+        "x_um",
+        "X",
+        "µm",
+        "centroid of F along x",
+        "Where it sits.",
+        "A",
+        source=_STUDY,
+        not_a_property=_IN_PLANE,
+    ),
+    Feature(
+        "y_um",
+        "Y",
+        "µm",
+        "centroid of F along y",
+        "Where it sits.",
+        "A",
+        source=_STUDY,
+        not_a_property=_IN_PLANE,
+    ),
     Feature(
         "z_um",
         "Z",
@@ -78,6 +121,7 @@ _ALL = (
         "Which way it lies, seen from above.",
         "A",
         source=_STUDY,
+        not_a_property=_ANGLE,
     ),
     Feature(
         "pitch_deg",
@@ -88,6 +132,7 @@ _ALL = (
         "A",
         (3,),
         _STUDY,
+        not_a_property=_ANGLE,
     ),
     Feature(
         "roll_deg",
@@ -98,6 +143,7 @@ _ALL = (
         "A",
         (3,),
         _STUDY,
+        not_a_property=_ANGLE,
     ),
     Feature(
         "edensity",
@@ -126,6 +172,7 @@ _ALL = (
         "C",
         (3,),
         _STUDY,
+        not_for_damage=_INNER,
     ),
     Feature(
         "perimeter_inner_um",
@@ -135,6 +182,7 @@ _ALL = (
         "Outline of cracks and pores in the slice.",
         "C",
         (2,),
+        not_for_damage=_INNER,
     ),
     Feature(
         "surface_outer_um2",
@@ -145,6 +193,7 @@ _ALL = (
         "C",
         (3,),
         _CROFTON,
+        family="size",
     ),
     Feature(
         "perimeter_um",
@@ -155,6 +204,7 @@ _ALL = (
         "C",
         (2,),
         _CROFTON,
+        family="size",
     ),
     Feature(
         "volume_um3",
@@ -165,8 +215,18 @@ _ALL = (
         "C",
         (3,),
         _STUDY,
+        family="size",
     ),
-    Feature("area_um2", "Area", "µm²", "pixels of F × pixel area", "Size of the section.", "C", (2,)),
+    Feature(
+        "area_um2",
+        "Area",
+        "µm²",
+        "pixels of F × pixel area",
+        "Size of the section.",
+        "C",
+        (2,),
+        family="size",
+    ),
     Feature(
         "damage",
         "Damage",
@@ -175,6 +235,7 @@ _ALL = (
         "Share of the particle that is crack or pore.",
         "C",
         source=_STUDY,
+        not_for_damage="it is damage",
     ),
     Feature(
         "elongation",
@@ -184,6 +245,7 @@ _ALL = (
         "1 is round; the ratio of the longest to the shortest axis of an ellipsoid.",
         "C",
         source=_STUDY,
+        family="elongation",
     ),
     Feature(
         "sphericity",
@@ -194,9 +256,17 @@ _ALL = (
         "C",
         (3,),
         _STUDY,
+        family="roundness",
     ),
     Feature(
-        "circularity", "Circularity", "", "4 π A(F) / P(F)²", "1 is a disc; lower is longer or rougher.", "C", (2,)
+        "circularity",
+        "Circularity",
+        "",
+        "4 π A(F) / P(F)²",
+        "1 is a disc; lower is longer or rougher.",
+        "C",
+        (2,),
+        family="roundness",
     ),
     Feature(
         "vs_ratio",
@@ -207,6 +277,7 @@ _ALL = (
         "C",
         (3,),
         _STUDY,
+        family="roundness",
     ),
     Feature(
         "rough_inner",
@@ -216,6 +287,7 @@ _ALL = (
         "1 is smooth; undefined where there is next to no inner surface.",
         "C",
         source=_STUDY,
+        not_for_damage=_INNER,
     ),
     Feature(
         "rough_outer",
@@ -316,6 +388,7 @@ _ALL = (
         "diameter of the ball (disc) of the same volume (area)",
         "Size as one length.",
         "C",
+        family="size",
     ),
     Feature("axis_z", "AxisZ", "", "z of the longest axis's unit vector", "Orientation without angles.", "A", (3,)),
     Feature("axis_y", "AxisY", "", "y of the longest axis's unit vector", "Orientation without angles.", "A"),
@@ -327,6 +400,7 @@ _ALL = (
         "share of that cube (square) inside image and field of view",
         "How far PDensity can be trusted.",
         "D",
+        not_a_property=_FOUND,
     ),
     Feature(
         "solid_volume_um3",
@@ -336,11 +410,29 @@ _ALL = (
         "Active material inside the image.",
         "C",
         (3,),
+        not_for_damage=_LESS_CRACKS,
+        family="size",
     ),
     Feature(
-        "solid_area_um2", "SolidArea", "µm²", "pixels of M × pixel area", "Active material inside the image.", "C", (2,)
+        "solid_area_um2",
+        "SolidArea",
+        "µm²",
+        "pixels of M × pixel area",
+        "Active material inside the image.",
+        "C",
+        (2,),
+        not_for_damage=_LESS_CRACKS,
+        family="size",
     ),
-    Feature("voxel_count", "Voxels", "", "voxels of the label", "Size of the label as it is.", ""),
+    Feature(
+        "voxel_count",
+        "Voxels",
+        "",
+        "voxels of the label",
+        "Size of the label as it is.",
+        "",
+        not_a_property=_FOUND,
+    ),
     Feature(
         "touches_border",
         "TouchesBorder",
@@ -348,6 +440,7 @@ _ALL = (
         "whether the image or its field of view cuts the particle",
         "Such a particle has no size, shape, surface or damage of its own, but serves as a neighbour.",
         "",
+        not_a_property=_FOUND,
     ),
 )
 
@@ -360,6 +453,7 @@ _OF_VIEWS = (
         "How far the particle can be trusted; the lowest are worth a look.",
         "V",
         (3,),
+        not_a_property=_FOUND,
     ),
     Feature(
         "view_count",
@@ -369,6 +463,7 @@ _OF_VIEWS = (
         "How many views saw the particle as it is.",
         "V",
         (3,),
+        not_a_property=_FOUND,
     ),
     *(
         Feature(
@@ -379,6 +474,7 @@ _OF_VIEWS = (
             f"How well what was found in {view} slices fits the particle; 0 where nothing was found.",
             "V",
             (3,),
+            not_a_property=_FOUND,
         )
         for view in ("xy", "xz", "yz")
     ),
@@ -390,8 +486,17 @@ _OF_VIEWS = (
         "How much the views disagree on the size; empty where fewer than two saw the particle.",
         "V",
         (3,),
+        not_a_property=_FOUND,
     ),
-    Feature("review_done", "Reviewed", "", "whether a person accepted or excluded the particle", "Who looked.", "V"),
+    Feature(
+        "review_done",
+        "Reviewed",
+        "",
+        "whether a person accepted or excluded the particle",
+        "Who looked.",
+        "V",
+        not_a_property=_FOUND,
+    ),
     Feature(
         "review_excluded",
         "Excluded",
@@ -399,6 +504,7 @@ _OF_VIEWS = (
         "whether a person excluded the particle",
         "Left out of explanations; it stays in the labels, and as a neighbour.",
         "V",
+        not_a_property=_FOUND,
     ),
 )
 """Of fusion and review: not measured on the labels, but joined to the table where they are known."""
@@ -410,59 +516,3 @@ FEATURES: dict[str, Feature] = {feature.column: feature for feature in (*_ALL, *
 def columns(dimensions: int) -> list[str]:
     """List the columns of a table for slices (2) or volumes (3), in order."""
     return [feature.column for feature in _ALL if dimensions in feature.dimensions]
-
-
-def as_markdown() -> str:
-    """Write the dictionary as a page of documentation."""
-    return _INTRODUCTION + "\n".join(_section(group, title) for group, title in GROUPS.items())
-
-
-def _section(group: str, title: str) -> str:
-    rows = [
-        f"## {group + '. ' if group else ''}{title}",
-        "",
-        "| column | name | unit | in | definition | what it tells | after |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for feature in FEATURES.values():
-        if feature.group == group:
-            where = "/".join(f"{number}D" for number in sorted(feature.dimensions))
-            cells = (feature.display, feature.unit, where, feature.formula, feature.meaning, feature.source)
-            rows.append(f"| `{feature.column}` | " + " | ".join(cells) + " |")
-    return "\n".join(rows) + "\n"
-
-
-_INTRODUCTION = """# Features of a particle
-
-This page is made from the code: `python -m napari_cathode.measure > docs/features.md`.
-
-Labels may cover whole particles or only their solid. Both give the same values where closing bridges the mouths of
-the cracks that reach the surface; what is wider than twice the closing radius is part of a particle only where its
-label covers it. Lengths are in µm, voxels may have different edges along z, y and x.
-
-- **M**, the solid: F without its cracks. A crack is found where a voxel is darker than half way between the particle's
-  own solid grey and the background around it, after a light Gaussian against noise. The solid grey is the median of
-  the label's voxels that lie nearer to it than to the background; the background is the median at least three voxels
-  away from all particles (of the whole image where too few such voxels are near). Near the surface a dark voxel may be
-  partial volume or a label a little too wide: it is a crack only two layers below the surface of what the solid
-  encloses, or three below that of F, or where it continues such a crack.
-  How many voxels a crack takes is then weighed: blur smears the grey that a crack takes away but keeps its sum, so each
-  voxel in or beside a crack counts by the grey it lacks, as a share of what is lacking in a void, and as many voxels as
-  that adds up to, the emptiest ones, are crack. The solid around a crack is the mean within four voxels; the void is
-  the median in the middle of wide cracks, of the particle and of the image. Thin cracks that stay 30 % darker
-  than the solid around them are counted in this way, fainter ones are missed.
-- **F**, the filled particle: its label, and what closing M by a ball and filling its holes (while it is swollen)
-  adds, less the voxels of other labels.
-- **K** = F without M: the particle's cracks and pores.
-
-Without an image M is the label, and grey values are empty. A particle that does not stand out from the background has
-no damage. Particles cut by the border of the image or of its field of view are flagged; their size, shape, surface
-and damage are empty, and they still serve as neighbours. Particles of fewer than 27 voxels (9 in a slice) have no
-shape, and with six particles or fewer nobody has six neighbours: those values are empty, too. Directions are empty
-where two axes are within 2 % of each other.
-
-Lehmann & Legland 2012: Efficient N-dimensional surface estimation using Crofton formula and run-length encoding,
-Insight Journal. Li et al. 2022: Dynamics of particle network in composite battery cathodes, Science 376, 517 (names
-and purpose; the definitions here are those of this table).
-
-"""
