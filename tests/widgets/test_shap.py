@@ -168,8 +168,13 @@ def test_a_second_state_is_loaded_and_compared(viewer, qtbot, tmp_path, monkeypa
     (tmp_path / "broken.csv").write_text("a,b\n1,2\n")
     panel.states.load_table(str(tmp_path / "broken.csv"))
     assert "no column 'label'" in panel.states.runner.error
+    current = link_of(viewer).session.current
+    link_of(viewer).show(ParticleSet(current.labels.copy(), "unmeasured", (1.0, 1.0, 1.0)))
+    link_of(viewer).session.current = current
+    assert panel.states.second.itemText(0) == "unmeasured (measure it first)"
+    assert panel.states.second.currentIndex() == -1 and not panel.states.button.isEnabled()
     panel.states.load_table(str(tmp_path / "later.csv"))
-    assert panel.states.second.currentText() == "later"
+    assert panel.states.second.currentText() == "later" and panel.states.button.isEnabled()
     with qtbot.waitSignal(panel.states.runner.finished, timeout=TIMEOUT_MS):
         panel.states.run()
     assert panel.states.runner.error == ""

@@ -183,6 +183,7 @@ class StatesView(CheckView):
         self._session = session
         self._parameters = parameters
         self._loaded: list[tuple[str, Any]] = []
+        self._ready = 0  # states that can be compared; those to be measured first come after them
         super().__init__(
             "Compare",
             "Explains the same target in a second state, such as a later cycle, by the features that both have, and "
@@ -220,12 +221,18 @@ class StatesView(CheckView):
             return
         before = self.second.currentText()
         self.second.clear()
-        for particles in self._session.particle_sets:
-            if particles is not self._session.current and particles.table is not None:
+        others = [particles for particles in self._session.particle_sets if particles is not self._session.current]
+        for particles in others:
+            if particles.table is not None:
                 self.second.addItem(particles.name, particles.table)
         for name, table in self._loaded:
             self.second.addItem(name, table)
-        self.second.setCurrentIndex(max(0, self.second.findText(before)) if self.second.count() else -1)
+        self._ready = self.second.count()
+        for particles in others:
+            if particles.table is None:
+                self.second.addItem(f"{particles.name} (measure it first)")
+                self.second.model().item(self.second.count() - 1).setEnabled(False)
+        self.second.setCurrentIndex(max(0, self.second.findText(before)) if self._ready else -1)
         self._refresh()
 
     def _ask(self) -> None:
@@ -250,7 +257,7 @@ class StatesView(CheckView):
 
     def _refresh(self) -> None:
         current = self._session.current
-        ready = current is not None and current.table is not None and self.second.count() > 0
+        ready = current is not None and current.table is not None and self._ready > 0
         self.button.setEnabled(ready and not self.runner.running)
 
     def _job(self) -> Job:
