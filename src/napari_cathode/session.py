@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 from psygnal import Signal
 
+from .edit.change import Change
+from .edit.history import History, Step
 from .errors import InputError
 from .tomogram import Spacing, Tomogram
 
@@ -78,11 +80,18 @@ class ParticleSet:
     provenance : dict
         How the labels were made.
     revision : int
-        Grows with every change of ``labels``, whose content cannot be compared cheaply.
+        Another one with every change of ``labels``, whose content cannot be compared cheaply; undoing brings the former
+        one back.
     table_revision : int
         The revision of the labels that ``table`` was measured on.
     agreement_revision : int
         The revision of the labels that ``agreement`` is of.
+    explanation_revision : int
+        The revision of the labels that the explained table was measured on.
+    history : History
+        The edits of the labels.
+    last_revision : int
+        The highest revision that was given.
     """
 
     labels: Any
@@ -99,6 +108,14 @@ class ParticleSet:
     revision: int = 0
     table_revision: int = 0
     agreement_revision: int = 0
+    explanation_revision: int = 0
+    history: History = field(default_factory=History)
+    last_revision: int = 0
+
+    @property
+    def explanation_out_of_date(self) -> bool:
+        """Whether the labels changed since the explained table was measured."""
+        return self.explanation is not None and self.explanation_revision != self.revision
 
     @property
     def out_of_date(self) -> bool:
@@ -171,7 +188,8 @@ class Session:
     current_changed : (ParticleSet or None)
         Another particle set is current.
     changed : (ParticleSet, str)
-        Something of a particle set changed: "labels", "table", "agreement", "review", "explanation" or "colouring".
+        Something of a particle set changed: "labels", "table", "agreement", "review", "explanation", "colouring" or
+        "history".
     selection_changed : (frozenset of int)
         Other particles of the current set are selected.
     focus_requested : (int)
@@ -279,17 +297,86 @@ class Session:
         """Give a particle set new labels; its table and explanation are of the old ones and go."""
         _on_main_thread()
         particles.labels = labels
-        particles.revision += 1
+        _renew(particles)
         particles.review.clear()
+        particles.history.clear()
         self.changed.emit(particles, "labels")
+        self.changed.emit(particles, "history")
         self.set_table(particles, None)
         self.set_agreement(particles, None)
 
     def touch(self, particles: ParticleSet) -> None:
         """Say that somebody edited the labels in place; the table stays, marked as out of date."""
         _on_main_thread()
-        particles.revision += 1
+        _renew(particles)
         self.changed.emit(particles, "labels")
+
+    def edit(self, particles: ParticleSet, change: Change, *, applied: bool = False) -> None:
+        """Change labels in place as one step that can be undone; what was said of the changed particles goes with it.
+
+        The table and the explanation stay, marked as out of date.
+
+        Parameters
+        ----------
+        particles : ParticleSet
+            Whose labels.
+        change : Change
+            See `napari_cathode.edit`.
+        applied : bool
+            Whether the labels hold the change already, as after a stroke of a brush.
+
+        Raises
+        ------
+        InputError
+            When the labels cannot be written; nothing is changed then.
+        """
+        _on_main_thread()
+        if not applied:
+            change.apply(particles.labels)
+        before = _state(particles)
+        _renew(particles)
+        said = [label for label in change.labels if label in particles.review]
+        for label in said:
+            del particles.review[label]
+        particles.history.push(Step(change, before))
+        self._emit_edit(particles, reviewed=bool(said))
+
+    def undo(self, particles: ParticleSet) -> Step | None:
+        """Take the last edit back, with all that it changed; None when there is none."""
+        return self._go(particles, back=True)
+
+    def redo(self, particles: ParticleSet) -> Step | None:
+        """Repeat the edit that was undone last; None when there is none."""
+        return self._go(particles, back=False)
+
+    def _go(self, particles: ParticleSet, *, back: bool) -> Step | None:
+        _on_main_thread()
+        history = particles.history
+        step = history.undo(particles.labels) if back else history.redo(particles.labels)
+        if step is None:
+            return None
+        now = _state(particles)
+        if back:
+            step.after = now
+        else:
+            step.before = now
+        known = step.before if back else step.after
+        particles.revision, particles.review = known["revision"], dict(known["review"])
+        if known["table"] is not particles.table:
+            particles.table, particles.summary = known["table"], known["summary"]
+            particles.table_revision = known["table_revision"]
+            self.changed.emit(particles, "table")
+        self._emit_edit(particles, reviewed=now["review"] != known["review"])
+        return step
+
+    def _emit_edit(self, particles: ParticleSet, *, reviewed: bool) -> None:
+        if reviewed and particles.table is not None:
+            particles.table = _complete(particles.table, particles)
+            self.changed.emit(particles, "table")
+        self.changed.emit(particles, "labels")
+        if reviewed:
+            self.changed.emit(particles, "review")
+        self.changed.emit(particles, "history")
 
     def set_table(self, particles: ParticleSet, table: pd.DataFrame | None, summary: Any = None) -> None:
         """Give a particle set a feature table of its present labels; an explanation of another table goes."""
@@ -351,6 +438,7 @@ class Session:
         if explanation is particles.explanation:
             return
         particles.explanation = explanation
+        particles.explanation_revision = particles.table_revision
         self.changed.emit(particles, "explanation")
         colouring = particles.colouring
         if colouring is not None and (colouring.shap or colouring.result):
@@ -382,6 +470,23 @@ def _complete(table: pd.DataFrame, particles: ParticleSet) -> pd.DataFrame:
         said = table["label"].map(particles.review)
         table = table.assign(review_done=said.notna(), review_excluded=said == "excluded")
     return table
+
+
+def _renew(particles: ParticleSet) -> None:
+    """Give labels a revision that no other content of them had."""
+    particles.last_revision = max(particles.last_revision, particles.revision) + 1
+    particles.revision = particles.last_revision
+
+
+def _state(particles: ParticleSet) -> dict[str, Any]:
+    """Give what belongs to the present labels and comes back with them."""
+    return {
+        "revision": particles.revision,
+        "review": dict(particles.review),
+        "table": particles.table,
+        "summary": particles.summary,
+        "table_revision": particles.table_revision,
+    }
 
 
 def _on_main_thread() -> None:

@@ -7,6 +7,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
+from napari_cathode.edit import merge
 from napari_cathode.errors import InputError
 from napari_cathode.plugin.layers import is_helper, spacing_of
 from napari_cathode.plugin.link import link_of
@@ -144,21 +145,74 @@ def test_painting_marks_the_table_as_out_of_date(model, labels, table):
     assert particles.table is not None
 
 
-def test_undo_and_redo_mark_the_table_as_out_of_date(model, labels, table):
+def _polygon(layer):
+    layer.mode = "polygon"
+    layer.paint_polygon([[4, 5, 5], [4, 5, 20], [4, 20, 20]], 9)
+
+
+@pytest.mark.parametrize(
+    "stroke",
+    [
+        lambda layer: layer.paint((8, 20, 20), 3),
+        lambda layer: layer.paint((8, 10, 10), 0),
+        lambda layer: layer.fill((8, 10, 10), 5),
+        lambda layer: layer.data_setitem((np.array([1, 2]), np.array([3, 3]), np.array([4, 5])), 8),
+        _polygon,
+    ],
+    ids=["paint", "erase", "fill", "voxels", "polygon"],
+)
+def test_strokes_are_undone_in_the_one_history(model, labels, table, stroke):
     link = link_of(model)
     particles = ParticleSet(labels, "found", SPACING)
     link.session.add(particles)
-    layer = link.layer_of(particles)
-    layer.paint((8, 20, 20), 3)
-    for step in (layer.undo, layer.redo):
-        link.set_table(particles, table)
-        layer.refresh()
-        assert not particles.out_of_date, "drawing anew changes nothing"
-        step()
-        assert particles.out_of_date
     link.set_table(particles, table)
+    layer = link.layer_of(particles)
+    before = labels.copy()
+    stroke(layer)
+    after = layer.data.copy()
+    assert not np.array_equal(before, after)
+    assert len(particles.history.done) == 1 and not layer._undo_history
+    link.undo()
+    assert np.array_equal(layer.data, before) and not particles.out_of_date
+    link.redo()
+    assert np.array_equal(layer.data, after) and particles.out_of_date
     layer.data = fresh = labels.copy()
-    assert layer.data is particles.labels is fresh
+    assert layer.data is particles.labels is fresh and not particles.history.done
+
+
+def test_an_edit_takes_what_was_said_along_and_undoing_brings_it_back(model, labels, table):
+    link = link_of(model)
+    session = link.session
+    particles = ParticleSet(labels, "found", SPACING)
+    session.add(particles)
+    link.set_table(particles, table)
+    session.set_review(particles, 7, "excluded")
+    known = particles.table
+    session.edit(particles, merge(particles.labels, [3, 7]))
+    assert particles.review == {} and not particles.table["review_excluded"].any()
+    measured = table.head(1)
+    link.set_table(particles, measured)
+    assert not particles.out_of_date
+    session.undo(particles)
+    assert particles.review == {7: "excluded"} and not particles.out_of_date
+    pd.testing.assert_frame_equal(particles.table, known)
+    session.redo(particles)
+    assert particles.review == {} and not particles.out_of_date and len(particles.table) == 1
+    session.undo(particles)
+    session.edit(particles, merge(particles.labels, [3, 7]))
+    assert particles.out_of_date, "other edits never get a revision that was measured already"
+
+
+def test_what_cannot_be_undone_is_said(model, labels, monkeypatch):
+    said = []
+    monkeypatch.setattr("napari_cathode.plugin.link.show_warning", said.append)
+    link = link_of(model)
+    particles = ParticleSet(labels, "found", SPACING)
+    link.session.add(particles)
+    link.session.edit(particles, merge(particles.labels, [3, 7]))
+    labels[labels > 0] = 1
+    link.undo()
+    assert "changed by something else" in said[0]
 
 
 def test_other_labels_drop_the_table(model, labels, table):

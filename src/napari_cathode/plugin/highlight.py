@@ -10,7 +10,8 @@ import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import CyclicLabelColormap
 
-from .boxes import Box
+from napari_cathode.boxes import Box
+
 from .layers import HELPER_KEY, full_data
 
 COLOUR = (1.0, 0.25, 0.85, 1.0)

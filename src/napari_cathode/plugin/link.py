@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from napari import current_viewer
 from napari.layers import Labels, Layer
+from napari.utils.notifications import show_warning
 
 from napari_cathode.errors import InputError
 from napari_cathode.session import Colouring, ParticleSet, Predictions, Session
@@ -19,6 +21,7 @@ from .colours import ColourScale, recolour, scale_for
 from .feature_copy import adopted_table, with_user_columns, write_features
 from .layers import VIEW_KEY, is_labels, place_like, same_array, spacing_of, volume
 from .selecting import Selecting
+from .strokes import take_stroke
 
 _links: dict[int, tuple[weakref.ref[Any], Link]] = {}
 
@@ -40,7 +43,6 @@ class _Binding:
     layer: Labels
     plain: Any
     ours: frozenset[str] = frozenset()
-    strokes: tuple[int, int] = (0, 0)
 
 
 class Link:
@@ -160,15 +162,16 @@ class Link:
             viewer.dims.point = point
 
     def _bind(self, particles: ParticleSet, layer: Labels) -> None:
-        self._bindings[particles] = _Binding(layer, layer.colormap, strokes=_strokes(layer))
+        self._bindings[particles] = _Binding(layer, layer.colormap)
         layer.events.data.connect(self._on_layer_data)
         layer.events.paint.connect(self._on_layer_painted)
-        layer.events.set_data.connect(self._on_layer_drawn)
         layer.events.name.connect(self._on_layer_renamed)
         layer.events.scale.connect(self._on_layer_scaled)
         layer.events.units.connect(self._on_layer_scaled)
         layer.events.mode.connect(self._on_layer_mode)
         layer.bind_key("Escape", self._on_layer_escape, overwrite=True)
+        for key, act in _UNDO_KEYS.items():
+            layer.bind_key(key, act, overwrite=True)
         if particles.table is not None:
             self._write_features(particles)
 
@@ -179,12 +182,12 @@ class Link:
         layer = binding.layer
         layer.events.data.disconnect(self._on_layer_data)
         layer.events.paint.disconnect(self._on_layer_painted)
-        layer.events.set_data.disconnect(self._on_layer_drawn)
         layer.events.name.disconnect(self._on_layer_renamed)
         layer.events.scale.disconnect(self._on_layer_scaled)
         layer.events.units.disconnect(self._on_layer_scaled)
         layer.events.mode.disconnect(self._on_layer_mode)
-        layer.bind_key("Escape", None)
+        for key in ("Escape", *_UNDO_KEYS):
+            layer.bind_key(key, None)
         return layer
 
     def _on_layer_removing(self, event: Any) -> None:
@@ -224,20 +227,32 @@ class Link:
             self.session.set_labels(particles, data)
 
     def _on_layer_painted(self, event: Any) -> None:
-        particles = self.particles_of(event.source)
-        if particles is not None:
-            self._bindings[particles].strokes = _strokes(event.source)
-            self.session.touch(particles)
-
-    def _on_layer_drawn(self, event: Any) -> None:
-        """Notice undo and redo, of which napari tells nobody, by the strokes that can be undone and redone."""
+        """Take a stroke of napari's brushes over into the history of the particles, the only one that there is."""
         layer, particles = event.source, self.particles_of(event.source)
         if particles is None:
             return
-        binding, strokes = self._bindings[particles], _strokes(layer)
-        known, binding.strokes = binding.strokes, strokes
-        if strokes != known and same_array(volume(layer), particles.labels):  # else other data, told of by "data"
-            self.session.touch(particles)
+        change = take_stroke(layer, event.value)
+        if change is not None:
+            self.session.edit(particles, change, applied=True)
+
+    # ---- undo and redo -----------------------------------------------------------------------------
+
+    def undo(self) -> None:
+        """Take the last edit of the current particles back."""
+        self._step(self.session.undo)
+
+    def redo(self) -> None:
+        """Repeat the edit of the current particles that was undone last."""
+        self._step(self.session.redo)
+
+    def _step(self, go: Any) -> None:
+        particles = self.session.current
+        if particles is None:
+            return
+        try:
+            go(particles)
+        except InputError as error:
+            show_warning(str(error))
 
     def _on_layer_renamed(self, event: Any) -> None:
         particles = self.particles_of(event.source)
@@ -281,6 +296,8 @@ class Link:
         layer = self._bindings[particles].layer
         if not same_array(volume(layer), particles.labels):
             layer.data = particles.labels[0] if layer.ndim == 2 else particles.labels
+        else:
+            layer.refresh(extent=False)  # changed in place
         if particles.colouring is not None:
             self._recolour(particles)
 
@@ -313,11 +330,19 @@ def _labels_layer(
     return Labels(data, name=name, **place_like(like, spacing_um, data.ndim, first))
 
 
-def _strokes(layer: Labels) -> tuple[int, int]:
-    """Give the number of strokes that can be undone and redone; napari has no public name for them."""
-    return len(layer._undo_history), len(layer._redo_history)
-
-
 def _clear_selection(viewer: Any) -> None:
     """Clear the selection of particles."""
     link_of(viewer).session.selection = ()
+
+
+def _undo_edit(_layer: Labels) -> None:
+    """Take the last edit of the particles back."""
+    link_of(current_viewer()).undo()
+
+
+def _redo_edit(_layer: Labels) -> None:
+    """Repeat the edit of the particles that was undone last."""
+    link_of(current_viewer()).redo()
+
+
+_UNDO_KEYS = {"Control-Z": _undo_edit, "Control-Shift-Z": _redo_edit}

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from napari.layers import Labels
 
+from napari_cathode.boxes import Box, find_box
 from napari_cathode.session import ParticleSet, Session
 
-from .boxes import Box, find_box
 from .highlight import Highlight
 from .layers import full_data, world_point
 from .picking import click_callback, label_at

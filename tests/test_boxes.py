@@ -4,7 +4,7 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from napari_cathode.plugin.boxes import find_box
+from napari_cathode.boxes import find_box
 
 
 @pytest.fixture

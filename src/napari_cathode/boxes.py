@@ -13,7 +13,7 @@ _SLAB_VOXELS = 1 << 24
 _SCAN_VOXELS = 1 << 29
 
 
-def find_box(labels: Any, label: int, near: Sequence[int] | None = None) -> Box | None:
+def find_box(labels: Any, label: int, near: Sequence[int] | None = None, *, lazy: bool = False) -> Box | None:
     """Find the smallest box that holds a particle.
 
     Parameters
@@ -25,6 +25,8 @@ def find_box(labels: Any, label: int, near: Sequence[int] | None = None) -> Box 
     near : sequence of int, optional
         A voxel believed to be the particle's. When it is, only its surroundings are looked at, which takes
         milliseconds in an array of any size; parts of the label that are not connected with it are then left out.
+    lazy : bool
+        Whether arrays that are not in memory, or huge, are searched, too.
 
     Returns
     -------
@@ -35,7 +37,7 @@ def find_box(labels: Any, label: int, near: Sequence[int] | None = None) -> Box 
         start = tuple(int(np.clip(round(i), 0, n - 1)) for i, n in zip(near, labels.shape, strict=True))
         if int(np.asarray(labels[start])) == label:
             return _grow(labels, label, start)
-    if isinstance(labels, np.ndarray) and labels.size <= _SCAN_VOXELS:
+    if lazy or (isinstance(labels, np.ndarray) and labels.size <= _SCAN_VOXELS):
         return _scan(labels, label)
     return None
 
@@ -60,12 +62,12 @@ def _grow(labels: Any, label: int, start: tuple[int, ...]) -> Box:
             return _tight(mask, low)
 
 
-def _scan(labels: np.ndarray[Any, Any], label: int) -> Box | None:
+def _scan(labels: Any, label: int) -> Box | None:
     """Look through the whole array, slab by slab."""
     thick = max(1, _SLAB_VOXELS // max(1, int(np.prod(labels.shape[1:]))))
     found: list[Box] = []
-    for first in range(0, len(labels), thick):
-        mask = labels[first : first + thick] == label
+    for first in range(0, int(labels.shape[0]), thick):
+        mask = np.asarray(labels[first : first + thick]) == label
         if mask.any():
             found.append(_tight(mask, [first] + [0] * (labels.ndim - 1)))
     if not found:
@@ -82,4 +84,4 @@ def _tight(mask: np.ndarray[Any, Any], low: list[int]) -> Box:
 
 
 def _profile(mask: np.ndarray[Any, Any], axis: int) -> np.ndarray[Any, Any]:
-    return mask.any(axis=tuple(other for other in range(mask.ndim) if other != axis))
+    return np.asarray(mask.any(axis=tuple(other for other in range(mask.ndim) if other != axis)))

@@ -1,0 +1,163 @@
+"""One change of a label array: which voxels, and what they were and became, in few bytes."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cathode.boxes import Box
+from napari_cathode.errors import InputError
+
+_LEVEL = 1  # labels are so uniform that more effort gains little
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """Voxels of a label array that get other values.
+
+    Attributes
+    ----------
+    kind : str
+        What was done, in a word or two ("merge").
+    labels : tuple of int
+        The particles that lose or get voxels, ascending.
+    box : tuple of slice
+        The smallest box (z, y, x) around what changes.
+    voxels : int
+        How many voxels change.
+    details : dict
+        Parameters, for the log.
+    time : str
+        When, in UTC (ISO 8601).
+    """
+
+    kind: str
+    labels: tuple[int, ...]
+    box: Box
+    voxels: int
+    details: Mapping[str, Any]
+    _mask: bytes = field(repr=False)
+    _before: bytes = field(repr=False)
+    _after: bytes = field(repr=False)
+    _dtype: str = field(repr=False)
+    time: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        return len(self._mask) + len(self._before) + len(self._after) + 500
+
+    def apply(self, labels: Any, forward: bool = True) -> None:
+        """Change an array in place, or change it back.
+
+        Parameters
+        ----------
+        labels : array of integers, shape (z, y, x)
+            In memory, memory-mapped or zarr; only the box is read and written.
+        forward : bool
+            False takes the change back.
+
+        Raises
+        ------
+        InputError
+            When the array cannot be written, or holds other values there than it would have to.
+        """
+        check_writeable(labels)
+        block = np.array(labels[self.box])
+        mask = self._mask_array(block.shape)
+        before, after = self._values(self._before), self._values(self._after)
+        expected, new = (before, after) if forward else (after, before)
+        if not np.array_equal(block[mask], expected):
+            raise InputError(
+                f"The labels were changed by something else since; this step ({self.kind}) cannot be "
+                f"{'repeated' if forward else 'undone'}."
+            )
+        block[mask] = new
+        labels[self.box] = block
+
+    def _mask_array(self, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+        size = int(np.prod(shape))
+        bits = np.frombuffer(zlib.decompress(self._mask), np.uint8)
+        return np.unpackbits(bits, count=size).reshape(shape).view(np.bool_)
+
+    def _values(self, packed: bytes) -> npt.NDArray[Any]:
+        return np.frombuffer(zlib.decompress(packed), self._dtype)
+
+
+def change_between(
+    before: npt.NDArray[Any],
+    after: npt.NDArray[Any],
+    start: tuple[int, ...],
+    kind: str,
+    details: Mapping[str, Any] | None = None,
+) -> Change | None:
+    """Describe the difference of two blocks as a change.
+
+    Parameters
+    ----------
+    before, after : ndarray of integers, shape (z, y, x)
+        A block of labels.
+    start : tuple of int
+        Index (z, y, x) of the block's first voxel in the whole array.
+    kind : str
+        What was done.
+    details : dict, optional
+        Parameters, for the log.
+
+    Returns
+    -------
+    Change or None
+        None when nothing differs.
+    """
+    after = after.astype(before.dtype, copy=False)
+    mask = before != after
+    if not mask.any():
+        return None
+    box = []
+    for axis, first in enumerate(start):
+        along = np.flatnonzero(mask.any(axis=tuple(other for other in range(mask.ndim) if other != axis)))
+        box.append((int(along[0]), int(along[-1]) + 1, first))
+    inner = tuple(slice(low, high) for low, high, _ in box)
+    mask = mask[inner]
+    old, new = before[inner][mask], after[inner][mask]
+    ids = np.union1d(np.unique(old), np.unique(new))
+    return Change(
+        kind,
+        tuple(int(label) for label in ids if label > 0),
+        tuple(slice(low + first, high + first) for low, high, first in box),
+        int(mask.sum()),
+        dict(details or {}),
+        zlib.compress(np.packbits(mask).tobytes(), _LEVEL),
+        zlib.compress(np.ascontiguousarray(old).tobytes(), _LEVEL),
+        zlib.compress(np.ascontiguousarray(new).tobytes(), _LEVEL),
+        before.dtype.str,
+    )
+
+
+def check_writeable(labels: Any) -> None:
+    """Check that an array can be changed in place.
+
+    Raises
+    ------
+    InputError
+        When it cannot.
+    """
+    writeable = labels.flags.writeable if isinstance(labels, np.ndarray) else _is_zarr(labels)
+    if not writeable:
+        raise InputError(
+            "These labels lie in a file that is open for reading only, so they cannot be edited; duplicate the layer "
+            "(right click in the layer list) and edit the copy."
+        )
+
+
+def _is_zarr(labels: Any) -> bool:
+    """Whether it is a zarr array that may be written; a dask array would only remember the change."""
+    if type(labels).__module__.partition(".")[0] != "zarr":
+        return False
+    return not getattr(labels, "read_only", False)

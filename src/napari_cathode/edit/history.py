@@ -1,0 +1,162 @@
+"""The history of a label array: what was done, undone, and can be undone, bounded in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .change import Change
+
+LIMIT_BYTES = 256 * 2**20
+
+
+@dataclass(eq=False)
+class Step:
+    """One edit, with what else it changed.
+
+    Attributes
+    ----------
+    change : Change
+        Of the labels.
+    before, after : dict
+        What belonged to the labels before and after, such as their table.
+    """
+
+    change: Change
+    before: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+
+    def describe(self) -> str:
+        """Say in a line what was done."""
+        change = self.change
+        numbers = ", ".join(map(str, change.labels[:4])) + (" …" if len(change.labels) > 4 else "")
+        return f"{change.kind.capitalize()} {numbers}".strip()
+
+    def entry(self) -> dict[str, Any]:
+        """Give what the log says of it."""
+        change = self.change
+        return {
+            "time": change.time,
+            "edit": change.kind,
+            "labels": list(change.labels),
+            "voxels": change.voxels,
+            "box": [[side.start, side.stop] for side in change.box],
+            "details": dict(change.details),
+        }
+
+
+class History:
+    """Steps that were done, and steps that were undone and can be repeated.
+
+    Parameters
+    ----------
+    limit_bytes : int
+        Memory that the steps may take; beyond, the oldest are dropped and cannot be undone any more. They stay in the
+        log.
+    log : list of dict, optional
+        Edits of an earlier session, as `log` gives them.
+
+    Attributes
+    ----------
+    dropped : int
+        Steps that were dropped.
+    """
+
+    def __init__(self, limit_bytes: int = LIMIT_BYTES, log: list[dict[str, Any]] | None = None) -> None:
+        self._limit = limit_bytes
+        self._done: list[Step] = []
+        self._undone: list[Step] = []
+        self._earlier: list[dict[str, Any]] = [dict(entry) for entry in log or ()]
+        self.dropped = 0
+
+    @property
+    def done(self) -> tuple[Step, ...]:
+        """Steps that can be undone, the oldest first."""
+        return tuple(self._done)
+
+    @property
+    def undone(self) -> tuple[Step, ...]:
+        """Steps that can be repeated, the next one first."""
+        return tuple(reversed(self._undone))
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the steps take."""
+        return sum(step.change.nbytes for step in (*self._done, *self._undone))
+
+    def push(self, step: Step) -> None:
+        """Add a step that was done; what was undone before cannot be repeated any more."""
+        self._undone.clear()
+        self._done.append(step)
+        while len(self._done) > 1 and self.nbytes > self._limit:
+            self._earlier.append(self._done.pop(0).entry())
+            self.dropped += 1
+
+    def undo(self, labels: Any) -> Step | None:
+        """Take the last step back in the labels; None when there is none.
+
+        Raises
+        ------
+        InputError
+            When something else changed the labels.
+        """
+        if not self._done:
+            return None
+        self._done[-1].change.apply(labels, forward=False)
+        self._undone.append(self._done.pop())
+        return self._undone[-1]
+
+    def redo(self, labels: Any) -> Step | None:
+        """Repeat the step that was undone last; None when there is none.
+
+        Raises
+        ------
+        InputError
+            When something else changed the labels.
+        """
+        if not self._undone:
+            return None
+        self._undone[-1].change.apply(labels)
+        self._done.append(self._undone.pop())
+        return self._done[-1]
+
+    def log(self) -> list[dict[str, Any]]:
+        """List all edits that the labels hold, the oldest first, those of earlier sessions included."""
+        return [*self._earlier, *(step.entry() for step in self._done)]
+
+    def clear(self) -> None:
+        """Forget everything, as for other labels."""
+        self._done.clear()
+        self._undone.clear()
+        self._earlier.clear()
+        self.dropped = 0
+
+
+def log_table(entries: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Make flat rows of a log, as for a CSV file.
+
+    Parameters
+    ----------
+    entries : list of dict
+        As `History.log` gives them.
+
+    Returns
+    -------
+    list of dict
+    """
+    return [
+        {
+            "time": entry["time"],
+            "edit": entry["edit"],
+            "labels": " ".join(map(str, entry["labels"])),
+            "voxels": entry["voxels"],
+            **{
+                f"{axis}_{end}": side[i]
+                for axis, side in zip("zyx", entry["box"], strict=True)
+                for i, end in enumerate(("first", "stop"))
+            },
+            "details": "; ".join(f"{name} {value}" for name, value in entry["details"].items()),
+        }
+        for entry in entries
+    ]
