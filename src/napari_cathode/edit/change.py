@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -80,6 +80,27 @@ class Change:
             )
         block[mask] = new
         labels[self.box] = block
+
+    def shifted(self, start: Sequence[int]) -> Change:
+        """Give the same change of an array in which this one's begins at an index (z, y, x)."""
+        box = tuple(slice(s.start + int(first), s.stop + int(first)) for s, first in zip(self.box, start, strict=True))
+        return replace(self, box=box)
+
+    def after(self, block: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Give what the labels in the box become, without changing them.
+
+        Parameters
+        ----------
+        block : ndarray of integers
+            The labels in the box as they are.
+
+        Returns
+        -------
+        ndarray of integers
+        """
+        result = np.array(block)
+        result[self._mask_array(result.shape)] = self._values(self._after)
+        return result
 
     def _mask_array(self, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
         size = int(np.prod(shape))

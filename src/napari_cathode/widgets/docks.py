@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 PLUGIN = "napari-cathode"
 IDENTIFY, FUSE, FEATURES, SHAP = "Identify particles", "Fuse views", "Particle features", "SHAP explanation"
 TRAIN = "Train a model"
+EDIT = "Edit particles"
 
 _TABLE_SHARE = 0.38
 _PANEL_WIDTH = 420
@@ -116,7 +117,7 @@ def open_dock(viewer: Any, name: str, area: str = "") -> Any:
     viewer : napari.Viewer
         The viewer.
     name : str
-        `IDENTIFY`, `FUSE`, `FEATURES`, `SHAP` or `TRAIN`.
+        `IDENTIFY`, `FUSE`, `EDIT`, `FEATURES`, `SHAP` or `TRAIN`.
     area : {"", "right", "bottom"}
         Where it goes; "" leaves it where it is.
 

@@ -1,0 +1,200 @@
+"""Editing in the window: real clicks and keys; labels, history and picture follow."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from napari_cathode.plugin.layers import HELPER_KEY
+from napari_cathode.plugin.link import link_of
+from napari_cathode.session import ParticleSet
+from napari_cathode.tomogram import Tomogram
+from napari_cathode.widgets.docks import EDIT, open_dock
+from tests.plugin.conftest import SPACING, click, drag, needs_canvas, settle
+
+pytestmark = needs_canvas
+
+
+@pytest.fixture
+def dumbbell():
+    """Give two touching balls with one label (5), and two that lie apart (2, 8)."""
+    z, y, x = np.mgrid[:16, :48, :48]
+    labels = np.zeros((16, 48, 48), np.int32)
+    for cy, cx, radius, label in ((14, 12, 8, 5), (14, 26, 8, 5), (36, 12, 7, 2), (36, 36, 7, 8)):
+        labels[(2 * (z - 8)) ** 2 + (y - cy) ** 2 + (x - cx) ** 2 <= radius**2] = label
+    return labels
+
+
+@pytest.fixture
+def editing(viewer, dumbbell):
+    """Give the viewer, the panel, and the particles with a table."""
+    link = link_of(viewer)
+    panel = open_dock(viewer, EDIT)
+    image = np.where(dumbbell > 0, 200, 60).astype(np.uint8)
+    particles = ParticleSet(dumbbell, "found", SPACING, Tomogram(image, SPACING))
+    link.show(particles)
+    link.set_table(particles, pd.DataFrame({"label": [2, 5, 8], "damage": [0.1, 0.2, 0.3]}))
+    viewer.dims.set_point(0, 16)
+    viewer.reset_view()
+    settle()
+    return viewer, panel, particles
+
+
+def press(viewer, key, modifier=Qt.KeyboardModifier.NoModifier):
+    """Press a key on the picture."""
+    native = viewer.window._qt_viewer.canvas.native
+    native.setFocus()
+    QTest.keyClick(native, key, modifier)
+    settle()
+
+
+def test_particles_are_merged_deleted_and_brought_back_by_keys(editing):
+    viewer, panel, particles = editing
+    before, session = particles.labels.copy(), link_of(viewer).session
+    assert not panel.merge_button.isEnabled() and "Click a particle" in panel._state.text()
+    click(viewer, (8, 36, 12))
+    click(viewer, (8, 36, 36), Qt.KeyboardModifier.ShiftModifier)
+    assert session.selection == {2, 8} and "2 particles" in panel._state.text()
+    press(viewer, Qt.Key.Key_J)
+    assert set(np.unique(particles.labels)) == {0, 2, 5} and session.selection == {2}
+    assert particles.out_of_date and panel.measure_button.isVisible()
+    press(viewer, Qt.Key.Key_Delete)
+    assert set(np.unique(particles.labels)) == {0, 5} and session.selection == set()
+    texts = [panel.history.list.item(row).text() for row in range(panel.history.list.count())]
+    assert texts == ["As found", "Merge 2, 8", "Delete 2"]
+    control = Qt.KeyboardModifier.ControlModifier
+    press(viewer, Qt.Key.Key_Z, control)
+    press(viewer, Qt.Key.Key_Z, control)
+    assert np.array_equal(particles.labels, before) and not particles.out_of_date
+    assert not panel.measure_button.isVisible()
+    press(viewer, Qt.Key.Key_Z, control | Qt.KeyboardModifier.ShiftModifier)
+    assert set(np.unique(particles.labels)) == {0, 2, 5}
+    item = panel.history.list.item(0)
+    where = panel.history.list.visualItemRect(item).center()
+    QTest.mouseClick(panel.history.list.viewport(), Qt.MouseButton.LeftButton, pos=where)
+    settle()
+    assert np.array_equal(particles.labels, before)
+
+
+def test_a_split_is_shown_before_it_is_accepted(editing):
+    viewer, panel, particles = editing
+    before = particles.labels.copy()
+    click(viewer, (8, 14, 12))
+    press(viewer, Qt.Key.Key_K)
+    assert panel.preview.showing and np.array_equal(particles.labels, before)
+    assert "becomes 2" in panel.preview._words.text() and not panel.split_button.isEnabled()
+    shown = [layer for layer in viewer.layers if layer.name == "Split · preview"]
+    assert len(shown) == 1 and HELPER_KEY in shown[0].metadata
+    QTest.mouseClick(panel.preview.discard_button, Qt.MouseButton.LeftButton)
+    settle()
+    assert not [layer for layer in viewer.layers if layer.name == "Split · preview"]
+    assert np.array_equal(particles.labels, before)
+    press(viewer, Qt.Key.Key_K)
+    QTest.mouseClick(panel.preview.accept_button, Qt.MouseButton.LeftButton)
+    settle()
+    assert set(np.unique(particles.labels)) == {0, 2, 5, 8, 9}
+    assert particles.labels[8, 14, 8] != particles.labels[8, 14, 30]
+    assert link_of(viewer).session.selection == {5, 9}
+
+
+def test_a_particle_is_split_along_a_drawn_line(editing, qtbot):
+    viewer, panel, particles = editing
+    click(viewer, (8, 36, 36))
+    QTest.mouseClick(panel.line_button, Qt.MouseButton.LeftButton)
+    drag(viewer, (8, 26, 36.5), (8, 46, 36.5))
+    qtbot.waitUntil(lambda: panel.preview.showing)
+    settle()
+    panel.preview.accept_button.click()
+    settle()
+    left, right = particles.labels[8, 36, 33], particles.labels[8, 36, 40]
+    assert {left, right} == {8, 9}
+    assert not panel.line_button.isChecked()
+
+
+def test_napari_s_brush_draws_and_erases_in_the_same_history(editing):
+    viewer, panel, particles = editing
+    layer = link_of(viewer).layer_of(particles)
+    before = particles.labels.copy()
+    QTest.mouseClick(panel.draw_button, Qt.MouseButton.LeftButton)
+    assert layer.mode == "paint" and layer.selected_label == 9 and panel.draw_button.isChecked()
+    layer.brush_size = 3
+    drag(viewer, (8, 40, 22), (8, 40, 25))
+    assert (particles.labels == 9).any() and len(particles.history.done) == 1
+    QTest.mouseClick(panel.erase_button, Qt.MouseButton.LeftButton)
+    drag(viewer, (8, 36, 33), (8, 36, 38))
+    assert (particles.labels == 8).sum() < (before == 8).sum()
+    QTest.mouseClick(panel.erase_button, Qt.MouseButton.LeftButton)
+    assert layer.mode == "pan_zoom"
+    assert [step.change.kind for step in particles.history.done] == ["paint", "erase"]
+    press(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    press(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert np.array_equal(particles.labels, before)
+
+
+def test_what_cannot_be_done_is_said_in_the_panel(editing):
+    viewer, panel, particles = editing
+    click(viewer, (8, 36, 12))
+    QTest.mouseClick(panel.fill_button, Qt.MouseButton.LeftButton)
+    assert "no hole" in panel.runner.error
+    QTest.mouseClick(panel.split_button, Qt.MouseButton.LeftButton)
+    assert "no neck" in panel.runner.error
+    particles.tomogram = None
+    QTest.mouseClick(panel.grow_button, Qt.MouseButton.LeftButton)
+    assert "needs the tomogram" in panel.runner.error
+    assert not particles.history.done
+
+
+def test_shapes_are_smoothed_filled_and_grown(editing):
+    viewer, panel, particles = editing
+    labels, session = particles.labels, link_of(viewer).session
+    whole = labels == 8
+    labels[8, 36, 36] = 0
+    session.touch(particles)
+    session.selection = {8}
+    panel.fill_button.click()
+    assert labels[8, 36, 36] == 8
+    labels[8, 36, 30:33] = 0
+    panel.form.set_value(type(panel.form.value())(reach_um=4.0, smoothing_um=1.0))
+    panel.grow_button.click()
+    assert np.array_equal(labels == 8, whole), panel.runner.error
+    panel.smooth_button.click()
+    assert panel.runner.error == "" and [s.change.kind for s in particles.history.done] == [
+        "fill holes",
+        "grow",
+        "smooth",
+    ]
+
+
+def test_the_log_is_written(editing, tmp_path):
+    viewer, panel, _particles = editing
+    assert not panel.history.export_button.isEnabled()
+    link_of(viewer).session.selection = {2, 8}
+    panel.merge_button.click()
+    panel.export_to(str(tmp_path / "log"))
+    rows = pd.read_csv(tmp_path / "log.csv")
+    assert list(rows["edit"]) == ["merge"] and rows["labels"][0] == "2 8"
+    panel.export_to(str(tmp_path / "log.json"))
+    assert json.loads((tmp_path / "log.json").read_text())[0]["details"] == {"kept": 2, "merged": [8]}
+    panel.export_to(str(tmp_path / "log.csv" / "no.csv"))
+    assert "cannot be written" in panel.runner.error
+
+
+def test_large_particles_are_edited_in_a_process(editing, qtbot, monkeypatch):
+    viewer, panel, particles = editing
+    monkeypatch.setattr("napari_cathode.widgets.edit._AT_ONCE", 1000)
+    click(viewer, (8, 14, 12))
+    with qtbot.waitSignal(panel.runner.finished, timeout=60_000):
+        panel.split_button.click()
+    assert panel.preview.showing
+    panel.preview.accept_button.click()
+    assert set(np.unique(particles.labels)) == {0, 2, 5, 8, 9}
+
+
+def test_nothing_to_edit_says_what_to_do(viewer):
+    panel = open_dock(viewer, EDIT)
+    settle()
+    assert "Find particles first" in panel._empty.text() and panel._empty.isVisible()
+    assert not panel._tools.isVisible() and not panel.history.isVisible()
