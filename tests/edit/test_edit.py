@@ -81,6 +81,14 @@ def test_a_chain_of_three_is_parted_in_three():
         split_in_parts(array, 1, 4, SPACING, 2)
 
 
+def test_particles_that_the_image_cuts_are_parted_at_their_neck(labels):
+    cut = np.ascontiguousarray(labels[12:, 12:])
+    after = done(cut, split_in_parts(cut, 4, 2, SPACING, 10))
+    inner = cut == 4
+    left, right = after[..., :22][inner[..., :22]], after[..., 25:][inner[..., 25:]]
+    assert len(np.unique(left)) == len(np.unique(right)) == 1 and left[0] != right[0]
+
+
 def test_a_ball_has_no_neck(labels):
     with pytest.raises(InputError, match="no neck"):
         split_in_parts(labels, 2, 2, SPACING, 10)

@@ -148,12 +148,17 @@ def split_along_line(
 
 
 def _depth(own: Bools, spacing_um: Spacing) -> npt.NDArray[np.float64]:
-    """Give the distance to the outline in µm; what lies at the border of the block is no outline of a slice."""
-    if own.shape[0] == 1:
-        flat: npt.NDArray[np.float64] = ndimage.distance_transform_edt(own[0], sampling=spacing_um[1:])
-        return flat[None]
-    depth: npt.NDArray[np.float64] = ndimage.distance_transform_edt(own, sampling=spacing_um)
-    return depth
+    """Give the distance to the outline in µm; where the image cuts the particle is an outline, too.
+
+    Without that, a cut particle is deepest all along the image's border, and would be parted there.
+    """
+    flat = own.shape[0] == 1
+    padded = np.pad(own[0] if flat else own, 1)
+    inner = tuple(slice(1, -1) for _ in range(padded.ndim))
+    depth: npt.NDArray[np.float64] = ndimage.distance_transform_edt(padded, sampling=spacing_um[1 if flat else 0 :])[
+        inner
+    ]
+    return depth[None] if flat else depth
 
 
 def _watershed(depth: npt.NDArray[np.float64], markers: npt.NDArray[np.int32], own: Bools) -> npt.NDArray[np.int32]:
