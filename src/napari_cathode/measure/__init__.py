@@ -3,12 +3,14 @@
 from .features import FEATURES, Feature, columns
 from .measuring import check_scale, iter_measure, measure
 from .parameters import MeasureParameters
+from .state import MeasureState
 from .summary import Summary, summarise
 
 __all__ = [
     "FEATURES",
     "Feature",
     "MeasureParameters",
+    "MeasureState",
     "Summary",
     "check_scale",
     "columns",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
@@ -12,20 +12,19 @@ import pandas as pd
 
 from napari_cathode.errors import InputError
 from napari_cathode.progress import Progress, Steps, drain
-from napari_cathode.tomogram import Spacing, check_spacing
+from napari_cathode.tomogram import Region, Spacing, check_spacing
 
+from .crops import cut_crops, measure_crops
 from .features import columns
 from .neighbours import add_neighbour_features
 from .packing import CoarseCounts
 from .parameters import MeasureParameters
-from .particle import OUTSIDE, Context, Crop, Measured, measure_particle, padding
+from .particle import Context, Measured
+from .state import MeasureState, changed_between, find_changes
 from .threshold import GreyLevels, iter_image_greys
-from .volume_pass import Inventory, iter_inventory, read_labels
+from .volume_pass import Inventory, iter_inventory
 
 Bools = npt.NDArray[np.bool_]
-
-WAITING = 16
-"""Crops handed to an executor at a time; more would only fill memory."""
 
 _WIDE = 100
 """Voxels; no length of the measurement is wider in a small image, either."""
@@ -39,6 +38,9 @@ def iter_measure(
     field_of_view: Bools | None = None,
     *,
     executor: Executor | None = None,
+    previous: MeasureState | None = None,
+    only: Iterable[int] | None = None,
+    changed: Sequence[Region] | None = None,
 ) -> Steps[pd.DataFrame]:
     """Measure every particle of a label image.
 
@@ -56,6 +58,16 @@ def iter_measure(
         Where the image shows something, broadcastable to the labels; None for everywhere.
     executor : concurrent.futures.Executor, optional
         Measures particles in parallel; threads do well, as the compiled loops hold no lock.
+    previous : MeasureState, optional
+        ``attrs["state"]`` of a table of these labels before they were edited. Only the particles whose crops an edit
+        reached are measured again; what particles have by their neighbourhood is found anew for all. The grey levels of
+        the whole image stay those of before. With neither ``only`` nor ``changed``, all particles are measured again,
+        with these grey levels: an edit gives the same table, bit for bit.
+    only : iterable of int, optional
+        The labels that were edited, made or removed.
+    changed : sequence of ((int, int), (int, int), (int, int)), optional
+        Regions of the labels, first voxel and the one behind the last along (z, y, x), outside which no voxel has
+        another label than before. With them nothing else is read; without, all labels are read once.
 
     Yields
     ------
@@ -66,40 +78,81 @@ def iter_measure(
     -------
     DataFrame
         One row per label, ascending; the columns of `features.columns`. ``attrs["notes"]`` lists what a person should
-        know about the parameters on these data.
+        know about the parameters on these data; ``attrs["state"]`` is the `MeasureState` with which an edit of the
+        labels is measured in a moment.
 
     Raises
     ------
     InputError
-        When labels, image and field of view do not fit each other, labels are no integers, or the spacing is missing.
+        When labels, image and field of view do not fit each other, labels are no integers, or the spacing is missing;
+        when the measurement before was of another grid, or with other parameters.
     """
-    parameters = parameters or MeasureParameters()
     spacing = _check(labels, image, spacing_um, field_of_view)
+    if previous is not None:
+        parameters = parameters or previous.parameters
+        previous.check(labels.shape, spacing, parameters, image is not None)
+    parameters = parameters or MeasureParameters()
     shape = (int(labels.shape[0]), int(labels.shape[1]), int(labels.shape[2]))
     check_scale(shape, spacing, parameters)
-    inventory = yield from iter_inventory(labels, field_of_view)
+    inventory, affected = yield from _iter_what_to_measure(labels, field_of_view, previous, only, changed)
     grey = GreyLevels()
-    if image is not None:
+    if previous is not None:
+        grey = previous.grey
+    elif image is not None:
         grey = yield from iter_image_greys(labels, image, field_of_view)
-    counts = CoarseCounts(shape, spacing, parameters.cube_edge_um, field_of_view)
+    counts = CoarseCounts(
+        shape, spacing, parameters.cube_edge_um, field_of_view, None if previous is None else previous.seen
+    )
     context = Context(spacing, parameters, grey, counts.cell)
-    crops = _crops(labels, image, field_of_view, inventory, context, largest_first=executor is not None)
-    rows = []
-    total = len(inventory.ids)
-    for measured in _measured(crops, context, executor):
-        rows.append(measured.values)
+    crops = cut_crops(labels, image, field_of_view, inventory.of(affected), context, largest_first=executor is not None)
+    particles: dict[int, Measured] = {}
+    if previous is not None:
+        kept = np.setdiff1d(inventory.ids, affected)
+        particles = {int(label): previous.particles[int(label)] for label in kept}
+    for done, measured in enumerate(measure_crops(crops, context, executor), 1):
+        particles[int(measured.values["label"])] = measured
+        yield Progress(done, len(affected), "Measuring particles")
+    yield Progress(len(affected), len(affected), "Comparing neighbours")
+    seen = None if field_of_view is None else counts.seen
+    state = MeasureState(shape, spacing, parameters, image is not None, grey, inventory, particles, seen)
+    return _assemble(state, counts)
+
+
+def _iter_what_to_measure(
+    labels: Any,
+    field_of_view: Bools | None,
+    previous: MeasureState | None,
+    only: Iterable[int] | None,
+    changed: Sequence[Region] | None,
+) -> Steps[tuple[Inventory, npt.NDArray[np.int64]]]:
+    """Give the inventory of the labels, and which of them have to be measured."""
+    if previous is None and (only is not None or changed is not None):
+        raise ValueError("only and changed need the state of the measurement before")
+    if previous is not None and changed is not None:
+        return find_changes(labels, field_of_view, previous, changed, only or ())
+    inventory = yield from iter_inventory(labels, field_of_view)
+    if previous is None or only is None:
+        return inventory, inventory.ids
+    only = list(only)
+    return find_changes(labels, field_of_view, previous, changed_between(previous.inventory, inventory, only), only)
+
+
+def _assemble(state: MeasureState, counts: CoarseCounts) -> pd.DataFrame:
+    """Make the table of what the particles' crops gave, with what particles have by their neighbourhood."""
+    parameters, spacing = state.parameters, state.spacing_um
+    dimensions = 2 if state.shape[0] == 1 else 3
+    particles = [state.particles[label] for label in sorted(state.particles)]
+    for measured in particles:
         counts.add(measured.first_cell, measured.solid)
-        yield Progress(len(rows), total, "Measuring particles")
-    dimensions = 2 if shape[0] == 1 else 3
-    yield Progress(total, total, "Comparing neighbours")
-    table = _table(rows, dimensions)
+    table = _table([measured.values for measured in particles], dimensions)
     centres = table[["z_um", "y_um", "x_um"]].to_numpy(np.float64)
     table["pdensity"], table["pdensity_coverage"] = counts.density(centres)
-    if _no_solid(image, parameters, grey):
+    if _no_solid(state.with_image, parameters, state.grey):
         table["pdensity"] = np.nan
     add_neighbour_features(table, dimensions)
     table = table[columns(dimensions)]
     table.attrs["notes"] = [*_dim_particles(table), *_notes(table, parameters, spacing)]
+    table.attrs["state"] = state
     return table
 
 
@@ -111,9 +164,23 @@ def measure(
     field_of_view: Bools | None = None,
     *,
     executor: Executor | None = None,
+    previous: MeasureState | None = None,
+    only: Iterable[int] | None = None,
+    changed: Sequence[Region] | None = None,
 ) -> pd.DataFrame:
     """Measure every particle of a label image; see `iter_measure`."""
-    return drain(iter_measure(labels, image, spacing_um, parameters, field_of_view, executor=executor))
+    steps = iter_measure(
+        labels,
+        image,
+        spacing_um,
+        parameters,
+        field_of_view,
+        executor=executor,
+        previous=previous,
+        only=only,
+        changed=changed,
+    )
+    return drain(steps)
 
 
 def _check(labels: Any, image: Any | None, spacing_um: Spacing | None, field_of_view: Bools | None) -> Spacing:
@@ -172,74 +239,6 @@ def check_scale(shape: tuple[int, ...], spacing_um: Spacing, parameters: Measure
             )
 
 
-def _crops(
-    labels: Any,
-    image: Any | None,
-    field_of_view: Bools | None,
-    inventory: Inventory,
-    context: Context,
-    *,
-    largest_first: bool,
-) -> Iterator[Crop]:
-    """Cut out the particles one by one: from top to bottom, or the largest first to keep a pool busy to its end."""
-    pad = np.array(padding(context.spacing_um, context.parameters))
-    if labels.shape[0] == 1:
-        pad[0] = 0
-    order = np.argsort(-inventory.voxels if largest_first else inventory.low[:, 0], kind="stable")
-    for place in order:
-        low, high = inventory.low[place] - pad, inventory.high[place] + pad + 1
-        yield Crop(
-            int(inventory.ids[place]),
-            bool(inventory.touches_border[place]),
-            (int(low[0]), int(low[1]), int(low[2])),
-            *_cut_out(labels, image, field_of_view, low, high),
-        )
-
-
-def _cut_out(
-    labels: Any, image: Any | None, field_of_view: Bools | None, low: npt.NDArray[np.int64], high: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32] | None]:
-    """Read a box of labels and image; beyond the volume and its field of view the label is OUTSIDE."""
-    ends = np.minimum(high, labels.shape)
-    starts = np.maximum(low, 0)
-    box = tuple(slice(int(start), int(end)) for start, end in zip(starts, ends, strict=True))
-    around = [
-        (int(start - first), int(last - end)) for first, start, end, last in zip(low, starts, ends, high, strict=True)
-    ]
-    part = read_labels(labels, (box[0], box[1], box[2]))
-    if field_of_view is not None:
-        seen = np.broadcast_to(field_of_view, labels.shape)[box]
-        part = np.where(seen, part, np.int32(OUTSIDE))
-    inside = not any(before or after for before, after in around)
-    if not inside:
-        part = np.pad(part, around, constant_values=OUTSIDE)
-    if image is None:
-        return np.ascontiguousarray(part), None
-    grey = np.ascontiguousarray(image[box], np.float32)
-    return np.ascontiguousarray(part), grey if inside else np.pad(grey, around, mode="edge")
-
-
-def _measured(crops: Iterator[Crop], context: Context, executor: Executor | None) -> Iterator[Measured]:
-    """Measure crops here or in an executor, a few at a time."""
-    if executor is None:
-        for crop in crops:
-            yield measure_particle(crop, context)
-        return
-    running: set[Future[Measured]] = set()
-    try:
-        for crop in crops:
-            running.add(executor.submit(measure_particle, crop, context))
-            if len(running) >= WAITING:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
-        while running:
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in done)
-    finally:
-        for future in running:
-            future.cancel()
-
-
 def _table(rows: list[dict[str, float]], dimensions: int) -> pd.DataFrame:
     """Make the table, by label; what a particle has no value for is NaN."""
     names = columns(dimensions)
@@ -251,9 +250,9 @@ def _table(rows: list[dict[str, float]], dimensions: int) -> pd.DataFrame:
     return table.astype(kinds).sort_values("label", ignore_index=True)
 
 
-def _no_solid(image: Any | None, parameters: MeasureParameters, grey: GreyLevels) -> bool:
+def _no_solid(with_image: bool, parameters: MeasureParameters, grey: GreyLevels) -> bool:
     """Whether solid was asked from an image that does not show any."""
-    return image is not None and parameters.threshold == "global" and bool(np.isnan(grey.threshold))
+    return with_image and parameters.threshold == "global" and bool(np.isnan(grey.threshold))
 
 
 def _dim_particles(table: pd.DataFrame) -> list[str]:

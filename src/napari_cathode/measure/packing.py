@@ -28,6 +28,8 @@ class CoarseCounts:
         Edge of the cubes.
     field_of_view : ndarray of bool, optional
         Broadcastable to the volume.
+    seen : ndarray of float64, optional
+        What an equal object has counted of the field of view.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class CoarseCounts:
         spacing_um: Spacing,
         edge_um: float,
         field_of_view: npt.NDArray[np.bool_] | None,
+        seen: npt.NDArray[np.float64] | None = None,
     ) -> None:
         self.shape = shape
         self.spacing_um = spacing_um
@@ -44,7 +47,7 @@ class CoarseCounts:
         self.cell = (z, y, x)
         cells = tuple(-(-size // cell) for size, cell in zip(shape, self.cell, strict=True))
         self.solid = np.zeros(cells, np.int64)
-        self.seen = self._count_seen(field_of_view)
+        self.seen = self._count_seen(field_of_view) if seen is None else seen
 
     def add(self, first_cell: tuple[int, int, int], counts: npt.NDArray[np.int64]) -> None:
         """Add solid voxels; cells beyond the volume hold none and are ignored.

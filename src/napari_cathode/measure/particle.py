@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -74,13 +75,13 @@ class Measured:
         Column → value; a column that is missing is NaN.
     first_cell : tuple of int
         Cell (z, y, x) of the coarse grid that ``solid`` starts at.
-    solid : ndarray of int64
+    solid : ndarray of unsigned integers
         Solid voxels per cell.
     """
 
     values: dict[str, float]
     first_cell: tuple[int, int, int] = (0, 0, 0)
-    solid: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0, 0), np.int64))
+    solid: npt.NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0, 0), np.int64))
 
 
 def padding(spacing_um: Spacing, parameters: MeasureParameters) -> tuple[int, int, int]:
@@ -145,7 +146,7 @@ def measure_particle(crop: Crop, context: Context) -> Measured:
     values["touches_border"] = cut.touches_border
     values["voxel_count"] = int(own.sum())
     first_cell, counts = _in_cells(solid, cut.start, context.cell)
-    return Measured(values, first_cell, counts)
+    return Measured(values, first_cell, counts.astype(np.min_scalar_type(int(counts.max(initial=0)))))
 
 
 def _margin(spacing_um: Spacing, parameters: MeasureParameters) -> tuple[int, int, int]:

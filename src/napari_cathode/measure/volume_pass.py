@@ -43,9 +43,14 @@ class Inventory:
     high: npt.NDArray[np.int64]
     touches_border: Bools
 
+    def of(self, ids: npt.NDArray[np.int64]) -> Inventory:
+        """Give the inventory of some labels."""
+        kept = np.isin(self.ids, ids)
+        return Inventory(self.ids[kept], self.voxels[kept], self.low[kept], self.high[kept], self.touches_border[kept])
+
 
 @jit
-def _accumulate(slab: Any, edge: Any, first: int, voxels: Any, low: Any, high: Any, touches: Any) -> None:
+def _accumulate(slab: Any, edge: Any, voxels: Any, low: Any, high: Any, touches: Any) -> None:
     """Add a slab to the counts, boxes and border flags, all indexed by label."""
     nz, ny, nx = slab.shape
     watched = edge.shape[0] > 0
@@ -62,8 +67,8 @@ def _accumulate(slab: Any, edge: Any, first: int, voxels: Any, low: Any, high: A
                 if label <= 0:
                     continue
                 voxels[label] += x - start
-                low[label, 0] = min(low[label, 0], z + first)
-                high[label, 0] = max(high[label, 0], z + first)
+                low[label, 0] = min(low[label, 0], z)
+                high[label, 0] = max(high[label, 0], z)
                 low[label, 1] = min(low[label, 1], y)
                 high[label, 1] = max(high[label, 1], y)
                 low[label, 2] = min(low[label, 2], start)
@@ -113,42 +118,75 @@ def iter_inventory(labels: Any, field_of_view: Bools | None) -> Steps[Inventory]
     Inventory
     """
     shape = (int(labels.shape[0]), int(labels.shape[1]), int(labels.shape[2]))
-    edge = None if field_of_view is None else ~ndimage.binary_erosion(field_of_view, border_value=1)
     depth = slab_depth(shape)
     parts = []
     for first in range(0, shape[0], depth):
         last = min(first + depth, shape[0])
         yield Progress(first, shape[0], "Taking stock of the labels")
-        slab = read_labels(labels, (slice(first, last), slice(None), slice(None)))
-        if edge is None:
-            slab_edge = np.zeros((0, 0, 0), np.bool_)
-        else:
-            slab_edge = np.ascontiguousarray(np.broadcast_to(edge, shape)[first:last])
-        parts.append(_take_stock(slab, slab_edge, first))
-    return _merge(parts, shape)
+        box = (slice(first, last), slice(0, shape[1]), slice(0, shape[2]))
+        edge = find_edge(field_of_view, shape, box)
+        parts.append(take_stock(read_labels(labels, box), edge, (first, 0, 0), shape))
+    return _merge(parts)
 
 
-def _take_stock(slab: npt.NDArray[np.int32], edge: Bools, first: int) -> Inventory:
-    """Take stock of one slab."""
+def find_edge(field_of_view: Bools | None, shape: tuple[int, ...], box: tuple[slice, ...]) -> Bools:
+    """Mark the voxels of a box that are outside the field of view or at its edge; of no size without one."""
+    if field_of_view is None:
+        return np.zeros((0, 0, 0), np.bool_)
+    wide, inner = [], []
+    for where, size, full in zip(box, field_of_view.shape, shape, strict=True):
+        if size == full and size > 1:
+            start = max(where.start - 1, 0)
+            wide.append(slice(start, min(where.stop + 1, full)))
+            inner.append(slice(where.start - start, where.stop - start))
+        else:  # the same along this axis
+            wide.append(slice(None))
+            inner.append(slice(None))
+    edge = ~ndimage.binary_erosion(field_of_view[tuple(wide)], border_value=1)[tuple(inner)]
+    return np.ascontiguousarray(np.broadcast_to(edge, tuple(where.stop - where.start for where in box)))
+
+
+def take_stock(labels: npt.NDArray[np.int32], edge: Bools, start: Any, shape: tuple[int, ...]) -> Inventory:
+    """Take stock of a part of a volume.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape (z, y, x)
+        The part.
+    edge : ndarray of bool
+        As `find_edge` gives it for the part.
+    start : sequence of int
+        Index (z, y, x) in the volume of the part's first voxel.
+    shape : tuple of int
+        Voxels (z, y, x) of the volume.
+
+    Returns
+    -------
+    Inventory
+        In indices of the volume.
+    """
     names = None
-    top = int(slab.max(initial=0))
+    top = int(labels.max(initial=0))
     if top > DIRECT_IDS:
-        slab, mapping = fastremap.renumber(slab, preserve_zero=True)
-        slab = np.ascontiguousarray(slab, np.int32)
-        top = int(slab.max(initial=0))
+        labels, mapping = fastremap.renumber(labels, preserve_zero=True)
+        labels = np.ascontiguousarray(labels, np.int32)
+        top = int(labels.max(initial=0))
         names = np.zeros(top + 1, np.int64)
         names[np.array(list(mapping.values()))] = np.array(list(mapping.keys()))
     voxels = np.zeros(top + 1, np.int64)
     low = np.full((top + 1, 3), np.iinfo(np.int64).max)
     high = np.full((top + 1, 3), -1)
     touches = np.zeros(top + 1, np.bool_)
-    _accumulate(slab, edge, first, voxels, low, high, touches)
+    _accumulate(labels, edge, voxels, low, high, touches)
     found = np.flatnonzero(voxels)
-    return Inventory(found if names is None else names[found], voxels[found], low[found], high[found], touches[found])
+    low, high, touches = low[found] + np.asarray(start), high[found] + np.asarray(start), touches[found]
+    for axis in range(1 if shape[0] == 1 else 0, 3):
+        touches |= (low[:, axis] == 0) | (high[:, axis] == shape[axis] - 1)
+    return Inventory(found if names is None else names[found], voxels[found], low, high, touches)
 
 
-def _merge(parts: list[Inventory], shape: tuple[int, int, int]) -> Inventory:
-    """Merge the slabs' inventories and flag what touches a face of the volume."""
+def _merge(parts: list[Inventory]) -> Inventory:
+    """Merge the slabs' inventories."""
     ids, place = np.unique(np.concatenate([part.ids for part in parts]), return_inverse=True)
     voxels = np.zeros(len(ids), np.int64)
     low = np.full((len(ids), 3), np.iinfo(np.int64).max)
@@ -158,6 +196,4 @@ def _merge(parts: list[Inventory], shape: tuple[int, int, int]) -> Inventory:
     np.minimum.at(low, place, np.concatenate([part.low for part in parts]))
     np.maximum.at(high, place, np.concatenate([part.high for part in parts]))
     np.logical_or.at(touches, place, np.concatenate([part.touches_border for part in parts]))
-    for axis in range(1 if shape[0] == 1 else 0, 3):
-        touches |= (low[:, axis] == 0) | (high[:, axis] == shape[axis] - 1)
     return Inventory(ids, voxels, low, high, touches)
