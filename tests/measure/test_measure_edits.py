@@ -93,10 +93,11 @@ def test_few_particles_are_measured_again(many):
     assert 1 <= last.total < len(state.particles) / 2
 
 
-def test_an_edit_reads_only_its_surroundings(many):
+@pytest.mark.parametrize("kind", ["split", "merge"])
+def test_an_edit_reads_only_its_surroundings(many, kind):
     labels, image = many
     state = measure(labels, image, SPACING).attrs["state"]
-    after = edited(labels, "split", np.random.default_rng(2))
+    after = edited(labels, kind, np.random.default_rng(2))
     changed = [region(labels, after)]
     reach = state.region(after, changed)
     # As it goes to another process and back.

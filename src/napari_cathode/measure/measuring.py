@@ -60,9 +60,10 @@ def iter_measure(
         Measures particles in parallel; threads do well, as the compiled loops hold no lock.
     previous : MeasureState, optional
         ``attrs["state"]`` of a table of these labels before they were edited. Only the particles whose crops an edit
-        reached are measured again; what particles have by their neighbourhood is found anew for all. The grey levels of
-        the whole image stay those of before. With neither ``only`` nor ``changed``, all particles are measured again,
-        with these grey levels: an edit gives the same table, bit for bit.
+        reached are measured again; what particles have by their neighbourhood is found anew for all. The parameters
+        and the field of view are those of before where they are not given, the grey levels of the whole image in any
+        case. With neither ``only`` nor ``changed``, all particles are measured again, with these grey levels: an edit
+        gives the same table, bit for bit.
     only : iterable of int, optional
         The labels that were edited, made or removed.
     changed : sequence of ((int, int), (int, int), (int, int)), optional
@@ -90,6 +91,7 @@ def iter_measure(
     spacing = _check(labels, image, spacing_um, field_of_view)
     if previous is not None:
         parameters = parameters or previous.parameters
+        field_of_view = previous.field_of_view if field_of_view is None else field_of_view
         previous.check(labels.shape, spacing, parameters, image is not None)
     parameters = parameters or MeasureParameters()
     shape = (int(labels.shape[0]), int(labels.shape[1]), int(labels.shape[2]))
@@ -114,7 +116,7 @@ def iter_measure(
         yield Progress(done, len(affected), "Measuring particles")
     yield Progress(len(affected), len(affected), "Comparing neighbours")
     seen = None if field_of_view is None else counts.seen
-    state = MeasureState(shape, spacing, parameters, image is not None, grey, inventory, particles, seen)
+    state = MeasureState(shape, spacing, parameters, image is not None, grey, inventory, particles, field_of_view, seen)
     return _assemble(state, counts)
 
 

@@ -41,6 +41,7 @@ class MeasureState:
         The labels and their boxes.
     particles : dict of int to Measured
         What each label's crop gave.
+    field_of_view : ndarray of bool, optional
     seen : ndarray of float64, shape (z, y, x), optional
         Voxels of the field of view in the cells of the coarse grid; None without a field of view.
     """
@@ -52,6 +53,7 @@ class MeasureState:
     grey: GreyLevels
     inventory: Inventory
     particles: dict[int, Measured]
+    field_of_view: Bools | None
     seen: npt.NDArray[np.float64] | None
 
     # pandas copies what is attached to a table with every operation, and compares it.

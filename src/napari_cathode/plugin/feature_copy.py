@@ -41,7 +41,9 @@ def with_user_columns(table: pd.DataFrame, layer: Labels, ours: frozenset[str]) 
     theirs = user_columns(layer, ours | frozenset(map(str, table.columns)))
     if theirs.shape[1] == 0:
         return table
-    return table.join(theirs, on="label")
+    joined = table.join(theirs, on="label")
+    joined.attrs = dict(table.attrs)  # pandas drops them
+    return joined
 
 
 def write_features(layer: Labels, table: pd.DataFrame | None, ours: frozenset[str]) -> frozenset[str]:

@@ -6,7 +6,7 @@ This module knows neither napari nor Qt, so that the process starts quickly.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from napari_cathode.progress import Progress, Steps
-from napari_cathode.tomogram import Spacing, Tomogram
+from napari_cathode.tomogram import Region, Spacing, Tomogram
 
 _KEPT_VIEW_VOXELS = 1 << 26
 
@@ -71,6 +71,29 @@ def iter_measure_layers(
     with ThreadPoolExecutor(os.cpu_count()) as executor:
         table = yield from iter_measure(labels, data, spacing_um, parameters, seen, executor=executor)
     return table, summarise(table, labels, spacing_um, seen)
+
+
+def iter_measure_edit(
+    labels: Any, image: Any | None, state: Any, changed: Sequence[Region]
+) -> Steps[tuple[pd.DataFrame, Any]]:
+    """Measure again what depends on an edit of a Labels layer; gives the table and its summary.
+
+    Parameters
+    ----------
+    labels, image : ndarray or Excerpt
+        As they are now. Excerpts are quicker to hand over: ``state.excerpt(array, state.region(labels, changed))``.
+    state : MeasureState
+        ``table.attrs["state"]`` of the table before the edit.
+    changed : sequence of regions
+        First voxel and the one behind the last along (z, y, x), outside which no label has changed.
+    """
+    from napari_cathode.measure import iter_measure, summarise
+
+    with ThreadPoolExecutor(os.cpu_count()) as executor:
+        table = yield from iter_measure(
+            labels, image, state.spacing_um, executor=executor, previous=state, changed=changed
+        )
+    return table, summarise(table, labels, state.spacing_um, state.field_of_view)
 
 
 def iter_explain_table(table: pd.DataFrame, parameters: Any) -> Steps[Any]:
