@@ -215,11 +215,11 @@ def test_a_cancelled_run_drops_what_its_executor_has_not_begun(balls):
 def test_crops_can_travel_to_another_process(balls):
     import pickle
 
-    from napari_cathode.measure.measuring import _cut_out
+    from napari_cathode.measure.crops import _cut_out
     from napari_cathode.measure.particle import Context, Crop, measure_particle
     from napari_cathode.measure.threshold import GreyLevels
 
-    labels, image = _cut_out(balls.filled, balls.image, None, np.array([-2, 0, 4]), np.array([50, 50, 50]))
+    labels, image = _cut_out(balls.filled, balls.image, None, 1, np.array([-2, 0, 4]), np.array([50, 50, 50]))
     job = (Crop(1, False, (-2, 0, 4), labels, image), Context(SPACING, MeasureParameters(), GreyLevels(), (2, 2, 2)))
     here, there = measure_particle(*job), measure_particle(*pickle.loads(pickle.dumps(job)))
     assert here.values["damage"] == pickle.loads(pickle.dumps(there)).values["damage"]
