@@ -7,8 +7,8 @@ stop by equality: setting what is already there is silent. Assign from the main 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from psygnal import Signal
 from .edit.change import Change
 from .edit.history import History, Step
 from .errors import InputError
+from .filtering import Filter
+from .judging import COLUMNS, Judgement, judgement, labels_with, with_review
 from .tomogram import Spacing, Tomogram
 
 
@@ -75,8 +77,12 @@ class ParticleSet:
         None shows every label in a colour of its own.
     agreement : DataFrame, optional
         How well the views fit each particle; see `napari_cathode.fuse.agreement`.
-    review : dict of int to str
-        What a person said of particles: "accepted" or "excluded".
+    review : dict of int to Judgement
+        What a person said of particles, by label; see `napari_cathode.judging`.
+    filter : Filter
+        Which particles are shown.
+    shown : ndarray of int64, optional
+        Labels of the particles that pass the filter, in the order of the table; None where all do.
     provenance : dict
         How the labels were made.
     revision : int
@@ -88,6 +94,8 @@ class ParticleSet:
         The revision of the labels that ``agreement`` is of.
     explanation_revision : int
         The revision of the labels that the explained table was measured on.
+    explanation_without : frozenset of int
+        Labels of the particles that a person had excluded when the rest was explained.
     history : History
         The edits of the labels.
     last_revision : int
@@ -103,19 +111,29 @@ class ParticleSet:
     explanation: Any = None
     colouring: Colouring | None = None
     agreement: pd.DataFrame | None = None
-    review: dict[int, str] = field(default_factory=dict)
+    review: dict[int, Judgement] = field(default_factory=dict)
+    filter: Filter = field(default_factory=Filter)
+    shown: np.ndarray[Any, Any] | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     revision: int = 0
     table_revision: int = 0
     agreement_revision: int = 0
     explanation_revision: int = 0
+    explanation_without: frozenset[int] = frozenset()
     history: History = field(default_factory=History)
     last_revision: int = 0
 
     @property
     def explanation_out_of_date(self) -> bool:
-        """Whether the labels changed since the explained table was measured."""
-        return self.explanation is not None and self.explanation_revision != self.revision
+        """Whether the labels changed since the explained table was measured, or other particles are excluded."""
+        if self.explanation is None:
+            return False
+        return self.explanation_revision != self.revision or self.explanation_without != self.excluded
+
+    @property
+    def excluded(self) -> frozenset[int]:
+        """Labels of the particles that a person excluded: statistics, figures and explanations leave them out."""
+        return labels_with(self.review, "excluded")
 
     @property
     def out_of_date(self) -> bool:
@@ -188,8 +206,8 @@ class Session:
     current_changed : (ParticleSet or None)
         Another particle set is current.
     changed : (ParticleSet, str)
-        Something of a particle set changed: "labels", "table", "agreement", "review", "explanation", "colouring" or
-        "history".
+        Something of a particle set changed: "labels", "table", "agreement", "review", "explanation", "colouring",
+        "filter" or "history".
     selection_changed : (frozenset of int)
         Other particles of the current set are selected.
     focus_requested : (int)
@@ -365,14 +383,14 @@ class Session:
         if known["table"] is not particles.table:
             particles.table, particles.summary = known["table"], known["summary"]
             particles.table_revision = known["table_revision"]
-            self.changed.emit(particles, "table")
+            self._emit_table(particles)
         self._emit_edit(particles, reviewed=now["review"] != known["review"])
         return step
 
     def _emit_edit(self, particles: ParticleSet, *, reviewed: bool) -> None:
         if reviewed and particles.table is not None:
-            particles.table = _complete(particles.table, particles)
-            self.changed.emit(particles, "table")
+            _complete_table(particles)
+            self._emit_table(particles)
         self.changed.emit(particles, "labels")
         if reviewed:
             self.changed.emit(particles, "review")
@@ -384,9 +402,9 @@ class Session:
         particles.table_revision = particles.revision
         if table is particles.table:
             return
-        particles.table = None if table is None else _complete(table, particles)
-        particles.summary = summary
-        self.changed.emit(particles, "table")
+        particles.table, particles.summary = table, summary
+        _complete_table(particles)
+        self._emit_table(particles)
         self.set_explanation(particles, None)
         self._keep_colours(particles)
 
@@ -398,29 +416,92 @@ class Session:
         particles.agreement = agreement
         particles.agreement_revision = particles.revision
         if particles.table is not None:
-            particles.table = _complete(particles.table, particles)
-            self.changed.emit(particles, "table")
+            _complete_table(particles)
+            self._emit_table(particles)
         self.changed.emit(particles, "agreement")
         self._keep_colours(particles)
 
     def set_review(self, particles: ParticleSet, label: int, verdict: str | None) -> None:
-        """Accept or exclude a particle, or take that back (None); an explanation of other particles goes."""
+        """Accept, flag or exclude a particle, or take that back (None)."""
+        self.judge(particles, (label,), verdict=verdict or "")
+
+    def judge(
+        self,
+        particles: ParticleSet,
+        labels: Iterable[int],
+        *,
+        verdict: str | None = None,
+        kind: str | None = None,
+        note: str | None = None,
+    ) -> None:
+        """Say something of particles; what is None stays as it was, "" takes it back.
+
+        Columns, summary and figures follow. An explanation stays, marked as out of date where other particles are
+        excluded than it left out.
+
+        Parameters
+        ----------
+        particles : ParticleSet
+            The set.
+        labels : iterable of int
+            Which of its particles.
+        verdict : str, optional
+            One of `napari_cathode.judging.VERDICTS`.
+        kind : str, optional
+            The class of the particles.
+        note : str, optional
+            A remark.
+        """
         _on_main_thread()
-        if verdict not in ("accepted", "excluded", None):
-            raise ValueError(f"a particle is accepted or excluded, not {verdict!r}")
-        before = particles.review.get(label)
-        if verdict == before:
+        review = dict(particles.review)
+        for label in map(int, labels):
+            known = review.pop(label, judgement())
+            new = judgement(
+                known["verdict"] if verdict is None else verdict,
+                known["class"] if kind is None else kind,
+                known["note"] if note is None else note,
+            )
+            if any(new.values()):
+                review[label] = new
+        self.replace_review(particles, review)
+
+    def replace_review(self, particles: ParticleSet, review: Mapping[int, Judgement]) -> None:
+        """Take over judgements of all particles, such as those of a file."""
+        _on_main_thread()
+        if review == particles.review:
             return
-        if verdict is None:
-            del particles.review[label]
-        else:
-            particles.review[label] = verdict
+        particles.review = dict(review)
         if particles.table is not None:
-            particles.table = _complete(particles.table, particles)
-            self.changed.emit(particles, "table")
-            if "excluded" in (verdict, before):
-                self.set_explanation(particles, None)
+            _complete_table(particles)
+            self._emit_table(particles)
+            self._keep_colours(particles)
         self.changed.emit(particles, "review")
+
+    def set_filter(self, particles: ParticleSet, wanted: Filter) -> None:
+        """Show only some particles.
+
+        Raises
+        ------
+        InputError
+            When the filter cannot be read, or names an unknown column; what was shown is shown still.
+        """
+        _on_main_thread()
+        if wanted == particles.filter:
+            return
+        shown = _passing(particles, wanted)
+        particles.filter, particles.shown = wanted, shown
+        self.changed.emit(particles, "filter")
+
+    def _emit_table(self, particles: ParticleSet) -> None:
+        """Tell of a table, and of who passes the filter in it; a condition that does not fit it any more is dropped."""
+        try:
+            particles.shown = _passing(particles, particles.filter)
+        except InputError:
+            particles.filter = replace(particles.filter, text="")
+            particles.shown = _passing(particles, particles.filter)
+        self.changed.emit(particles, "table")
+        if particles.filter.chooses:
+            self.changed.emit(particles, "filter")
 
     def _keep_colours(self, particles: ParticleSet) -> None:
         """Show the colours of new values, or none where there are none any more."""
@@ -439,6 +520,7 @@ class Session:
             return
         particles.explanation = explanation
         particles.explanation_revision = particles.table_revision
+        particles.explanation_without = particles.excluded
         self.changed.emit(particles, "explanation")
         colouring = particles.colouring
         if colouring is not None and (colouring.shap or colouring.result):
@@ -466,10 +548,32 @@ def _complete(table: pd.DataFrame, particles: ParticleSet) -> pd.DataFrame:
     known = [name for name in table.columns if str(name).startswith("view_")]
     if particles.agreement is not None:
         table = with_agreement(table.drop(columns=known), particles.agreement)
-    if particles.review or "review_done" in table.columns:
-        said = table["label"].map(particles.review)
-        table = table.assign(review_done=said.notna(), review_excluded=said == "excluded")
+    if particles.review or set(COLUMNS) & set(table.columns):
+        table = with_review(table, particles.review)
     return table
+
+
+def _complete_table(particles: ParticleSet) -> None:
+    """Bring what stands beside the features, and the summary, up to date."""
+    if particles.table is None:
+        return
+    particles.table = _complete(particles.table, particles)
+    if particles.summary is not None and particles.spacing_um is not None:
+        if len(particles.excluded) or particles.summary.count_excluded:
+            from .measure.summary import summarise
+
+            particles.summary = summarise(
+                particles.table, particles.labels, particles.spacing_um, particles.summary.seen
+            )
+
+
+def _passing(particles: ParticleSet, wanted: Filter) -> np.ndarray[Any, Any] | None:
+    """Give the labels of the particles that pass a filter, None where there is nothing to pass."""
+    table = particles.table
+    if table is None or not wanted.chooses:
+        return None
+    columns = {str(name): table[name].to_numpy() for name in table.columns}
+    return columns["label"][wanted.rows(columns)].astype(np.int64)
 
 
 def _renew(particles: ParticleSet) -> None:

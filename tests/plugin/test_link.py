@@ -9,6 +9,7 @@ from qtpy.QtTest import QTest
 
 from napari_cathode.edit import merge
 from napari_cathode.errors import InputError
+from napari_cathode.judging import judgement
 from napari_cathode.plugin.layers import is_helper, spacing_of
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import Colouring, ParticleSet
@@ -194,7 +195,7 @@ def test_an_edit_takes_what_was_said_along_and_undoing_brings_it_back(model, lab
     link.set_table(particles, measured)
     assert not particles.out_of_date
     session.undo(particles)
-    assert particles.review == {7: "excluded"} and not particles.out_of_date
+    assert particles.review == {7: judgement("excluded")} and not particles.out_of_date
     pd.testing.assert_frame_equal(particles.table, known)
     session.redo(particles)
     assert particles.review == {} and not particles.out_of_date and len(particles.table) == 1

@@ -7,6 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_cathode.fuse import agreement, prediction_from_labels
+from napari_cathode.judging import judgement
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import ParticleSet
 from napari_cathode.widgets.docks import FUSE, open_dock
@@ -60,9 +61,9 @@ def test_keys_on_the_picture_go_through_the_worst_first(reviewed):
     assert "xz nothing" in review._particle.text() and "seen by 1 of 3" in review._particle.text()
     assert viewer.scene.camera.center[1:] == pytest.approx((29.5, 29.5)), "it is brought into view"
     press(viewer, Qt.Key.Key_D)
-    assert particles.review == {4: "excluded"} and session.selection == {2}
+    assert particles.review == {4: judgement("excluded")} and session.selection == {2}
     press(viewer, Qt.Key.Key_A)
-    assert particles.review == {4: "excluded", 2: "accepted"} and session.selection == {1}
+    assert particles.review == {4: judgement("excluded"), 2: judgement("accepted")} and session.selection == {1}
     press(viewer, Qt.Key.Key_N, Qt.KeyboardModifier.ShiftModifier)
     assert session.selection == {2} and "accepted" in review._particle.text()
     press(viewer, Qt.Key.Key_N)
@@ -80,7 +81,7 @@ def test_buttons_and_clicks_on_the_picture(reviewed):
     assert "Particle 1" in review._particle.text()
     QTest.mouseClick(review.exclude_button, Qt.MouseButton.LeftButton)
     settle()
-    assert particles.review == {1: "excluded"}
+    assert particles.review == {1: judgement("excluded")}
     click(viewer, (10, 10))
     QTest.keyClick(review.exclude_button, Qt.Key.Key_D)
     settle()

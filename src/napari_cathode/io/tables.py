@@ -87,7 +87,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
     ----------
     path : path
         A CSV file, separated by comma, semicolon or tab; with semicolon or tab a decimal comma is understood
-        (European spreadsheets).
+        (European spreadsheets). Or a Parquet file, whose name ends in .parquet.
 
     Returns
     -------
@@ -100,6 +100,8 @@ def read_table(path: str | Path) -> pd.DataFrame:
         When it cannot be read, has no usable ``label`` column, or text among the numbers of a column.
     """
     path = Path(path)
+    if path.suffix.lower() == ".parquet":
+        return _with_labels(_read_parquet(path), path.name)
     text = _read_text(path)
     header = text.partition("\n")[0]
     separator = max(",;\t", key=header.count)
@@ -115,6 +117,22 @@ def read_table(path: str | Path) -> pd.DataFrame:
     for column in table.columns:
         table[column] = _numbers(table[column], path.name)
     return _with_labels(table, path.name)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    if not path.exists():
+        raise InputError(f"{path} does not exist; check the name.")
+    try:
+        table = pd.read_parquet(path, engine="pyarrow")
+    except (OSError, ValueError) as error:  # pyarrow's errors are these
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path.name} cannot be read as Parquet ({reason}); save the table again.") from error
+    table.columns = [str(column).strip() for column in table.columns]
+    if "label" in table.columns and not pd.api.types.is_numeric_dtype(table["label"]):
+        raise InputError(
+            f"The labels in {path.name} are no numbers; number the particles with whole numbers from 1 on."
+        )
+    return table
 
 
 def _read_text(path: Path) -> str:

@@ -502,10 +502,29 @@ _OF_VIEWS = (
         "Excluded",
         "",
         "whether a person excluded the particle",
-        "Left out of explanations; it stays in the labels, and as a neighbour.",
+        "Left out of statistics, plots and explanations; it stays in the labels, and as a neighbour.",
         "V",
         not_a_property=_FOUND,
     ),
+    Feature(
+        "review_flagged",
+        "Flagged",
+        "",
+        "whether a person flagged the particle",
+        "Worth another look; it counts everywhere.",
+        "V",
+        not_a_property=_FOUND,
+    ),
+    Feature(
+        "review_class",
+        "Class",
+        "",
+        "the class that a person gave the particle",
+        "What kind of particle it is, in the person's own words.",
+        "V",
+        not_a_property=_FOUND,
+    ),
+    Feature("review_note", "Note", "", "what a person noted of the particle", "A remark.", "V", not_a_property=_FOUND),
 )
 """Of fusion and review: not measured on the labels, but joined to the table where they are known."""
 

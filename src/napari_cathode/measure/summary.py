@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from napari_cathode.judging import is_counted
 from napari_cathode.tomogram import Spacing, check_spacing
 
 
@@ -36,6 +37,10 @@ class Summary:
         Particles with a damage.
     dimensions : int
         3, or 2 for a slice.
+    count_excluded : int
+        Particles that a person excluded; no other figure counts them.
+    seen : float
+        Share of the image that the field of view holds.
     """
 
     count: int
@@ -53,12 +58,16 @@ class Summary:
     damage_sd: float
     n_damage: int
     dimensions: int = 3
+    count_excluded: int = 0
+    seen: float = 1.0
 
     def rows(self) -> list[tuple[str, float, str, int]]:
         """List (name, value, unit, number of particles), for reports."""
         weight = "volume" if self.dimensions == 3 else "area"
+        excluded = [("Excluded by a person", self.count_excluded, "", self.count_excluded)]
         return [
             ("Particles", self.count, "", self.count),
+            *(excluded if self.count_excluded else []),
             ("Cut by the border", self.count_border, "", self.count),
             ("Solid fraction", self.solid_fraction, "", self.n_solid),
             ("D10 (number)", self.d10_um, "µm", self.n_diameter),
@@ -76,9 +85,9 @@ def summarise(
     table: pd.DataFrame,
     labels: Any,
     spacing_um: Spacing,
-    field_of_view: npt.NDArray[np.bool_] | None = None,
+    field_of_view: npt.NDArray[np.bool_] | float | None = None,
 ) -> Summary:
-    """Summarise a feature table.
+    """Summarise a feature table, without the particles that a person excluded.
 
     Parameters
     ----------
@@ -89,7 +98,7 @@ def summarise(
     spacing_um : tuple of float
         Voxel edges (z, y, x) in µm.
     field_of_view : ndarray of bool, optional
-        As given to `measure`.
+        As given to `measure`; or the share of the image that it holds.
 
     Returns
     -------
@@ -97,6 +106,7 @@ def summarise(
         NaN where no particle has the value.
     """
     edges = check_spacing(spacing_um, "the labels")
+    everything, table = table, table[is_counted(table)]
     shape = tuple(int(size) for size in labels.shape)
     flat = shape[0] == 1
     seen = 1.0 if field_of_view is None else float(np.mean(field_of_view))
@@ -124,6 +134,8 @@ def summarise(
         damage_sd=float(damage.std(ddof=1)) if len(damage) > 1 else float("nan"),
         n_damage=len(damage),
         dimensions=2 if flat else 3,
+        count_excluded=len(everything) - len(table),
+        seen=seen,
     )
 
 

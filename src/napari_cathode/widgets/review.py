@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QPushButton, QVBoxLayout, QWidget
 
+from napari_cathode.judging import VERDICTS, verdict_of
 from napari_cathode.plugin.link import Link
 from napari_cathode.session import Colouring, ParticleSet
 
@@ -19,7 +20,7 @@ _COLOURING = Colouring("view_agreement")
 _VIEWS = ("xy", "xz", "yz")
 _UNKNOWN = "How far the views agree on these particles is not known. Compare them with the views chosen above."
 _STALE = "The labels were changed since; compare again to see how far the views agree with them now."
-_SAID = {None: "", "accepted": " · accepted", "excluded": " · excluded"}
+_SAID = {"": "", **{verdict: f" · {verdict}" for verdict in VERDICTS}}
 
 
 class Review(QWidget):
@@ -53,7 +54,7 @@ class Review(QWidget):
         self.back_button = _button("Back", "Shift+N", "Goes back to the particle before in this order.")
         self.accept_button = _button("Accept", "A", "The particle is fine; goes to the next.")
         self.exclude_button = _button(
-            "Exclude", "D", "Leaves the particle out of explanations and marks it in the table; goes to the next."
+            "Exclude", "D", "Leaves the particle out of statistics, plots and explanations; goes to the next."
         )
         self._actions = {
             "N": (self.next_button, self.go_on),
@@ -109,7 +110,7 @@ class Review(QWidget):
             return
         start = queue.index(self._at) + 1 if self._at in queue else 0
         following = queue[start:] + queue[:start]
-        waiting = [label for label in following if label not in particles.review and label != self._at]
+        waiting = [label for label in following if not verdict_of(particles.review, label) and label != self._at]
         if waiting:
             self._show(waiting[0])
         else:
@@ -127,7 +128,7 @@ class Review(QWidget):
         particles, label = self._session.current, self._at
         if particles is None or label is None or not self.queue():
             return
-        again = particles.review.get(label) == verdict
+        again = verdict_of(particles.review, label) == verdict
         self._session.set_review(particles, label, None if again else verdict)
         if not again:
             self.go_on()
@@ -194,7 +195,7 @@ class Review(QWidget):
             return "There are no particles to look at."
         if particles.agreement_revision != particles.revision:
             return _STALE
-        said = [particles.review[label] for label in queue if label in particles.review]
+        said = [verdict for label in queue if (verdict := verdict_of(particles.review, label))]
         if not said:
             return f"{len(queue)} particles; those that the views agree on least come first."
         done = f"{len(said)} of {len(queue)} looked at, {said.count('excluded')} excluded"
@@ -229,7 +230,7 @@ def _describe(particles: ParticleSet, label: int) -> str:
     ious = [
         f"{name} {row[f'view_iou_{name}']:.2f}" if row[f"view_iou_{name}"] > 0 else f"{name} nothing" for name in views
     ]
-    lines = [f"<b>Particle {label}</b>{_SAID[particles.review.get(label)]}"]
+    lines = [f"<b>Particle {label}</b>{_SAID[verdict_of(particles.review, label)]}"]
     if views:
         lines.append(f"Agreement {row['view_agreement']:.2f} · seen by {int(row['view_count'])} of {len(views)} views")
         lines.append("IoU " + " · ".join(ious))

@@ -38,6 +38,8 @@ _EMPTY = "There are no features to explain yet. Measure the particles first."
 _GOOD = "border-left: 3px solid #3c9d62; padding: 2px 2px 2px 8px;"
 _POOR = "border-left: 3px solid #d0921f; padding: 2px 2px 2px 8px;"
 
+_STALE = "This explanation is out of date: labels were changed, or particles excluded, since. Explain again."
+
 
 class ShapWidget(Docked, Panel):
     """Fit models to a target, see how well they do, and what moves the prediction for each particle."""
@@ -70,6 +72,8 @@ class ShapWidget(Docked, Panel):
         self.show_view = choice_box()
         self.export_button = ExportButton(self._exported, self._figure, self.runner.say, self.runner.fail)
         self._from_here = False
+        self.stale = Text()
+        self.stale.setStyleSheet(_POOR)
         self._empty = Text(_EMPTY)
         self._open_features = QPushButton("Open Particle features")
         self._lay_out()
@@ -108,7 +112,7 @@ class ShapWidget(Docked, Panel):
         self._results = QWidget()
         results = QVBoxLayout(self._results)
         results.setContentsMargins(0, 0, 0, 0)
-        for text in (self.score, self.verdict, self.notes):
+        for text in (self.stale, self.score, self.verdict, self.notes):
             results.addWidget(text)
         results.addWidget(self.colour_by)
         row = QHBoxLayout()
@@ -162,6 +166,8 @@ class ShapWidget(Docked, Panel):
             self._show_table()
         elif what == "explanation":
             self._show_explanation()
+        elif what in ("labels", "review"):
+            self._refresh()
 
     def _on_selection(self, labels: frozenset[int]) -> None:
         for view in self.views:
@@ -224,6 +230,8 @@ class ShapWidget(Docked, Panel):
         self._setup.setVisible(has_table)
         self.button.setEnabled(has_table and not self.runner.running)
         self.button.setText("Explain again" if self._explanation() is not None else "Explain")
+        particles = self._session.current
+        self.stale.say(_STALE if particles is not None and particles.explanation_out_of_date else "")
 
     # ---- what is done ------------------------------------------------------------------------------
 

@@ -19,9 +19,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cathode.errors import InputError
+from napari_cathode.filtering import matching_rows
 from napari_cathode.session import ParticleSet, Session
 
-from .filtering import matching_rows
 from .parts import Connections, Text
 from .table_model import ParticleTable
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_cathode.errors import InputError
-from napari_cathode.widgets.filtering import matching_rows
+from napari_cathode.filtering import matching_rows
 
 COLUMNS = {
     "label": np.array([1, 2, 3, 10]),

@@ -11,6 +11,7 @@ import difflib
 import operator
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,59 @@ import numpy.typing as npt
 from napari_cathode.errors import InputError
 
 Columns = Mapping[str, npt.NDArray[Any]]
+
+Range = tuple[str, float, float]
+"""A column with the least and the greatest value that pass."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which particles are shown.
+
+    Attributes
+    ----------
+    text : str
+        Labels or a condition; see `matching_rows`.
+    ranges : tuple of (str, float, float)
+        Columns with the least and the greatest value that pass; a particle without a value does not pass.
+    hide_others : bool
+        Whether the picture, too, shows only the particles that pass.
+    """
+
+    text: str = ""
+    ranges: tuple[Range, ...] = ()
+    hide_others: bool = False
+
+    @property
+    def chooses(self) -> bool:
+        """Whether there is anything to pass."""
+        return bool(self.text.strip() or self.ranges)
+
+    def range_of(self, column: str) -> tuple[float, float] | None:
+        """Give the range of a column, None where all of its values pass."""
+        return next(((low, high) for name, low, high in self.ranges if name == column), None)
+
+    def with_range(self, column: str, limits: tuple[float, float] | None) -> Filter:
+        """Give a filter with another range of a column, or with none."""
+        others = tuple(known for known in self.ranges if known[0] != column)
+        return replace(self, ranges=others if limits is None else (*others, (column, min(limits), max(limits))))
+
+    def rows(self, columns: Columns) -> npt.NDArray[np.bool_]:
+        """Say which rows pass; ranges of columns that are not there hold nobody up.
+
+        Raises
+        ------
+        InputError
+            See `matching_rows`.
+        """
+        passed = matching_rows(self.text, columns).copy()
+        for name, low, high in self.ranges:
+            if name in columns and columns[name].dtype.kind in "biuf":
+                values = columns[name]
+                with np.errstate(invalid="ignore"):
+                    passed &= (values >= low) & (values <= high)
+        return passed
+
 
 _COMPARE: dict[type, Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt,
