@@ -242,6 +242,40 @@ def box_sum(values: Floats, reach: int) -> Floats:
 
 
 @jit
+def rows_within(planes: npt.NDArray[np.float64], shape: Any) -> Mask:
+    """Mark the voxels of an array on the inner side of all planes.
+
+    Parameters
+    ----------
+    planes : ndarray of float64, shape (n, 4)
+        Outward normal (z, y, x) and offset: ``normal · voxel + offset <= 0`` inside.
+    shape : tuple of int
+        Of the array.
+
+    Returns
+    -------
+    ndarray of uint8, shape (z, y, x)
+    """
+    nz, ny, nx = shape
+    result = np.zeros(shape, np.uint8)
+    for z in range(nz):
+        for y in range(ny):
+            low, high = -1e-6, nx - 1 + 1e-6
+            for k in range(len(planes)):
+                rest = planes[k, 0] * z + planes[k, 1] * y + planes[k, 3] - 1e-6
+                slope = planes[k, 2]
+                if slope > 1e-12:
+                    high = min(high, -rest / slope)
+                elif slope < -1e-12:
+                    low = max(low, -rest / slope)
+                elif rest > 0:
+                    high = -1.0
+            for x in range(max(int(np.ceil(low)), 0), int(np.floor(high)) + 1):
+                result[z, y, x] = 1
+    return result
+
+
+@jit
 def count_pairs(code: Mask) -> npt.NDArray[np.int64]:
     """Count, for each of 13 directions, neighbouring voxels that lie on two sides of a surface.
 

@@ -27,6 +27,12 @@ class MeasureParameters:
         "it (local), one such grey for the whole image (global), or only the labels themselves (labels).",
         choices=("local", "global", "labels"),
     )
+    labels_cover: str = parameter(
+        "auto",
+        help="Whether labels cover whole particles with their cracks, or only the solid between the cracks; auto looks "
+        "whether wide cracks in the image are labelled.",
+        choices=("auto", "particles", "solid"),
+    )
     gap_tolerance_um: float = parameter(
         0.2, help="Neighbours count as touching across gaps up to this width.", unit="µm", bounds=(0.0, 20.0)
     )
