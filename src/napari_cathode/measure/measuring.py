@@ -153,7 +153,7 @@ def _assemble(state: MeasureState, counts: CoarseCounts) -> pd.DataFrame:
         table["pdensity"] = np.nan
     add_neighbour_features(table, dimensions)
     table = table[columns(dimensions)]
-    table.attrs["notes"] = [*_dim_particles(table), *_notes(table, parameters, spacing)]
+    table.attrs["notes"] = [*_dim_particles(table), *_outlined(context), *_notes(table, parameters, spacing)]
     table.attrs["state"] = state
     return table
 
@@ -270,6 +270,16 @@ def _dim_particles(table: pd.DataFrame) -> list[str]:
     if dim > len(table) / 5:
         note += " If particles are darker than what surrounds them, invert the image first."
     return [note]
+
+
+def _outlined(context: Context) -> list[str]:
+    """Say that outlines were drawn across the mouths of cracks, where nobody asked for that."""
+    if not context.bare or context.parameters.labels_cover == "solid":
+        return []
+    return [
+        "The labels leave wide cracks out, so particles were completed across the mouths of their cracks; "
+        "if the labels do cover whole particles, set what labels cover to particles."
+    ]
 
 
 def _notes(table: pd.DataFrame, parameters: MeasureParameters, spacing: Spacing) -> list[str]:

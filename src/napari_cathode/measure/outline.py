@@ -24,6 +24,9 @@ BRIGHT = 0.1
 BEYOND = 2
 """Voxels by which a breach may bulge out of the hull: particles are round where a piece is missing, the hull is flat."""
 
+LOOSE = 2.0
+"""Volume of the convex hull, in volumes of the particle, above which it says nothing: scattered pieces of one label."""
+
 Floats = npt.NDArray[np.float32]
 
 
@@ -32,6 +35,7 @@ def complete_outline(
 ) -> Mask:
     """Find what belongs to a particle between its solid and the outline that it had.
 
+    Closing loses cracks whose mouths are wider than twice its radius.
     Candidates lie inside the convex hull. Hollows that reach deeper below the hull than BREACH radii are breaches,
     unless they are bright. Shallower ones may be the particle's shape: they belong to it where they are darker than the
     background, as cracks hold no binder. What is as dark as a void right beside a breach belongs to it, too.
@@ -57,7 +61,7 @@ def complete_outline(
     """
     hull = convex_hull(filled)
     hollow = hull & free & (1 - filled)
-    if not hollow.any():
+    if not hollow.any() or hull.sum() > LOOSE * filled.sum():
         return filled
     breach = _breaches(hull, hollow, spacing_um)
     added = breach

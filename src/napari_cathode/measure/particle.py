@@ -65,6 +65,12 @@ class Context:
     grey: GreyLevels
     cell: tuple[int, int, int]
 
+    @property
+    def bare(self) -> bool:
+        """Whether labels leave the cracks out."""
+        asked = self.parameters.labels_cover
+        return asked == "solid" or (asked == "auto" and self.grey.covered < 0.5)
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -114,26 +120,16 @@ def measure_particle(crop: Crop, context: Context) -> Measured:
     found = not np.isnan(greys.threshold)
     bright = own & brighter(quiet, greys.threshold) if quiet is not None and found else own
     filled, closed = fill_particle(own, bright, taken, context.spacing_um, context.parameters.closing_radius_um)
-    bare = _is_bare(context)
-    if bare:
-        whole = complete_outline(filled, (crop.labels != 0).view(np.uint8), (~taken).view(np.uint8), crop.image, greys, context.spacing_um)
-        closed |= whole & (1 - filled)
-        filled = whole
+    if context.bare:
+        labelled = (crop.labels != 0).view(np.uint8)
+        free = (~taken).view(np.uint8)
+        filled = complete_outline(filled, labelled, free, crop.image if found else None, greys, context.spacing_um)
+        closed = filled
     box = _box(filled, _margin(context.spacing_um, context.parameters))
     filled = np.ascontiguousarray(filled[box])
     if crop.image is not None and quiet is not None and found:
         image, quiet = np.ascontiguousarray(crop.image[box]), np.ascontiguousarray(quiet[box])
         solid = filled & (1 - find_cracks(filled, np.ascontiguousarray(closed[box]), image, quiet, greys))
-        import os
-        v=os.environ.get('SV','label')
-        if bare and v=='label': solid &= own[box]
-        if bare and v=='rim': solid &= own[box] | erode(erode(filled))
-        if bare and v=='rim1': solid &= own[box] | erode(filled)
-        if bare and v=='rimown':
-            i2=erode(erode(filled)); solid = (solid & i2) | (own[box] & filled & (1-i2))
-        if bare and v=='rimown1':
-            i2=erode(filled); solid = (solid & i2) | (own[box] & filled & (1-i2))
-        if bare and v=='own': solid = filled & own[box]
     else:
         solid = filled & own[box]
     cut = Crop(
@@ -163,12 +159,6 @@ def measure_particle(crop: Crop, context: Context) -> Measured:
     values["voxel_count"] = int(own.sum())
     first_cell, counts = _in_cells(solid, cut.start, context.cell)
     return Measured(values, first_cell, counts.astype(np.min_scalar_type(int(counts.max(initial=0)))))
-
-
-def _is_bare(context: Context) -> bool:
-    """Whether labels leave the cracks out."""
-    asked = context.parameters.labels_cover
-    return asked == "solid" or (asked == "auto" and context.grey.covered < 0.5)
 
 
 def _margin(spacing_um: Spacing, parameters: MeasureParameters) -> tuple[int, int, int]:

@@ -1,0 +1,91 @@
+"""Labels of the solid alone: particles are completed across cracks wider than closing can bridge."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from scipy.spatial import Delaunay
+
+from napari_cathode.measure import MeasureParameters, measure
+from napari_cathode.measure.outline import convex_hull
+
+SPACING = (0.1, 0.1, 0.1)
+
+
+def _split_ball(draw_ellipsoid, half_width, noise=8.0):
+    """Image, filled and solid-only labels of a ball with a slit that opens at the surface, and of a hollow one."""
+    shape = (46, 46, 92)
+    filled = np.zeros(shape, np.int32)
+    filled[draw_ellipsoid(shape, (22.5, 22.6, 22.4), (18,) * 3)] = 1
+    filled[draw_ellipsoid(shape, (22.5, 22.6, 68.4), (18,) * 3)] = 2
+    _, y, x = np.indices(shape)
+    void = (filled == 1) & (np.abs(y - 22.5) < half_width) & (x > 14)
+    void |= draw_ellipsoid(shape, (22.5, 22.6, 68.4), (6,) * 3)
+    grey = np.where(filled > 0, 180.0, 95.0)
+    grey[void] = 70.0
+    image = ndimage.gaussian_filter(grey, 0.8) + np.random.default_rng(0).normal(0, noise, shape)
+    return image.astype(np.float32), filled, np.where(void, 0, filled).astype(np.int32), void
+
+
+def test_convex_hull_is_delaunays(balls):
+    mask = (balls.solid == 4)[:, :46, :].astype(np.uint8)
+    hull = convex_hull(mask).astype(bool)
+    points = np.argwhere(mask)
+    corners = np.argwhere(np.ones(mask.shape))
+    inside = Delaunay(points).find_simplex(corners, tol=1e-9) >= 0
+    assert np.array_equal(hull.ravel(), inside)
+    flat = np.zeros((1, 9, 9), np.uint8)
+    flat[0, 1, 1] = flat[0, 1, 7] = flat[0, 7, 1] = 1
+    assert convex_hull(flat)[0].sum() == 28 and convex_hull(flat)[0, 4, 4] == 1 and convex_hull(flat)[0, 5, 4] == 0
+    line = np.zeros((5, 5, 5), np.uint8)
+    line[2, 2] = 1
+    assert np.array_equal(convex_hull(line), line)
+
+
+@pytest.mark.parametrize("half_width", [3, 8], ids=["closed", "wider than closing"])
+def test_a_slit_counts_alike_for_filled_and_for_solid_only_labels(draw_ellipsoid, half_width):
+    image, filled, solid, void = _split_ball(draw_ellipsoid, half_width)
+    planted = (void & (filled == 1)).sum() / (filled == 1).sum()
+    of_filled, of_solid = (measure(labels, image, SPACING).iloc[0] for labels in (filled, solid))
+    assert of_filled.damage == pytest.approx(planted, abs=0.01)
+    assert of_solid.damage == pytest.approx(of_filled.damage, abs=0.01)
+    assert of_solid.volume_um3 == pytest.approx(of_filled.volume_um3, rel=0.01)
+
+
+def test_what_labels_cover_is_noticed_and_can_be_said(draw_ellipsoid):
+    image, filled, solid, void = _split_ball(draw_ellipsoid, 8)
+    said = [measure(solid, image, SPACING, MeasureParameters(labels_cover=cover)) for cover in ("solid", "particles")]
+    noticed = measure(solid, image, SPACING)
+    assert noticed.equals(said[0])
+    assert any("labels cover" in note for note in noticed.attrs["notes"])
+    assert not any("labels cover" in note for note in said[0].attrs["notes"])
+    assert said[1]["damage"][0] < 0.5 * said[0]["damage"][0]
+    of_filled = measure(filled, image, SPACING)
+    assert of_filled.equals(measure(filled, image, SPACING, MeasureParameters(labels_cover="particles")))
+    blind = measure(solid, None, SPACING, MeasureParameters(labels_cover="solid")).iloc[0]
+    assert blind.damage == pytest.approx((void & (filled == 1)).sum() / (filled == 1).sum(), abs=0.015)
+
+
+def test_what_lies_between_scattered_pieces_is_no_crack():
+    labels = np.zeros((30, 30, 80), np.int32)
+    labels[8:20, 8:20, 6:18] = 1
+    labels[8:20, 8:20, 58:70] = 1
+    row = measure(labels, None, SPACING, MeasureParameters(labels_cover="solid")).iloc[0]
+    assert row.damage == 0 and row.volume_um3 == pytest.approx(2 * 1.728)
+
+
+def test_completing_takes_nothing_of_neighbours(draw_ellipsoid):
+    shape = (40, 40, 60)
+    labels = np.zeros(shape, np.int32)
+    labels[draw_ellipsoid(shape, (19.5, 19.5, 24), (15,) * 3)] = 1
+    labels[draw_ellipsoid(shape, (19.5, 19.5, 42), (9,) * 3)] = 2  # sits in a dent of the first
+    table = measure(labels, None, SPACING, MeasureParameters(labels_cover="solid", closing_radius_um=0.2))
+    assert table["volume_um3"][1] * 1e3 == pytest.approx((labels == 2).sum(), rel=0.01)
+    assert table["damage"].max() < 0.02
+
+
+def test_a_slice_of_solid_only_labels(draw_ellipsoid):
+    image, filled, solid, _ = _split_ball(draw_ellipsoid, 6, noise=4)
+    middle = np.s_[22:23]
+    tables = [measure(labels[middle], image[middle], SPACING) for labels in (filled, solid)]
+    assert tables[0]["damage"][0] > 0.2
+    assert tables[1]["damage"][0] == pytest.approx(tables[0]["damage"][0], abs=0.02)
