@@ -17,15 +17,15 @@ def tables(balls):
 @pytest.mark.parametrize("which", [0, 1], ids=["filled", "solid-only"])
 def test_damage_follows_the_truth(balls, tables, which):
     measured = tables[which]["damage"].to_numpy()
-    assert abs((measured - balls.damage).mean()) <= 0.01
+    assert abs((measured - balls.damage).mean()) <= 0.005
     assert np.corrcoef(measured, balls.damage)[0, 1] >= 0.97
 
 
 def test_filled_and_solid_only_labels_agree(tables):
-    # What differs is the mouths of cracks: closing leaves a meniscus there.
+    # What differs is the mouths of cracks: what spans them is not as round as the particle.
     filled, solid = tables
-    assert solid["volume_um3"].to_numpy() == pytest.approx(filled["volume_um3"].to_numpy(), rel=0.02)
-    for column, tolerance in (("damage", 0.02), ("edensity", 0.5), ("x_um", 0.02), ("sphericity", 0.1)):
+    assert solid["volume_um3"].to_numpy() == pytest.approx(filled["volume_um3"].to_numpy(), rel=0.01)
+    for column, tolerance in (("damage", 0.005), ("edensity", 0.5), ("x_um", 0.02), ("sphericity", 0.05)):
         assert np.abs(filled[column] - solid[column]).max() <= tolerance, column
 
 

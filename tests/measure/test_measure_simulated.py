@@ -30,6 +30,17 @@ def test_damage(electrode):
     assert np.corrcoef(table["damage"][whole], planted[whole])[0, 1] >= 0.9
 
 
+def test_damage_of_labels_that_leave_the_cracks_out(electrode):
+    simulation, table, _ = electrode
+    bare = np.where(simulation.cracks, 0, simulation.labels).astype(np.int32)
+    other = measure(bare, simulation.image, simulation.spacing_um, None, simulation.field_of_view)
+    both = table.merge(other, on="label", suffixes=("", "_bare"))
+    whole = both["damage"].notna() & both["damage_bare"].notna() & (both["voxel_count"] > 2000)
+    difference = (both["damage_bare"] - both["damage"])[whole]
+    assert abs(difference.mean()) <= 0.005 and difference.abs().median() <= 0.005
+    assert np.corrcoef(both["damage_bare"][whole], both["damage"][whole])[0, 1] >= 0.97
+
+
 def test_what_drives_damage(electrode):
     _, table, truth = electrode
     whole = ~table["touches_border"]

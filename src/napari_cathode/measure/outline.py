@@ -10,7 +10,7 @@ from scipy.spatial import ConvexHull, QhullError
 from napari_cathode.tomogram import Spacing
 
 from .filling import fill_holes
-from .kernels import Mask, box_sum, erode, grow, rows_within, within_ball
+from .kernels import Mask, box_sum, grow, rows_within, within_ball
 from .threshold import GreyLevels
 
 BREACH = 0.15
@@ -22,10 +22,9 @@ CLEARLY = 0.2
 BRIGHT = 0.1
 """Share of the way from background to solid up to which a breach may be filled with something."""
 BEYOND = 2
-"""Voxels by which a breach may bulge out of the hull: particles are round where a piece is missing, the hull is flat."""
-
+"""Voxels by which a breach may bulge out of the hull: the hull is flat there, particles are round."""
 LOOSE = 2.0
-"""Volume of the convex hull, in volumes of the particle, above which it says nothing: scattered pieces of one label."""
+"""Volume of the convex hull, in those of the particle, from which on only what is dark joins pieces of one label."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -61,9 +60,10 @@ def complete_outline(
     """
     hull = convex_hull(filled)
     hollow = hull & free & (1 - filled)
-    if not hollow.any() or hull.sum() > LOOSE * filled.sum():
+    if not hollow.any():
         return filled
-    breach = _breaches(hull, hollow, spacing_um)
+    scattered = hull.sum() > LOOSE * filled.sum()
+    breach = np.zeros_like(hollow) if scattered else _breaches(hull, hollow, spacing_um)
     added = breach
     if image is not None:
         away = (1 - grow(labelled)).astype(np.float32)

@@ -29,9 +29,10 @@ _INTRODUCTION = """# Features of a particle
 
 This page is made from the code: `python -m napari_cathode.measure > docs/features.md`.
 
-Labels may cover whole particles or only their solid. Both give the same values where closing bridges the mouths of
-the cracks that reach the surface; what is wider than twice the closing radius is part of a particle only where its
-label covers it. Lengths are in µm, voxels may have different edges along z, y and x.
+Labels may cover whole particles or only their solid. Where the image shows that wide cracks are not labelled, or where
+*labels cover* says so, particles are completed: closing bridges the cracks that reach the surface, and hollows below
+the convex hull that are deeper than 15 % of the particle's radius, or darker than the background, are cracks too wide
+for that. Lengths are in µm, voxels may have different edges along z, y and x.
 
 - **M**, the solid: F without its cracks. A crack is found where a voxel is darker than half way between the particle's
   own solid grey and the background around it, after a light Gaussian against noise. The solid grey is the median of
@@ -45,7 +46,7 @@ label covers it. Lengths are in µm, voxels may have different edges along z, y 
   the median in the middle of wide cracks, of the particle and of the image. Thin cracks that stay 30 % darker
   than the solid around them are counted in this way, fainter ones are missed.
 - **F**, the filled particle: its label, and what closing M by a ball and filling its holes (while it is swollen)
-  adds, less the voxels of other labels.
+  adds, and of labels of solid alone what completes it, less the voxels of other labels.
 - **K** = F without M: the particle's cracks and pores.
 
 Without an image M is the label, and grey values are empty. A particle that does not stand out from the background has

@@ -20,6 +20,8 @@ from .threshold import GreyLevels, gaussian, particle_greys
 
 OUTSIDE = -1
 """Label, within a crop, of voxels outside the volume or its field of view."""
+MOST = 0.8
+"""Share of the wide cracks that labels of whole particles cover at least."""
 Floats = npt.NDArray[np.float32]
 
 
@@ -69,7 +71,7 @@ class Context:
     def bare(self) -> bool:
         """Whether labels leave the cracks out."""
         asked = self.parameters.labels_cover
-        return asked == "solid" or (asked == "auto" and self.grey.covered < 0.5)
+        return asked == "solid" or (asked == "auto" and self.grey.covered < MOST)
 
 
 @dataclass(frozen=True)
