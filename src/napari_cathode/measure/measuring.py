@@ -19,7 +19,7 @@ from .features import columns
 from .neighbours import add_neighbour_features
 from .packing import CoarseCounts
 from .parameters import MeasureParameters
-from .particle import Context, Measured
+from .particle import Context, Measured, solid_only
 from .state import MeasureState, changed_between, find_changes
 from .threshold import GreyLevels, iter_image_greys
 from .volume_pass import Inventory, iter_inventory
@@ -153,7 +153,7 @@ def _assemble(state: MeasureState, counts: CoarseCounts) -> pd.DataFrame:
         table["pdensity"] = np.nan
     add_neighbour_features(table, dimensions)
     table = table[columns(dimensions)]
-    table.attrs["notes"] = [*_dim_particles(table), *_outlined(context), *_notes(table, parameters, spacing)]
+    table.attrs["notes"] = [*_dim_particles(table), *_outlined(parameters, state.grey), *_notes(table, parameters, spacing)]
     table.attrs["state"] = state
     return table
 
@@ -272,9 +272,9 @@ def _dim_particles(table: pd.DataFrame) -> list[str]:
     return [note]
 
 
-def _outlined(context: Context) -> list[str]:
+def _outlined(parameters: MeasureParameters, grey: GreyLevels) -> list[str]:
     """Say that outlines were drawn across the mouths of cracks, where nobody asked for that."""
-    if not context.bare or context.parameters.labels_cover == "solid":
+    if parameters.labels_cover == "solid" or not solid_only(parameters, grey):
         return []
     return [
         "The labels leave wide cracks out, so particles were completed across the mouths of their cracks; "

@@ -67,12 +67,6 @@ class Context:
     grey: GreyLevels
     cell: tuple[int, int, int]
 
-    @property
-    def bare(self) -> bool:
-        """Whether labels leave the cracks out."""
-        asked = self.parameters.labels_cover
-        return asked == "solid" or (asked == "auto" and self.grey.covered < MOST)
-
 
 @dataclass(frozen=True)
 class Measured:
@@ -122,7 +116,7 @@ def measure_particle(crop: Crop, context: Context) -> Measured:
     found = not np.isnan(greys.threshold)
     bright = own & brighter(quiet, greys.threshold) if quiet is not None and found else own
     filled, closed = fill_particle(own, bright, taken, context.spacing_um, context.parameters.closing_radius_um)
-    if context.bare:
+    if solid_only(context.parameters, context.grey):
         labelled = (crop.labels != 0).view(np.uint8)
         free = (~taken).view(np.uint8)
         filled = complete_outline(filled, labelled, free, crop.image if found else None, greys, context.spacing_um)
@@ -161,6 +155,12 @@ def measure_particle(crop: Crop, context: Context) -> Measured:
     values["voxel_count"] = int(own.sum())
     first_cell, counts = _in_cells(solid, cut.start, context.cell)
     return Measured(values, first_cell, counts.astype(np.min_scalar_type(int(counts.max(initial=0)))))
+
+
+def solid_only(parameters: MeasureParameters, grey: GreyLevels) -> bool:
+    """Say whether labels leave the cracks out, by the grey levels of the whole image."""
+    asked = parameters.labels_cover
+    return asked == "solid" or (asked == "auto" and grey.covered < MOST)
 
 
 def _margin(spacing_um: Spacing, parameters: MeasureParameters) -> tuple[int, int, int]:
