@@ -153,7 +153,8 @@ def _assemble(state: MeasureState, counts: CoarseCounts) -> pd.DataFrame:
         table["pdensity"] = np.nan
     add_neighbour_features(table, dimensions)
     table = table[columns(dimensions)]
-    table.attrs["notes"] = [*_dim_particles(table), *_outlined(parameters, state.grey), *_notes(table, parameters, spacing)]
+    completed = _outlined(parameters, state.grey)
+    table.attrs["notes"] = [*_dim_particles(table), *completed, *_notes(table, parameters, spacing)]
     table.attrs["state"] = state
     return table
 
