@@ -43,7 +43,7 @@ def command(
     may_write(out, overwrite)
     if out.suffix.lower() != ".csv":
         raise InputError(f"{out} should end in .csv, since the table is written as CSV.")
-    labels, stated = io.read_labels(labels_file)
+    labels, stated = io.open_labels(labels_file)
     agreed = None if agreement is None else io.read_table(agreement)
     if agreed is not None and not any(str(name).startswith("view_") for name in agreed.columns):
         raise InputError(
@@ -53,7 +53,7 @@ def command(
     spacing = spacing or stated or (None if tomogram is None else tomogram.spacing_um)
     if spacing is None:
         raise InputError(f"The voxel size of {labels_file} is not known; give it in µm by --spacing Z Y X.")
-    if tomogram is not None and tomogram.shape != labels.shape:
+    if tomogram is not None and tomogram.shape != tuple(labels.shape):
         raise InputError(
             f"{labels_file} has the shape {labels.shape}, {image} {tomogram.shape}; labels must be those of this image."
         )

@@ -5,7 +5,7 @@
 
 from .annotations import is_annotations, read_annotations
 from .field_of_view import find_field_of_view
-from .labels import is_labels, read_labels, write_labels
+from .labels import is_labels, open_labels, read_labels, write_labels
 from .registry import can_read, list_datasets, open_volume, read
 from .sampling import contrast_limits
 from .tables import read_table, write_table
@@ -17,6 +17,7 @@ __all__ = [
     "is_annotations",
     "is_labels",
     "list_datasets",
+    "open_labels",
     "open_volume",
     "read",
     "read_annotations",

@@ -101,6 +101,63 @@ def read_labels(path: str | Path) -> tuple[npt.NDArray[np.int32], Spacing | None
     return _as_labels(np.asarray(volume.data), path.name), volume.spacing_um
 
 
+def open_labels(path: str | Path, dataset: str | None = None) -> tuple[Any, Spacing | None]:
+    """Open a label image without reading it, where it is large.
+
+    Parameters
+    ----------
+    path : path
+        The file, or a folder (zarr, slices).
+    dataset : str, optional
+        Which data set, where the file holds several.
+
+    Returns
+    -------
+    labels : array-like of integers, shape (z, y, x)
+        In memory as int32 where it is small, else memory-mapped or lazy; whole numbers that are stored as floats are
+        checked as they are read.
+    spacing_um : tuple of float or None
+        Voxel edge lengths in µm, where the file states them.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read or holds no labels; reading a lazy one may raise it, too.
+    """
+    path = Path(path)
+    volume = open_volume(path, dataset)
+    data = volume.data
+    if isinstance(data, np.ndarray) and not isinstance(data, np.memmap):
+        return _as_labels(data, path.name), volume.spacing_um
+    if np.dtype(data.dtype).kind not in "uif":
+        raise InputError(f"{path.name} holds values of type {data.dtype}; a label image holds whole numbers.")
+    return LazyLabels(data, path.name) if np.dtype(data.dtype).kind == "f" else data, volume.spacing_um
+
+
+class LazyLabels:
+    """A label image that is stored as floats, read as int32.
+
+    Parameters
+    ----------
+    data : array-like, shape (z, y, x)
+    name : str
+        What to call it.
+    """
+
+    ndim = 3
+    dtype = np.dtype(np.int32)
+
+    def __init__(self, data: Any, name: str) -> None:
+        self.data = data
+        self.name = name
+        self.shape = tuple(int(size) for size in data.shape)
+        self.chunks = getattr(data, "chunks", None)
+
+    def __getitem__(self, box: Any) -> npt.NDArray[np.int32]:
+        """Read a box, given as slices."""
+        return _as_labels(np.asarray(self.data[box]), self.name)
+
+
 def is_labels(path: str | Path) -> bool:
     """Tell whether a file is a label TIFF written by `write_labels`, without decoding it."""
     try:

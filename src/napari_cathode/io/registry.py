@@ -11,13 +11,13 @@ import numpy as np
 from napari_cathode.errors import InputError
 from napari_cathode.tomogram import Spacing, Tomogram, check_spacing
 
-from . import hdf5, npy, slices, tiff
+from . import hdf5, npy, slices, tiff, zarr_store
 from .base import Format, Volume, check_volume
 from .field_of_view import find_field_of_view
 from .lazy import EAGER_BYTES
 from .sampling import Sample, sample_slices
 
-FORMATS: tuple[Format, ...] = (tiff.FORMAT, hdf5.FORMAT, npy.FORMAT, slices.FORMAT)
+FORMATS: tuple[Format, ...] = (tiff.FORMAT, hdf5.FORMAT, npy.FORMAT, zarr_store.FORMAT, slices.FORMAT)
 """In the order in which they are asked; a new format is one file and one place in this line."""
 
 SUFFIXES: tuple[str, ...] = tuple(suffix for fmt in FORMATS for suffix in fmt.suffixes)
@@ -34,7 +34,7 @@ def read(
     path : path
         A file of any of the formats, or a folder of slices.
     dataset : str, optional
-        Which data set, where the file holds several (HDF5).
+        Which data set, where the file holds several (HDF5, zarr).
     spacing_um : tuple of float, optional
         Voxel edge lengths (z, y, x) in µm; overrides what the file states.
     field_of_view : bool
@@ -93,7 +93,7 @@ def open_volume(path: str | Path, dataset: str | None = None) -> Volume:
     path = Path(path)
     try:
         fmt = _recognise(path)
-        if dataset is not None and fmt is not hdf5.FORMAT:
+        if dataset is not None and fmt not in (hdf5.FORMAT, zarr_store.FORMAT):
             raise InputError(
                 f"{path.name} is {fmt.name}, which holds no data sets to choose from; leave {dataset} out."
             )
@@ -126,7 +126,7 @@ def can_read(path: str | Path) -> bool:
 
 
 def list_datasets(path: str | Path) -> list[str]:
-    """List the data sets of a file that holds several (HDF5), to offer the choice; empty for other formats.
+    """List the data sets of a file that holds several (HDF5, zarr), to offer the choice; empty for other formats.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def _recognise(path: Path) -> Format:
     by_name = next((fmt.name for fmt in FORMATS if path.suffix.lower() in fmt.suffixes), None)
     if by_name:
         raise InputError(f"{path.name} is not {by_name}, in spite of its name; export it again.")
-    known = "TIFF, HDF5 (.h5, .nx), NumPy (.npy), PNG, or a folder of TIFF or PNG slices"
+    known = "TIFF, HDF5 (.h5, .nx), NumPy (.npy), zarr, PNG, or a folder of TIFF or PNG slices"
     raise InputError(f"{path.name} is of no kind that can be opened; save it as {known}.")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .particle import OUTSIDE, Context, Crop, Measured, measure_particle, padding
+from .streaming import reading_order
 from .volume_pass import Inventory, read_labels
 
 Bools = npt.NDArray[np.bool_]
@@ -27,11 +28,17 @@ def cut_crops(
     *,
     largest_first: bool,
 ) -> Iterator[Crop]:
-    """Cut out the particles one by one: from top to bottom, or the largest first to keep a pool busy to its end."""
+    """Cut out the particles one by one.
+
+    From top to bottom, or as files are laid out; in memory the largest first where that keeps a pool busy to its end.
+    """
     pad = np.array(padding(context.spacing_um, context.parameters))
     if labels.shape[0] == 1:
         pad[0] = 0
-    order = np.argsort(-inventory.voxels if largest_first else inventory.low[:, 0], kind="stable")
+    if largest_first and isinstance(labels, np.ndarray) and isinstance(image, np.ndarray | None):
+        order = np.argsort(-inventory.voxels, kind="stable")
+    else:
+        order = reading_order(inventory.low, labels.shape, (labels, image))
     for place in order:
         low, high = inventory.low[place] - pad, inventory.high[place] + pad + 1
         label = int(inventory.ids[place])

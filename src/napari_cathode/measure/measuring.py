@@ -21,6 +21,7 @@ from .packing import CoarseCounts
 from .parameters import MeasureParameters
 from .particle import Context, Measured, solid_only
 from .state import MeasureState, changed_between, find_changes
+from .streaming import streamed
 from .threshold import GreyLevels, iter_image_greys
 from .volume_pass import Inventory, iter_inventory
 
@@ -48,7 +49,8 @@ def iter_measure(
     ----------
     labels : array-like of integers, shape (z, y, x)
         0 is background; numbers may have gaps. A slice has z = 1. In memory, memory-mapped or anything lazy that
-        slices like an array. Labels may cover whole particles or only their solid.
+        slices like an array (zarr, dask), of which little is in memory at a time. Labels may cover whole particles or
+        only their solid.
     image : array-like, shape (z, y, x), optional
         Grey values on the same grid. Without it grey-based columns are NaN.
     spacing_um : tuple of float
@@ -96,6 +98,7 @@ def iter_measure(
     parameters = parameters or MeasureParameters()
     shape = (int(labels.shape[0]), int(labels.shape[1]), int(labels.shape[2]))
     check_scale(shape, spacing, parameters)
+    labels, image = streamed(labels), None if image is None else streamed(image)
     inventory, affected = yield from _iter_what_to_measure(labels, field_of_view, previous, only, changed)
     grey = GreyLevels()
     if previous is not None:
