@@ -15,8 +15,10 @@ import numpy as np
 import pandas as pd
 from psygnal import Signal
 
+from .boxes import Box
 from .edit.change import Change
 from .edit.history import History, Step
+from .edit.table_change import table_change
 from .errors import InputError
 from .filtering import Filter
 from .judging import COLUMNS, Judgement, judgement, labels_with, with_review
@@ -51,6 +53,25 @@ class Colouring:
     limits: tuple[float, float] | None = None
     hide_missing: bool = False
     result: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """How a table was measured, so that it can follow edits.
+
+    Attributes
+    ----------
+    state : object
+        `napari_cathode.measure.MeasureState` of the labels as they were then.
+    tomogram : Tomogram, optional
+        The grey values that were measured, with their field of view.
+    changed : tuple of Box
+        Boxes of the labels outside which nothing has changed since.
+    """
+
+    state: Any
+    tomogram: Tomogram | None = None
+    changed: tuple[Box, ...] = ()
 
 
 @dataclass(eq=False)
@@ -98,6 +119,10 @@ class ParticleSet:
         Labels of the particles that a person had excluded when the rest was explained.
     history : History
         The edits of the labels.
+    measurement : Measurement, optional
+        How the table was measured; None where it cannot follow edits.
+    epoch : int
+        Grows with every table that was not measured as the one before it.
     last_revision : int
         The highest revision that was given.
     """
@@ -121,6 +146,8 @@ class ParticleSet:
     explanation_revision: int = 0
     explanation_without: frozenset[int] = frozenset()
     history: History = field(default_factory=History)
+    measurement: Measurement | None = None
+    epoch: int = 0
     last_revision: int = 0
 
     @property
@@ -318,6 +345,7 @@ class Session:
         _renew(particles)
         particles.review.clear()
         particles.history.clear()
+        particles.measurement = None
         self.changed.emit(particles, "labels")
         self.changed.emit(particles, "history")
         self.set_table(particles, None)
@@ -327,6 +355,8 @@ class Session:
         """Say that somebody edited the labels in place; the table stays, marked as out of date."""
         _on_main_thread()
         _renew(particles)
+        particles.history.forget_revisions()
+        particles.measurement = None  # nobody knows where
         self.changed.emit(particles, "labels")
 
     def edit(self, particles: ParticleSet, change: Change, *, applied: bool = False) -> None:
@@ -351,13 +381,11 @@ class Session:
         _on_main_thread()
         if not applied:
             change.apply(particles.labels)
-        before = _state(particles)
+        before, said = particles.revision, _take_said(particles, change.labels)
         _renew(particles)
-        said = [label for label in change.labels if label in particles.review]
-        for label in said:
-            del particles.review[label]
-        particles.history.push(Step(change, before))
-        self._emit_edit(particles, reviewed=bool(said))
+        particles.history.push(Step(change, (before, particles.revision), (said, {})))
+        _mark_changed(particles, change.box)
+        self._emit_edit(particles, reviewed=bool(said["review"]))
 
     def undo(self, particles: ParticleSet) -> Step | None:
         """Take the last edit back, with all that it changed; None when there is none."""
@@ -373,21 +401,23 @@ class Session:
         step = history.undo(particles.labels) if back else history.redo(particles.labels)
         if step is None:
             return None
-        now = _state(particles)
-        if back:
-            step.after = now
+        now, (before, after) = _take_said(particles, step.change.labels), step.said
+        step.said = (before, now) if back else (now, after)
+        known = before if back else after
+        particles.review.update(known.get("review", {}))
+        if step.revisions is None:
+            _renew(particles)
         else:
-            step.before = now
-        known = step.before if back else step.after
-        particles.revision, particles.review = known["revision"], dict(known["review"])
-        if known["table"] is not particles.table:
-            particles.table, particles.summary = known["table"], known["summary"]
-            particles.table_revision = known["table_revision"]
+            particles.revision = step.revisions[0 if back else 1]
+        _mark_changed(particles, step.change.box)
+        reviewed = now["review"] != known.get("review", {})
+        if _follow(particles):
             self._emit_table(particles)
-        self._emit_edit(particles, reviewed=now["review"] != known["review"])
+        self._emit_edit(particles, reviewed=reviewed)
         return step
 
     def _emit_edit(self, particles: ParticleSet, *, reviewed: bool) -> None:
+        """Tell of an edit."""
         if reviewed and particles.table is not None:
             _complete_table(particles)
             self._emit_table(particles)
@@ -396,17 +426,46 @@ class Session:
             self.changed.emit(particles, "review")
         self.changed.emit(particles, "history")
 
-    def set_table(self, particles: ParticleSet, table: pd.DataFrame | None, summary: Any = None) -> None:
-        """Give a particle set a feature table of its present labels; an explanation of another table goes."""
+    def set_table(
+        self,
+        particles: ParticleSet,
+        table: pd.DataFrame | None,
+        summary: Any = None,
+        measurement: Measurement | None = None,
+    ) -> None:
+        """Give a particle set a feature table of its present labels; an explanation of another table goes.
+
+        Parameters
+        ----------
+        particles : ParticleSet
+        table : DataFrame, optional
+        summary : object, optional
+            `napari_cathode.measure.Summary` of the table.
+        measurement : Measurement, optional
+            With it the table can follow edits of the labels.
+        """
         _on_main_thread()
-        particles.table_revision = particles.revision
         if table is particles.table:
+            particles.table_revision = particles.revision
             return
-        particles.table, particles.summary = table, summary
-        _complete_table(particles)
-        self._emit_table(particles)
+        self._replace_table(particles, table, summary, measurement)
         self.set_explanation(particles, None)
         self._keep_colours(particles)
+
+    def update_table(
+        self, particles: ParticleSet, table: pd.DataFrame, summary: Any, measurement: Measurement | None
+    ) -> None:
+        """Give a particle set the table that followed an edit; the explanation stays, marked as out of date."""
+        _on_main_thread()
+        self._replace_table(particles, table, summary, measurement)
+        self._keep_colours(particles)
+
+    def _replace_table(self, particles: ParticleSet, table: Any, summary: Any, measurement: Measurement | None) -> None:
+        _remember_way(particles, table, summary, measurement)
+        particles.table, particles.summary, particles.measurement = table, summary, measurement
+        particles.table_revision = particles.revision
+        _complete_table(particles)
+        self._emit_table(particles)
 
     def set_agreement(self, particles: ParticleSet, agreement: pd.DataFrame | None) -> None:
         """Give a particle set what comparing its present labels with the views found; a table shows it, too."""
@@ -582,15 +641,54 @@ def _renew(particles: ParticleSet) -> None:
     particles.revision = particles.last_revision
 
 
-def _state(particles: ParticleSet) -> dict[str, Any]:
-    """Give what belongs to the present labels and comes back with them."""
-    return {
-        "revision": particles.revision,
-        "review": dict(particles.review),
-        "table": particles.table,
-        "summary": particles.summary,
-        "table_revision": particles.table_revision,
-    }
+def _take_said(particles: ParticleSet, labels: Iterable[int]) -> dict[str, dict[int, Any]]:
+    """Take away what a person said of some particles, and give it."""
+    return {"review": {label: particles.review.pop(label) for label in labels if label in particles.review}}
+
+
+def _mark_changed(particles: ParticleSet, box: Box) -> None:
+    """Take note of where the labels changed since they were measured."""
+    known = particles.measurement
+    if known is not None:
+        particles.measurement = replace(known, changed=(*known.changed, box))
+
+
+def _measured(table: pd.DataFrame) -> pd.DataFrame:
+    """Give the columns that belong to the labels, without what is put beside them."""
+    return table[[name for name in table.columns if not (str(name).startswith("view_") or name in COLUMNS)]]
+
+
+def _remember_way(particles: ParticleSet, table: Any, summary: Any, measurement: Measurement | None) -> None:
+    """Keep how one gets from the former table to a new one and back, where both were measured alike."""
+    former, known = particles.table, particles.measurement
+    alike = (None if known is None else known.state.parameters) == (
+        None if measurement is None else measurement.state.parameters
+    )
+    way = None
+    if alike and former is not None and table is not None:
+        revisions = (particles.table_revision, particles.revision)
+        summaries = (particles.summary, summary)
+        way = table_change(_measured(former), _measured(table), revisions, particles.epoch, summaries)
+    if way is None:
+        particles.epoch += 1
+    else:
+        particles.history.add_table(way)
+
+
+def _follow(particles: ParticleSet) -> bool:
+    """Bring the table to the present labels where a way is known; tells whether there was one."""
+    table = particles.table
+    if table is None or not particles.out_of_date:
+        return False
+    wanted = (particles.table_revision, particles.revision)
+    for way in particles.history.tables:
+        if way.epoch == particles.epoch and wanted in (way.revisions, way.revisions[::-1]):
+            forward = wanted == way.revisions
+            particles.table, particles.summary = way.apply(table, forward), way.summaries[1 if forward else 0]
+            particles.table_revision = particles.revision
+            _complete_table(particles)
+            return True
+    return False
 
 
 def _on_main_thread() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .change import Change
+from .table_change import TableChange
 
 LIMIT_BYTES = 256 * 2**20
 
@@ -19,13 +20,24 @@ class Step:
     ----------
     change : Change
         Of the labels.
-    before, after : dict
-        What belonged to the labels before and after, such as their table.
+    revisions : tuple of (int, int), optional
+        Of the labels before and after; None when something else changed them since.
+    said : tuple of (dict, dict)
+        What a person had said of the changed particles before, and after: for each name of such a saying the values by
+        label.
+    tables : list of TableChange
+        Ways from one measured table to another that were found while this was the last step.
     """
 
     change: Change
-    before: dict[str, Any] = field(default_factory=dict)
-    after: dict[str, Any] = field(default_factory=dict)
+    revisions: tuple[int, int] | None = None
+    said: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+    tables: list[TableChange] = field(default_factory=list)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        return self.change.nbytes + sum(change.nbytes for change in self.tables)
 
     def describe(self) -> str:
         """Say in a line what was done."""
@@ -83,12 +95,34 @@ class History:
     @property
     def nbytes(self) -> int:
         """Memory that the steps take."""
-        return sum(step.change.nbytes for step in (*self._done, *self._undone))
+        return sum(step.nbytes for step in (*self._done, *self._undone))
+
+    @property
+    def tables(self) -> Iterator[TableChange]:
+        """All known ways from one measured table to another."""
+        return (change for step in (*self._done, *self._undone) for change in step.tables)
+
+    def add_table(self, change: TableChange) -> None:
+        """Keep a way from one measured table to another as long as the last step is kept."""
+        steps = self._done or self._undone
+        if steps:
+            steps[-1].tables.append(change)
+            self._trim()
+
+    def forget_revisions(self) -> None:
+        """Take note that something else changed the labels: no step leads to a state that was measured any more."""
+        for step in (*self._done, *self._undone):
+            step.revisions = None
+            step.tables.clear()
 
     def push(self, step: Step) -> None:
         """Add a step that was done; what was undone before cannot be repeated any more."""
         self._undone.clear()
         self._done.append(step)
+        self._trim()
+
+    def _trim(self) -> None:
+        """Drop the oldest steps where they take too much memory."""
         while len(self._done) > 1 and self.nbytes > self._limit:
             self._earlier.append(self._done.pop(0).entry())
             self.dropped += 1
