@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from napari import current_viewer
@@ -15,11 +15,13 @@ from napari.layers import Labels, Layer
 from napari.utils.notifications import show_warning
 
 from napari_cathode.errors import InputError
-from napari_cathode.session import Colouring, ParticleSet, Predictions, Session
+from napari_cathode.session import Colouring, Measurement, ParticleSet, Predictions, Session
+from napari_cathode.tomogram import Tomogram
 
 from .colours import ColourScale, recolour, scale_for
 from .feature_copy import adopted_table, with_user_columns, write_features
 from .layers import VIEW_KEY, is_labels, place_like, same_array, spacing_of, volume
+from .remeasuring import Remeasuring
 from .selecting import Selecting
 from .strokes import take_stroke
 
@@ -52,6 +54,8 @@ class Link:
     ----------
     session : Session
         The state that all views of the viewer share.
+    remeasuring : Remeasuring
+        Keeps tables up to date while labels are edited.
     """
 
     def __init__(self, viewer: Any) -> None:
@@ -65,6 +69,7 @@ class Link:
         session = self.session
         session.particle_sets_changed.connect(self._on_particle_sets_changed)
         session.changed.connect(self._on_changed)
+        self.remeasuring = Remeasuring(session, self._update_table)
         self._selecting = Selecting(viewer, session, self.layer_of)
 
     @property
@@ -146,12 +151,32 @@ class Link:
         """Give the predictions, and which view of them, that a layer shows."""
         return None if layer is None else self._views.get(layer)
 
-    def set_table(self, particles: ParticleSet, table: Any, summary: Any = None) -> None:
-        """Give a particle set a feature table, with the columns that other tools gave its layer beside it."""
+    def set_table(
+        self,
+        particles: ParticleSet,
+        table: Any,
+        summary: Any = None,
+        tomogram: Tomogram | None = None,
+        field_of_view: Any = None,
+    ) -> None:
+        """Give a particle set a feature table, with the columns that other tools gave its layer beside it.
+
+        A table that `measure` made follows edits of the labels; for that it has to know the tomogram that was measured,
+        and its field of view.
+        """
+        state = None if table is None else table.attrs.pop("state", None)
+        if tomogram is not None and tomogram.field_of_view is None:
+            tomogram = replace(tomogram, field_of_view=field_of_view)
+        known = None if state is None else Measurement(state, tomogram)
+        self.session.set_table(particles, self._with_user_columns(particles, table), summary, known)
+
+    def _update_table(self, particles: ParticleSet, table: Any, summary: Any, known: Measurement) -> None:
+        """Show the table that followed an edit."""
+        self.session.update_table(particles, self._with_user_columns(particles, table), summary, known)
+
+    def _with_user_columns(self, particles: ParticleSet, table: Any) -> Any:
         binding = self._bindings.get(particles)
-        if binding is not None and table is not None:
-            table = with_user_columns(table, binding.layer, binding.ours)
-        self.session.set_table(particles, table, summary)
+        return table if binding is None or table is None else with_user_columns(table, binding.layer, binding.ours)
 
     def _insert(self, layer: Labels) -> None:
         """Add a layer; the viewer stays at its slice."""

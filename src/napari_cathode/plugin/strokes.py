@@ -43,8 +43,9 @@ def take_stroke(layer: Labels, atoms: Sequence[Any]) -> Change | None:
     for atom in reversed(atoms):
         _put(before, atom, low, new=False)
     after = before.copy()
-    for atom in atoms:  # the layer itself does not hold the new values yet when the stroke was made by a script
+    for atom in atoms:
         _put(after, atom, low, new=True)
+    layer.data[box] = after  # holds the new values only later when the stroke was made by a script
     if layer.ndim == 2:
         before, after, low = before[None], after[None], np.insert(low, 0, 0)
     start = (int(low[0]), int(low[1]), int(low[2]))
