@@ -64,7 +64,7 @@ class Measurement:
     state : object
         `napari_cathode.measure.MeasureState` of the labels as they were then.
     tomogram : Tomogram, optional
-        The grey values that were measured, with their field of view.
+        The grey values that were measured.
     changed : tuple of Box
         Boxes of the labels outside which nothing has changed since.
     """

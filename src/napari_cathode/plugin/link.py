@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from napari import current_viewer
@@ -152,22 +152,16 @@ class Link:
         return None if layer is None else self._views.get(layer)
 
     def set_table(
-        self,
-        particles: ParticleSet,
-        table: Any,
-        summary: Any = None,
-        tomogram: Tomogram | None = None,
-        field_of_view: Any = None,
+        self, particles: ParticleSet, table: Any, summary: Any = None, tomogram: Tomogram | None = None
     ) -> None:
         """Give a particle set a feature table, with the columns that other tools gave its layer beside it.
 
-        A table that `measure` made follows edits of the labels; for that it has to know the tomogram that was measured,
-        and its field of view.
+        A table that `measure` made follows edits of the labels; for that it has to know the tomogram that was measured.
         """
-        state = None if table is None else table.attrs.pop("state", None)
-        if tomogram is not None and tomogram.field_of_view is None:
-            tomogram = replace(tomogram, field_of_view=field_of_view)
-        known = None if state is None else Measurement(state, tomogram)
+        known = None
+        if table is not None and "state" in table.attrs:
+            table = table.copy(deep=False)
+            known = Measurement(table.attrs.pop("state"), tomogram)
         self.session.set_table(particles, self._with_user_columns(particles, table), summary, known)
 
     def _update_table(self, particles: ParticleSet, table: Any, summary: Any, known: Measurement) -> None:

@@ -14,6 +14,8 @@ from napari_cathode.errors import InputError
 from napari_cathode.progress import Steps, drain
 from napari_cathode.session import Measurement, ParticleSet, Session
 
+from .steps import iter_measure_edit
+
 Result = tuple[pd.DataFrame, Any, Measurement]
 
 
@@ -60,11 +62,11 @@ class Remeasuring:
             self._cancel(particles)
 
     def _start(self, particles: ParticleSet, known: Measurement) -> None:
-        steps, revision = _iter_again(particles.labels, known), particles.revision
+        revision = particles.revision
         if QApplication.instance() is None:  # a script without a window
-            self._on_result(particles, revision, drain(steps))
+            self._on_result(particles, revision, drain(_iter_again(particles.labels, known)))
             return
-        worker = create_worker(_Iterable(steps), _ignore_errors=True, _worker_class=GeneratorWorker)
+        worker = create_worker(_iter_again, particles.labels, known, _ignore_errors=True)
         worker.returned.connect(lambda result: self._is_current(particles, worker, revision, result))
         worker.errored.connect(lambda error: self._on_error(particles, worker, revision, error))
         self._workers[particles] = worker
@@ -98,26 +100,9 @@ class Remeasuring:
             self.state_changed.emit()
 
 
-class _Iterable:
-    """A generator as the function that napari's workers ask for."""
-
-    def __init__(self, steps: Steps[Result]) -> None:
-        self._steps = steps
-
-    def __call__(self) -> Steps[Result]:
-        return self._steps
-
-
 def _iter_again(labels: Any, known: Measurement) -> Steps[Result]:
     """Measure what depends on the regions that changed."""
-    from napari_cathode.measure import iter_measure, summarise
-
-    state, tomogram = known.state, known.tomogram
-    image = None if tomogram is None else tomogram.data
-    seen = None if tomogram is None else tomogram.field_of_view
-    changed = [tuple((side.start, side.stop) for side in box) for box in known.changed]
-    table = yield from iter_measure(
-        labels, image, state.spacing_um, state.parameters, seen, previous=state, changed=changed
-    )
-    summary = summarise(table, labels, state.spacing_um, seen)
-    return table, summary, Measurement(table.attrs.pop("state"), tomogram)
+    changed = [((z.start, z.stop), (y.start, y.stop), (x.start, x.stop)) for z, y, x in known.changed]
+    image = None if known.tomogram is None else known.tomogram.data
+    table, summary = yield from iter_measure_edit(labels, image, known.state, changed)
+    return table, summary, Measurement(table.attrs.pop("state"), known.tomogram)

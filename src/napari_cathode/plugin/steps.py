@@ -61,8 +61,8 @@ def _iter_views(inputs: Mapping[str, Any], spacing_um: Spacing) -> Steps[dict[st
 
 def iter_measure_layers(
     labels: Any, tomogram: Tomogram | None, spacing_um: Spacing, parameters: Any
-) -> Steps[tuple[pd.DataFrame, Any, Any]]:
-    """Measure the particles of a Labels layer; gives the table, its summary, and the field of view."""
+) -> Steps[tuple[pd.DataFrame, Any]]:
+    """Measure the particles of a Labels layer; gives the table and its summary."""
     from napari_cathode.measure import iter_measure, summarise
 
     image = None if tomogram is None else complete(tomogram)
@@ -70,7 +70,7 @@ def iter_measure_layers(
     seen = None if image is None else image.field_of_view
     with ThreadPoolExecutor(os.cpu_count()) as executor:
         table = yield from iter_measure(labels, data, spacing_um, parameters, seen, executor=executor)
-    return table, summarise(table, labels, spacing_um, seen), seen
+    return table, summarise(table, labels, spacing_um, seen)
 
 
 def iter_measure_edit(
@@ -150,8 +150,6 @@ class Outcome:
         Everything that was used.
     agreement : DataFrame, optional
         How well the views fit each particle.
-    field_of_view : ndarray of bool, optional
-        Where the tomogram shows something.
     """
 
     views: Mapping[str, Any]
@@ -162,7 +160,6 @@ class Outcome:
     not_explained: str
     used: dict[str, Any]
     agreement: pd.DataFrame | None = None
-    field_of_view: Any = None
 
 
 def iter_run_layer(tomogram: Tomogram, parameters: Any) -> Steps[Outcome]:
@@ -181,5 +178,4 @@ def iter_run_layer(tomogram: Tomogram, parameters: Any) -> Steps[Outcome]:
         result.not_explained,
         result.used,
         result.agreement,
-        result.tomogram.field_of_view,
     )

@@ -211,8 +211,7 @@ class FeaturesWidget(Docked, QWidget):
             if particles.revision != revision:
                 raise InputError("The labels were changed while they were measured; measure again.")
             particles.provenance["measure"] = to_dict(parameters)
-            table, summary, field_of_view = result
-            self._link.set_table(particles, table, summary, tomogram, field_of_view)
+            self._link.set_table(particles, *result, tomogram)
             self._measure_toggle.setChecked(False)
             return ""
 

@@ -55,7 +55,7 @@ def iter_show(
     link.show(particles, layer, first)
     yield
     link.session.set_agreement(particles, outcome.agreement)
-    link.set_table(particles, outcome.table, outcome.summary, tomogram, outcome.field_of_view)
+    link.set_table(particles, outcome.table, outcome.summary, tomogram)
     yield
     link.session.set_explanation(particles, outcome.explanation)
     if len(outcome.table) and outcome.table["damage"].notna().any():
