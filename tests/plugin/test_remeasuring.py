@@ -69,18 +69,18 @@ def test_the_table_follows_an_edit_beside_the_window(measured, qtbot):
     shap = pd.DataFrame({"label": before["label"], "elongation": 0.5})
     session.set_explanation(particles, SimpleNamespace(shap=shap))
     session.set_colouring(particles, Colouring("volume_um3"))
-    session.edit(particles, merge(particles.labels, [2, 3]))
+    session.edit(particles, merge(particles.labels, [6, 7]))
     assert particles.out_of_date and link.remeasuring.running(particles)
     qtbot.waitUntil(lambda: not particles.out_of_date, timeout=60_000)
     assert not link.remeasuring.running(particles) and link.remeasuring.problem == ""
-    assert 3 not in set(particles.table["label"])
+    assert 7 not in set(particles.table["label"])
     same(particles.table, afresh(particles))
     assert particles.summary.count == 11
     assert particles.explanation is not None and particles.explanation_out_of_date
     layer = link.layer_of(particles)
-    value = particles.table.set_index("label").loc[2, "volume_um3"]
-    assert np.allclose(layer.get_color(2), link.colour_scale(particles).map(np.array([value]))[0], atol=1e-3)
-    assert layer.features.set_index("index").loc[2, "volume_um3"] == value
+    value = particles.table.set_index("label").loc[6, "volume_um3"]
+    assert np.allclose(layer.get_color(6), link.colour_scale(particles).map(np.array([value]))[0], atol=1e-3)
+    assert layer.features.set_index("index").loc[6, "volume_um3"] == value
     session.undo(particles)
     assert not particles.out_of_date and not link.remeasuring.running(particles), "nothing has to be measured"
     same(particles.table, before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,11 +34,11 @@ class TableChange:
     _cells: dict[str, tuple[bytes, Any, Any]] = field(repr=False)
     _attrs: tuple[dict[Any, Any], dict[Any, Any]]
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
         """Memory that it takes."""
         cells = sum(len(mask) + old.nbytes + new.nbytes for mask, old, new in self._cells.values())
-        rows = sum(int(part.memory_usage(deep=True).sum()) for part in self._rows)
+        rows = sum(int(part.memory_usage(deep=True).sum()) for part in self._rows if len(part))
         return cells + rows + sum(map(len, self._labels)) + 1000
 
     def apply(self, table: pd.DataFrame, forward: bool = True) -> pd.DataFrame:
