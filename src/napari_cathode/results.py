@@ -16,7 +16,7 @@ from . import __version__, io
 from .errors import InputError
 from .explain.names import unit_of
 from .io.atomic import replacing
-from .measure import FEATURES
+from .measure import FEATURES, Contacts
 from .progress import Steps
 from .tomogram import Spacing, check_spacing
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 PARAMETERS = "parameters.yaml"
 LABELS = "labels.tif"
 TABLE = "features.csv"
+CONTACTS = "contacts.csv"
 SHAP = "shap.csv"
 IMPORTANCE = "importance.csv"
 SCORES = "scores.json"
@@ -37,8 +38,8 @@ STABILITY = "stability.csv"
 INTERACTIONS = "interactions.csv"
 COMPARISON = "comparison.csv"
 REPORT = "report.html"
-SIDECARS = tuple(str(Path(name).with_suffix(".json")) for name in (TABLE, SHAP, IMPORTANCE))
-FILES = (PARAMETERS, LABELS, TABLE, SHAP, IMPORTANCE, SCORES, REPORT, *SIDECARS)
+SIDECARS = tuple(str(Path(name).with_suffix(".json")) for name in (TABLE, CONTACTS, SHAP, IMPORTANCE))
+FILES = (PARAMETERS, LABELS, TABLE, CONTACTS, SHAP, IMPORTANCE, SCORES, REPORT, *SIDECARS)
 """The files of a run; `prepare_folder` touches no others."""
 
 # Sections of parameters.yaml that are no parameters but say what they were used on.
@@ -117,8 +118,41 @@ def write_labels(folder: str | os.PathLike[str], labels: npt.NDArray[np.int32], 
 
 
 def write_table(folder: str | os.PathLike[str], table: pd.DataFrame, used: dict[str, Any]) -> None:
-    """Write ``features.csv`` and its sidecar ``features.json`` with the meaning of each column."""
-    io.write_table(Path(folder) / TABLE, table, define_columns(table), used)
+    """Write ``features.csv`` and ``contacts.csv``, each with a sidecar that gives the meaning of its columns."""
+    path = Path(folder) / TABLE
+    io.write_table(path, table, define_columns(table), used)
+    write_contacts(path, table, used)
+
+
+def beside(path: str | os.PathLike[str], what: str) -> Path:
+    """Name a table that goes with a feature table: contacts.csv beside features.csv, nmc_contacts.csv beside nmc.csv."""
+    path = Path(path)
+    return path.with_name(f"{what if path.stem == Path(TABLE).stem else f'{path.stem}_{what}'}{path.suffix}")
+
+
+def write_contacts(path: str | os.PathLike[str], table: pd.DataFrame, used: dict[str, Any]) -> Path | None:
+    """Write the contacts of a feature table's particles `beside` it, with a sidecar.
+
+    Parameters
+    ----------
+    path : path
+        Of the feature table.
+    table : DataFrame
+        Its particles; contacts with others are left out.
+    used : dict
+        What gave the table.
+
+    Returns
+    -------
+    Path or None
+        None where the table came without contacts.
+    """
+    contacts = Contacts.beside(table)
+    if contacts is None:
+        return None
+    place = beside(path, "contacts")
+    io.write_table(place, contacts.of(table["label"]).table, _CONTACT_COLUMNS, used)
+    return place
 
 
 def write_explanation(folder: str | os.PathLike[str], result: PipelineResult) -> None:
@@ -219,6 +253,15 @@ def define_columns(table: pd.DataFrame) -> dict[str, dict[str, str]]:
         for feature in known
     }
 
+
+_CONTACT_COLUMNS = {
+    "label_1": "One particle of the pair",
+    "label_2": "The other; its number is higher",
+    "area_um2": {"unit": "µm²", "meaning": "Area over which they touch within the gap tolerance, by Crofton"},
+    "length_um": {"unit": "µm", "meaning": "Length over which they touch in the slice, by Crofton"},
+    **{f"{axis}_um": {"unit": "µm", "meaning": f"Middle of the contact along {axis}"} for axis in "zyx"},
+    "cut": "Whether the border cuts one of the two, so that the contact may go on outside",
+}
 
 _IMPORTANCE_COLUMNS = {
     "feature": "Predictor",

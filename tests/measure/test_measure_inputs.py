@@ -27,7 +27,8 @@ def _cube(size=24, low=8, high=16):
 
 def test_columns_are_the_dictionarys(balls):
     assert list(measure(balls.filled[:40, :40, :40], None, SPACING)) == columns(3)
-    assert set(columns(3)) | set(columns(2)) == set(FEATURES)
+    measured = {name for name, feature in FEATURES.items() if feature.group != "V"}
+    assert set(columns(3)) | set(columns(2)) == measured
 
 
 def test_no_particles():

@@ -80,7 +80,7 @@ def why_left_out(column: str, target: str) -> str:
             return f"it contains damage by construction: {feature.not_for_damage}"
         if _families(target) & _families(column):
             return f"it contains {target} by construction"
-        return ""
+        return f"{feature.detail_of} stands for it" if feature.detail_of else ""
     name = column.lower()
     if _BOOKKEEPING.match(name):
         return "it says how the particle was found or counted, not what it is"

@@ -60,7 +60,9 @@ def write_table(
     }
     with replacing(path) as part:
         if path.suffix.lower() == ".parquet":
-            table.to_parquet(part, index=False, engine="pyarrow")
+            bare = table.copy(deep=False)
+            bare.attrs = {}  # what is attached to a table is not for JSON, as which Parquet would keep it
+            bare.to_parquet(part, index=False, engine="pyarrow")
         else:
             table.to_csv(part, index=False, lineterminator="\n", encoding="utf-8")
     with replacing(path.with_suffix(".json")) as part:

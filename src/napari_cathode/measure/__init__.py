@@ -1,5 +1,6 @@
 """Measure particles: position, size, shape, grey, damage, surfaces, contacts and neighbourhood, in physical units."""
 
+from .contacts import Contacts
 from .features import FEATURES, Feature, columns
 from .measuring import check_scale, iter_measure, measure
 from .parameters import MeasureParameters
@@ -8,6 +9,7 @@ from .summary import Summary, summarise
 
 __all__ = [
     "FEATURES",
+    "Contacts",
     "Feature",
     "MeasureParameters",
     "MeasureState",

@@ -9,11 +9,13 @@ import numpy.typing as npt
 
 from napari_cathode.tomogram import Spacing
 
-from .kernels import NEIGHBOUR, OUTER, SOLID, Mask, erode, within_ball
+from .hull import convexity
+from .inside import SHELLS, lacking_grey, measure_cracks, measure_radially
+from .kernels import OUTER, SOLID, Mask, erode, highest
 from .parameters import MeasureParameters
-from .shape import measure_shape
+from .shape import Shape, measure_shape, principal_radii
 from .surface import interface_areas
-from .threshold import gaussian
+from .threshold import GreyLevels, gaussian
 
 FEWEST_VOXELS = {2: 9, 3: 27}
 """A particle of fewer voxels (slice, volume) has no shape of its own, only that of the grid."""
@@ -26,11 +28,12 @@ Floats = npt.NDArray[np.float32]
 def describe(
     filled: Mask,
     solid: Mask,
-    neighbours: Mask,
     image: Floats | None,
     spacing_um: Spacing,
     parameters: MeasureParameters,
     *,
+    touching_um: float,
+    greys: GreyLevels,
     cut: bool,
     divided: bool,
 ) -> dict[str, float]:
@@ -38,13 +41,16 @@ def describe(
 
     Parameters
     ----------
-    filled, solid, neighbours : ndarray of uint8, shape (z, y, x)
-        The filled particle F, its solid M and the voxels of other particles, with a margin of at least the gap
-        tolerance.
+    filled, solid : ndarray of uint8, shape (z, y, x)
+        The filled particle F and its solid M, with a margin.
     image : ndarray of float32, shape (z, y, x), optional
     spacing_um : tuple of float
         Voxel edges (z, y, x) in µm.
     parameters : MeasureParameters
+    touching_um : float
+        Area of contact with all neighbours in µm², in a slice its length in µm.
+    greys : GreyLevels
+        Of the particle.
     cut : bool
         Whether the border cuts the particle: it then has no size, shape, surface and damage.
     divided : bool
@@ -70,13 +76,9 @@ def describe(
     values["equivalent_diameter_um"] = 2 * math.sqrt(size / math.pi) if flat else (6 * size / math.pi) ** (1 / 3)
     if shape.voxels < FEWEST_VOXELS[2 if flat else 3]:
         return values
-    values["elongation"] = shape.elongation
-    values["axis_z"], values["axis_y"], values["axis_x"] = shape.axis
-    values["yaw_deg"], values["pitch_deg"], values["roll_deg"] = shape.yaw_deg, shape.pitch_deg, shape.roll_deg
-    outer, inner, contact = interface_areas(_coded(filled, solid, neighbours, spacing_um, parameters), spacing_um)
-    values["contact"] = contact / outer
-    smooth_outer, smooth_inner = _smoothed_areas(filled, solid, spacing_um, parameters.smoothing_um)
-    values["rough_outer"] = outer / smooth_outer if smooth_outer > 0 else math.nan
+    values.update(_second_moments(shape))
+    outer, inner = _surfaces(filled, solid, spacing_um)
+    values["contact"] = touching_um / outer
     if flat:
         values["perimeter_um"] = outer
         values["circularity"] = 4 * math.pi * size / outer**2
@@ -87,10 +89,51 @@ def describe(
     if divided:
         values["damage"] = 1 - n_solid / shape.voxels
         values["perimeter_inner_um" if flat else "surface_inner_um2"] = inner
-        # The smallest inner surface worth a ratio: that of a hollow as wide as the smoothing is long.
-        length = parameters.smoothing_um
-        if smooth_inner > 0 and inner > (2 * math.pi * length if flat else 4 * math.pi * length**2):
-            values["rough_inner"] = inner / smooth_inner
+    if "structure" in parameters.groups:
+        values["convexity"] = convexity(filled)
+        values.update(_roughness(filled, solid, outer, inner if divided else 0.0, spacing_um, parameters.smoothing_um))
+    if {"grey", "cracks"} & set(parameters.groups) and divided:
+        values.update(_inside(filled, solid, image, shape, voxel, spacing_um, greys))
+    return values
+
+
+def _second_moments(shape: Shape) -> dict[str, float]:
+    """Elongation, radii and directions of the principal axes."""
+    values = {"elongation": shape.elongation}
+    values["axis_z"], values["axis_y"], values["axis_x"] = shape.axis
+    values["yaw_deg"], values["pitch_deg"], values["roll_deg"] = shape.yaw_deg, shape.pitch_deg, shape.roll_deg
+    radii = principal_radii(shape)
+    values["radius_long_um"], values["radius_short_um"] = radii[0], radii[-1]
+    if len(radii) == 3:
+        values["radius_middle_um"] = radii[1]
+    return values
+
+
+def _inside(
+    filled: Mask,
+    solid: Mask,
+    image: Floats | None,
+    shape: Shape,
+    voxel: float,
+    spacing_um: Spacing,
+    greys: GreyLevels,
+) -> dict[str, float]:
+    """Cracks and pores, and profiles from core to rim."""
+    flat = filled.shape[0] == 1
+    radial = measure_radially(filled, solid, image, shape.centroid, spacing_um)
+    cracks = measure_cracks(filled, solid, shape.centroid, spacing_um)
+    values = {f"damage_shell_{number + 1}": float(share) for number, share in enumerate(radial.damage())}
+    if image is not None:
+        values |= {f"grey_shell_{number + 1}": float(grey) for number, grey in enumerate(radial.mean_grey())}
+        values["grey_gradient"] = values[f"grey_shell_{SHELLS - 1}"] - values["grey_shell_2"]
+        values["damage_grey"] = lacking_grey(filled, solid, image, greys)
+    values["hollow_core"] = radial.hollow / shape.voxels
+    values["crack_orientation"] = cracks.orientation
+    values["largest_crack_area_um2" if flat else "largest_crack_volume_um3"] = cracks.largest * voxel
+    values["largest_crack_extent_um"] = cracks.extent_um
+    if not flat:
+        values["damage_open"], values["damage_closed"] = cracks.open / shape.voxels, cracks.closed / shape.voxels
+        values["open_crack_volume_um3"], values["closed_pore_volume_um3"] = cracks.open * voxel, cracks.closed * voxel
     return values
 
 
@@ -107,16 +150,23 @@ def _greys(solid: Mask, image: Floats | None) -> dict[str, float]:
     return values
 
 
-def _coded(filled: Mask, solid: Mask, neighbours: Mask, spacing_um: Spacing, parameters: MeasureParameters) -> Mask:
-    """Code the particle for counting pairs across its surfaces; neighbours are swollen by the gap tolerance."""
+def _surfaces(filled: Mask, solid: Mask, spacing_um: Spacing) -> tuple[float, float]:
+    """Outer and inner surface."""
     code: Mask = filled * np.uint8(OUTER) | solid * np.uint8(SOLID)
-    if neighbours.any():
-        edges = np.asarray(spacing_um)
-        if filled.shape[0] == 1:
-            edges = np.array([np.inf, edges[1], edges[2]])
-        swollen = within_ball(neighbours, edges, parameters.gap_tolerance_um, False)
-        code |= swollen * (1 - filled) * np.uint8(NEIGHBOUR)
-    return code
+    return interface_areas(code, spacing_um)
+
+
+def _roughness(
+    filled: Mask, solid: Mask, outer: float, inner: float, spacing_um: Spacing, length_um: float
+) -> dict[str, float]:
+    """Surfaces over what is left of them after smoothing."""
+    smooth_outer, smooth_inner = _smoothed_areas(filled, solid, spacing_um, length_um)
+    values = {"rough_outer": outer / smooth_outer if smooth_outer > 0 else math.nan}
+    # The smallest inner surface worth a ratio: that of a hollow as wide as the smoothing is long.
+    least = 2 * math.pi * length_um if filled.shape[0] == 1 else 4 * math.pi * length_um**2
+    if smooth_inner > 0 and inner > least:
+        values["rough_inner"] = inner / smooth_inner
+    return values
 
 
 def _smoothed_areas(filled: Mask, solid: Mask, spacing_um: Spacing, length_um: float) -> tuple[float, float]:
@@ -125,23 +175,13 @@ def _smoothed_areas(filled: Mask, solid: Mask, spacing_um: Spacing, length_um: f
     The smoothed bodies are cut at the level that keeps their volume, so that a smooth ball keeps its surface, too.
     """
     sigma = (length_um / spacing_um[0], length_um / spacing_um[1], length_um / spacing_um[2])
-    body = _same_volume(gaussian(filled.astype(np.float32), sigma), int(filled.sum()))
+    body = highest(gaussian(filled.astype(np.float32), sigma), int(filled.sum()))
     cracks = filled & (1 - solid)
     volume = int(cracks.sum())
     empty = body
     if volume:
         blurred = gaussian(cracks.astype(np.float32), sigma)
         blurred[~body.view(bool)] = 0
-        empty = body & (1 - _same_volume(blurred, volume))
+        empty = body & (1 - highest(blurred, volume))
     code: Mask = body * np.uint8(OUTER) | empty * np.uint8(SOLID)
-    outer, inner, _ = interface_areas(code, spacing_um)
-    return outer, inner
-
-
-def _same_volume(values: Floats, voxels: int) -> Mask:
-    """Mark the given number of voxels with the highest values (more where the last ones are equal, none of zero)."""
-    positive = values[values > 0]
-    if len(positive) <= voxels:
-        return (values > 0).view(np.uint8)
-    level = np.partition(positive, len(positive) - voxels)[len(positive) - voxels]
-    return (values >= level).view(np.uint8)
+    return interface_areas(code, spacing_um)

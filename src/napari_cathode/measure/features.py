@@ -5,17 +5,25 @@ Tooltips, CSV sidecars, reports and the documentation (`page`) all come from her
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 GROUPS = {
     "A": "Position and orientation",
     "B": "Chemistry (grey)",
     "C": "Particle structure",
+    "K": "Cracks and pores",
     "D": "Local morphology",
     "V": "Agreement of the views, and review",
     "": "Further columns",
 }
 """Groups of features; A to D after Li et al., Science 376, 517 (2022)."""
+
+CHOICES = {"position": "A", "grey": "B", "structure": "C", "cracks": "K", "surroundings": "D"}
+"""Names by which groups are chosen to be measured; columns of no group are always there."""
+
+PLACE = ("x_um", "y_um", "z_um")
+"""Columns that are always there, like those of no group: without a place nothing can be found again."""
 
 FAMILIES = ("size", "roundness", "elongation")
 """Families of columns that are made of the same sizes of the particle; that of damage is `Feature.not_for_damage`."""
@@ -49,6 +57,8 @@ class Feature:
         Why it tells nothing of the particle as such, and so predicts nothing; "" where it does.
     family : str
         Columns of one family (`FAMILIES`) contain each other by construction: none predicts another.
+    detail_of : str
+        Column that stands for this one where predictors are chosen; "" where it stands for itself.
     """
 
     column: str
@@ -62,6 +72,7 @@ class Feature:
     not_for_damage: str = ""
     not_a_property: str = ""
     family: str = ""
+    detail_of: str = ""
 
 
 _STUDY = "Li et al. 2022"
@@ -72,6 +83,10 @@ _IN_PLANE = "the place within the plane of the electrode is arbitrary"
 _ANGLE = "angles jump at ±180°; orientation enters by the components of the axis"
 _INNER = "the inner surface is that of the cracks which damage counts"
 _LESS_CRACKS = "the solid is the particle less the cracks which damage counts"
+
+_PART = "it is part of what damage counts, or made of it"
+_FRINGE = "fringes of the imaging brighten solid beside voids, so that it shows where cracks are"
+_SHELLS = ("in the core", "outside the core", "half way out", "under the rim", "at the rim")
 
 _ALL = (
     Feature(
@@ -425,6 +440,214 @@ _ALL = (
         family="size",
     ),
     Feature(
+        "radius_long_um",
+        "RadiusLong",
+        "µm",
+        "√(5 λ_max) of the covariance of F: longest radius of the ellipsoid with these moments (ellipse: √(4 λ_max))",
+        "Half the length of the particle.",
+        "C",
+        family="size",
+        detail_of="volume_um3",
+    ),
+    Feature(
+        "radius_middle_um",
+        "RadiusMiddle",
+        "µm",
+        "the same of the middle axis",
+        "Half the width of the particle.",
+        "C",
+        (3,),
+        family="size",
+        detail_of="volume_um3",
+    ),
+    Feature(
+        "radius_short_um",
+        "RadiusShort",
+        "µm",
+        "the same of the shortest axis",
+        "Half the thickness of the particle: how far lithium has to diffuse.",
+        "C",
+        family="size",
+        detail_of="volume_um3",
+    ),
+    Feature(
+        "convexity",
+        "Convexity",
+        "",
+        "voxels of F / voxels within the convex hull of F",
+        "1 has no hollows in its outline; lumpy, bent and wrongly merged particles are lower.",
+        "C",
+    ),
+    Feature(
+        "damage_open",
+        "DamageOpen",
+        "",
+        "voxels of the pieces of K that reach the surface of F / voxels of F",
+        "Cracks that the electrolyte can enter.",
+        "K",
+        (3,),
+        not_for_damage=_PART,
+    ),
+    Feature(
+        "damage_closed",
+        "DamageClosed",
+        "",
+        "voxels of the other pieces of K / voxels of F",
+        "Pores and cracks shut off from the electrolyte.",
+        "K",
+        (3,),
+        not_for_damage=_PART,
+    ),
+    Feature(
+        "open_crack_volume_um3",
+        "OpenCrackVolume",
+        "µm³",
+        "voxels of the pieces of K that reach the surface × voxel volume",
+        "Space that the electrolyte can fill.",
+        "K",
+        (3,),
+        not_for_damage=_PART,
+        family="size",
+    ),
+    Feature(
+        "closed_pore_volume_um3",
+        "ClosedPoreVolume",
+        "µm³",
+        "voxels of the other pieces of K × voxel volume",
+        "Space that stays empty.",
+        "K",
+        (3,),
+        not_for_damage=_PART,
+        family="size",
+    ),
+    Feature(
+        "damage_grey",
+        "DamageGrey",
+        "",
+        "Σ (s − g) / (s − v) over F less two layers / size of the same; g grey, s the solid's, v a void's; K elsewhere",
+        "Damage without a threshold: it counts cracks thinner than a voxel, too, but uneven composition shifts it.",
+        "K",
+        not_for_damage="it is damage, taken from grey",
+    ),
+    Feature(
+        "crack_orientation",
+        "CrackOrientation",
+        "",
+        "mean of P2(cos θ) over the surface between K and M; θ from its normal to the radius (in a slice cos 2θ)",
+        "1: cracks run along the surface; 0: anyhow; −0.5 (in a slice −1): they run from the core to the rim.",
+        "K",
+        not_for_damage=_PART,
+    ),
+    Feature(
+        "hollow_core",
+        "HollowCore",
+        "",
+        "voxels of K in the largest ball (disc) around the centroid of which at least half is K / voxels of F",
+        "Share of the particle that is a hollow in its middle.",
+        "K",
+        not_for_damage=_PART,
+    ),
+    Feature(
+        "largest_crack_volume_um3",
+        "LargestCrack",
+        "µm³",
+        "largest piece of K, whose voxels share at least a corner",
+        "Whether damage is one large crack or many small ones.",
+        "K",
+        (3,),
+        not_for_damage=_PART,
+        family="size",
+    ),
+    Feature(
+        "largest_crack_area_um2",
+        "LargestCrack",
+        "µm²",
+        "largest piece of K, whose pixels share at least a corner",
+        "Whether damage is one large crack or many small ones.",
+        "K",
+        (2,),
+        not_for_damage=_PART,
+        family="size",
+    ),
+    Feature(
+        "largest_crack_extent_um",
+        "LargestCrackExtent",
+        "µm",
+        "largest distance between voxels of that piece + one voxel edge; 0 without cracks",
+        "How far the longest crack reaches.",
+        "K",
+        not_for_damage=_PART,
+    ),
+    *(
+        Feature(
+            f"damage_shell_{number}",
+            f"DamageShell{number}",
+            "",
+            f"voxels of K / voxels of F in shell {number} of 5, from the core to the rim",
+            f"How damaged the particle is {where}.",
+            "K",
+            not_for_damage=_PART,
+        )
+        for number, where in enumerate(_SHELLS, 1)
+    ),
+    *(
+        Feature(
+            f"grey_shell_{number}",
+            f"GreyShell{number}",
+            "grey",
+            f"mean grey over M less two layers in shell {number} of 5, from the core to the rim",
+            f"How dense, and how charged, the solid is {where}.",
+            "B",
+            not_for_damage=_FRINGE,
+            detail_of="edensity",
+        )
+        for number, where in enumerate(_SHELLS, 1)
+    ),
+    Feature(
+        "grey_gradient",
+        "GreyGradient",
+        "grey",
+        "GreyShell4 − GreyShell2",
+        "How much brighter the outer part is than the inner: a gradient of composition or charge.",
+        "B",
+        not_for_damage=_FRINGE,
+    ),
+    Feature(
+        "coordination",
+        "Coordination",
+        "",
+        "number of particles in contact over at least one face of a voxel, within the gap tolerance",
+        "How many neighbours hold the particle; each contact stands in the table of contacts.",
+        "D",
+    ),
+    Feature(
+        "depth_low_um",
+        "DepthLow",
+        "µm",
+        "distance of the centroid from the electrode's face at low values of its axis",
+        "How deep it lies below that face; empty where the image does not show it.",
+        "A",
+        (3,),
+    ),
+    Feature(
+        "depth_high_um",
+        "DepthHigh",
+        "µm",
+        "distance of the centroid from the electrode's face at high values of its axis",
+        "How deep it lies below that face; empty where the image does not show it.",
+        "A",
+        (3,),
+    ),
+    Feature(
+        "thickness_position",
+        "ThicknessPosition",
+        "",
+        "DepthLow / (DepthLow + DepthHigh)",
+        "Where it lies across the electrode: 0 at the one face, 1 at the other.",
+        "A",
+        (3,),
+    ),
+    Feature(
         "voxel_count",
         "Voxels",
         "",
@@ -532,6 +755,11 @@ FEATURES: dict[str, Feature] = {feature.column: feature for feature in (*_ALL, *
 """Column → feature, in the order of the table."""
 
 
-def columns(dimensions: int) -> list[str]:
-    """List the columns of a table for slices (2) or volumes (3), in order."""
-    return [feature.column for feature in _ALL if dimensions in feature.dimensions]
+def columns(dimensions: int, groups: Iterable[str] = tuple(CHOICES)) -> list[str]:
+    """List the columns of a table for slices (2) or volumes (3), in order; of some groups (`CHOICES`) only."""
+    wanted = {CHOICES[name] for name in groups} | {""}
+    return [
+        feature.column
+        for feature in _ALL
+        if dimensions in feature.dimensions and (feature.group in wanted or feature.column in PLACE)
+    ]

@@ -16,8 +16,8 @@ from napari_cathode.compile import jit
 Mask = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
-OUTER, SOLID, NEIGHBOUR = 1, 2, 4
-"""Bits of a coded voxel: of the filled particle F, of its solid M, of its neighbours O."""
+OUTER, SOLID = 1, 2
+"""Bits of a coded voxel: of the filled particle F, of its solid M."""
 
 
 @jit
@@ -110,15 +110,23 @@ def smooth(image: Floats, half_z: Floats, half_y: Floats, half_x: Floats) -> Flo
     """
     nz, ny, nx = image.shape
     current = np.empty_like(image)
+    reach = len(half_x) - 1
+    wide = np.empty(nx + 2 * reach, np.float32)
     for z in range(nz):
         for y in range(ny):
             row = image[z, y]
             out = current[z, y]
+            wide[:reach] = row[0]
+            wide[reach : reach + nx] = row
+            wide[reach + nx :] = row[nx - 1]
             for x in range(nx):
-                value = half_x[0] * row[x]
-                for step in range(1, len(half_x)):
-                    value += half_x[step] * (row[max(x - step, 0)] + row[min(x + step, nx - 1)])
-                out[x] = value
+                out[x] = half_x[0] * row[x]
+            for step in range(1, len(half_x)):
+                before = wide[reach - step : reach - step + nx]
+                after = wide[reach + step : reach + step + nx]
+                weight = half_x[step]
+                for x in range(nx):
+                    out[x] += weight * (before[x] + after[x])
     for axis in (1, 0):
         half = half_y if axis == 1 else half_z
         if len(half) == 1:
@@ -282,17 +290,17 @@ def count_pairs(code: Mask) -> npt.NDArray[np.int64]:
     Parameters
     ----------
     code : ndarray of uint8, shape (z, y, x)
-        Bits OUTER, SOLID and NEIGHBOUR, with a border of at least one empty voxel (in a slice, none along z).
+        Bits OUTER and SOLID, with a border of at least one empty voxel (in a slice, none along z).
 
     Returns
     -------
-    ndarray of int64, shape (3, 13)
-        Pairs across the surface of F, between its solid and its cracks, and between F and its neighbours. The
-        directions are in the order of `surface.DIRECTIONS`.
+    ndarray of int64, shape (2, 13)
+        Pairs across the surface of F, and between its solid and its cracks. The directions are in the order of
+        `surface.DIRECTIONS`.
     """
     nz, ny, nx = code.shape
-    counts = np.zeros((3, 13), np.int64)
-    low = np.int64((1 << 21) - 1)
+    counts = np.zeros((2, 13), np.int64)
+    low = np.uint32((1 << 16) - 1)  # no row of a tomogram has more voxels
     for z in range(nz):
         for y in range(ny):
             row = code[z, y]
@@ -303,22 +311,59 @@ def count_pairs(code: Mask) -> npt.NDArray[np.int64]:
                     other = code[z + dz, y + dy]
                     for dx in range(1 if dz == 0 and dy == 0 else -1, 2):
                         direction = 9 * dz + 3 * dy + dx - 1
-                        packed = np.int64(0)
-                        for x in range(max(0, -dx), nx - max(0, dx)):
-                            a = row[x]
-                            b = other[x + dx]
-                            both = a & b & 1
-                            differ = a ^ b
-                            touch = (a & (b >> 2)) | (b & (a >> 2))
-                            packed += (
-                                np.int64(differ & 1)
-                                + (np.int64(both & (differ >> 1)) << 21)
-                                + (np.int64(touch & 1) << 42)
-                            )
+                        # Parts of equal length, indexed from 0, leave the compiler free to take many at a time.
+                        here = row[max(0, -dx) : nx - max(0, dx)]
+                        there = other[max(0, dx) : nx - max(0, -dx)]
+                        packed = np.uint32(0)
+                        for x in range(len(here)):
+                            both = here[x] & there[x]
+                            differ = here[x] ^ there[x]
+                            packed += np.uint32(differ & 1) + (np.uint32(both & (differ >> 1) & 1) << np.uint32(16))
                         counts[0, direction] += packed & low
-                        counts[1, direction] += (packed >> 21) & low
-                        counts[2, direction] += packed >> 42
+                        counts[1, direction] += packed >> np.uint32(16)
     return counts
+
+
+@jit
+def highest(values: Floats, voxels: int) -> Mask:
+    """Mark the given number of voxels with the highest values (more where the last ones are equal, none of zero).
+
+    Parameters
+    ----------
+    values : ndarray of float32, shape (z, y, x)
+        Between 0 and about 1.
+    voxels : int
+
+    Returns
+    -------
+    ndarray of uint8, shape (z, y, x)
+    """
+    steps = 4096
+    counts = np.zeros(steps + 1, np.int64)
+    flat = values.ravel()
+    for place in range(len(flat)):
+        if flat[place] > 0:
+            counts[min(int(flat[place] * np.float32(steps)), steps)] += 1
+    step = steps
+    above = 0
+    while step >= 0 and above + counts[step] < voxels:
+        above += counts[step]
+        step -= 1
+    level = np.float32(0)
+    if step >= 0 and voxels > 0:
+        among = np.empty(counts[step], np.float32)
+        size = 0
+        for place in range(len(flat)):
+            if flat[place] > 0 and min(int(flat[place] * np.float32(steps)), steps) == step:
+                among[size] = flat[place]
+                size += 1
+        among.sort()
+        level = among[size - (voxels - above)]
+    mask = np.empty(values.shape, np.uint8)
+    result = mask.ravel()
+    for place in range(len(flat)):
+        result[place] = voxels > 0 and flat[place] > 0 and flat[place] >= level
+    return mask
 
 
 @jit

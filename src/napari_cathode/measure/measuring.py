@@ -14,7 +14,9 @@ from napari_cathode.errors import InputError
 from napari_cathode.progress import Progress, Steps, drain
 from napari_cathode.tomogram import Region, Spacing, check_spacing
 
+from .contacts import Contacts, contact_table, coordination
 from .crops import cut_crops, measure_crops
+from .faces import add_depths
 from .features import columns
 from .neighbours import add_neighbour_features
 from .packing import CoarseCounts
@@ -81,8 +83,8 @@ def iter_measure(
     -------
     DataFrame
         One row per label, ascending; the columns of `features.columns`. ``attrs["notes"]`` lists what a person should
-        know about the parameters on these data; ``attrs["state"]`` is the `MeasureState` with which an edit of the
-        labels is measured in a moment.
+        know about the parameters on these data, ``attrs["contacts"]`` are the `Contacts` of the particles, and
+        ``attrs["state"]`` is the `MeasureState` with which an edit of the labels is measured in a moment.
 
     Raises
     ------
@@ -155,10 +157,16 @@ def _assemble(state: MeasureState, counts: CoarseCounts) -> pd.DataFrame:
     if _no_solid(state.with_image, parameters, state.grey):
         table["pdensity"] = np.nan
     add_neighbour_features(table, dimensions)
-    table = table[columns(dimensions)]
-    completed = _outlined(parameters, state.grey)
-    table.attrs["notes"] = [*_dim_particles(table), *completed, *_notes(table, parameters, spacing)]
+    particles_cut = table["label"][table["touches_border"]]
+    contacts = ((int(measured.values["label"]), measured.contacts) for measured in particles)
+    touching = contact_table(contacts, particles_cut, spacing, flat=dimensions == 2)
+    table["coordination"] = coordination(table, touching)
+    add_depths(table, counts, parameters.thickness_axis)
+    notes = [*_dim_particles(table), *_outlined(parameters, state.grey), *_notes(table, parameters, spacing)]
+    table = table[columns(dimensions, parameters.groups)]
+    table.attrs["notes"] = notes
     table.attrs["state"] = state
+    table.attrs["contacts"] = Contacts(touching)
     return table
 
 

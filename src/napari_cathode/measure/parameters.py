@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from napari_cathode.errors import InputError
 from napari_cathode.parameters import check, parameter
+
+from .features import CHOICES
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,17 @@ class MeasureParameters:
         unit="µm",
         bounds=(0.01, 50.0),
     )
+    groups: tuple[str, ...] = parameter(
+        tuple(CHOICES),
+        help="Groups of features to measure: any of position, grey, structure, cracks and surroundings; fewer are "
+        "faster.",
+    )
+    thickness_axis: str = parameter(
+        "z",
+        help="Axis across the electrode, along which the depth below its faces is taken.",
+        choices=("z", "y", "x"),
+        advanced=True,
+    )
     denoising_voxels: float = parameter(
         0.5,
         help="Standard deviation of the Gaussian that quiets noise before the threshold; 0 for none.",
@@ -59,3 +73,9 @@ class MeasureParameters:
     def __post_init__(self) -> None:
         """Check types and bounds."""
         check(self)
+        names = [str(name) for name in self.groups]  # a file may hold anything, lists too
+        if not names or not set(names) <= set(CHOICES) or len(set(names)) < len(names):
+            raise InputError(
+                f"The parameter groups is {', '.join(names) or 'empty'}; name each of {', '.join(CHOICES)} at most "
+                "once, and at least one."
+            )

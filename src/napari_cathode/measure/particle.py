@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from napari_cathode.tomogram import Spacing
 
+from .contacts import contacts_of
 from .cracks import brighter, find_cracks
 from .describe import describe
 from .filling import fill_holes, fill_particle
@@ -80,11 +81,14 @@ class Measured:
         Cell (z, y, x) of the coarse grid that ``solid`` starts at.
     solid : ndarray of unsigned integers
         Solid voxels per cell.
+    contacts : ndarray of float64, shape (n, 5)
+        The neighbours that touch it, as `contacts.contacts_of` gives them, with places in voxels of the volume.
     """
 
     values: dict[str, float]
     first_cell: tuple[int, int, int] = (0, 0, 0)
     solid: npt.NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0, 0), np.int64))
+    contacts: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 5)))
 
 
 def padding(spacing_um: Spacing, parameters: MeasureParameters) -> tuple[int, int, int]:
@@ -135,18 +139,21 @@ def measure_particle(crop: Crop, context: Context) -> Measured:
         crop.labels[box],
         None if crop.image is None else crop.image[box],
     )
-    neighbours = cut.labels > 0
-    neighbours &= cut.labels != cut.label
+    contacts = np.zeros((0, 5))
+    if "surroundings" in context.parameters.groups:
+        contacts = contacts_of(filled, cut.labels, cut.label, context.spacing_um, context.parameters.gap_tolerance_um)
     values = describe(
         filled,
         solid,
-        neighbours.view(np.uint8),
         cut.image,
         context.spacing_um,
         context.parameters,
+        touching_um=float(contacts[:, 1].sum()),
+        greys=greys,
         cut=cut.touches_border,
         divided=found or quiet is None,
     )
+    contacts[:, 2:] += cut.start
     scale = context.spacing_um
     for axis, column in enumerate(("z_um", "y_um", "x_um")):
         values[column] = (values[column] + cut.start[axis]) * scale[axis]
@@ -154,7 +161,7 @@ def measure_particle(crop: Crop, context: Context) -> Measured:
     values["touches_border"] = cut.touches_border
     values["voxel_count"] = int(own.sum())
     first_cell, counts = _in_cells(solid, cut.start, context.cell)
-    return Measured(values, first_cell, counts.astype(np.min_scalar_type(int(counts.max(initial=0)))))
+    return Measured(values, first_cell, counts.astype(np.min_scalar_type(int(counts.max(initial=0)))), contacts)
 
 
 def solid_only(parameters: MeasureParameters, grey: GreyLevels) -> bool:

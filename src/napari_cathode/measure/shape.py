@@ -24,6 +24,8 @@ class Shape:
     voxels : int
     centroid : tuple of float
         (z, y, x) in voxels from the array's corner voxel.
+    lengths_um : tuple of float
+        Square roots of the covariance's eigenvalues, the largest first; two in a slice.
     elongation : float
         √(λ_max / λ_min) of the covariance.
     axis : tuple of float
@@ -34,6 +36,7 @@ class Shape:
 
     voxels: int
     centroid: tuple[float, float, float]
+    lengths_um: tuple[float, ...]
     elongation: float
     axis: tuple[float, float, float]
     yaw_deg: float
@@ -71,12 +74,20 @@ def measure_shape(mask: npt.NDArray[np.uint8], spacing_um: Spacing) -> Shape:
     return Shape(
         voxels=int(voxels),
         centroid=(float(mean[0]), float(mean[1]), float(mean[2])),
+        lengths_um=tuple(map(float, lengths)),
         elongation=float(lengths[0] / lengths[-1]),
         axis=(float(long[0]), float(long[1]), float(long[2])),
         yaw_deg=yaw,
         pitch_deg=pitch,
         roll_deg=roll,
     )
+
+
+def principal_radii(shape: Shape) -> tuple[float, ...]:
+    """Give the radii (µm, the longest first) of the ellipsoid, in a slice the ellipse, with the same second moments."""
+    # The variance of an ellipsoid along an axis is radius² / 5, of an ellipse radius² / 4.
+    factor = (5 if len(shape.lengths_um) == 3 else 4) ** 0.5
+    return tuple(factor * length for length in shape.lengths_um)
 
 
 def euler_angles(long: npt.NDArray[np.float64], middle: npt.NDArray[np.float64]) -> tuple[float, float, float]:

@@ -70,7 +70,7 @@ def crofton_weights_2d(spacing_um: Spacing) -> npt.NDArray[np.float64]:
     return weights
 
 
-def interface_areas(code: npt.NDArray[np.uint8], spacing_um: Spacing) -> tuple[float, float, float]:
+def interface_areas(code: npt.NDArray[np.uint8], spacing_um: Spacing) -> tuple[float, float]:
     """Measure a particle's surfaces.
 
     The area between two bodies is half of what their surfaces lose when they are united,
@@ -85,9 +85,9 @@ def interface_areas(code: npt.NDArray[np.uint8], spacing_um: Spacing) -> tuple[f
 
     Returns
     -------
-    outer, inner, contact : float
-        Surface of F, area between solid and cracks, area between F and its neighbours: µm², in a slice µm.
+    outer, inner : float
+        Surface of F, and area between its solid and its cracks: µm², in a slice µm.
     """
     weights = crofton_weights_2d(spacing_um) if code.shape[0] == 1 else crofton_weights(spacing_um)
-    outer, inner, contact = count_pairs(code) @ weights
-    return float(outer), float(inner), float(contact)
+    outer, inner = count_pairs(code) @ weights
+    return float(outer), float(inner)

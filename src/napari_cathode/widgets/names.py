@@ -13,7 +13,7 @@ __all__ = ["axis_title", "display_name", "shown_order", "tooltip", "unit_of"]
 
 _LETTERS = {"F": "the whole, filled particle", "M": "its solid", "K": "its cracks and pores"}
 _FIRST = ("label", "damage", "volume_um3", "area_um2")
-_GROUPS = ("C", "D", "B", "A", "V", "")
+_GROUPS = ("C", "K", "D", "B", "A", "V", "")
 
 
 def shown_order(columns: Iterable[str]) -> list[str]:
