@@ -125,7 +125,7 @@ def write_table(folder: str | os.PathLike[str], table: pd.DataFrame, used: dict[
 
 
 def beside(path: str | os.PathLike[str], what: str) -> Path:
-    """Name a table that goes with a feature table: contacts.csv beside features.csv, nmc_contacts.csv beside nmc.csv."""
+    """Name what goes with a feature table: contacts.csv beside features.csv, nmc_contacts.csv beside nmc.csv."""
     path = Path(path)
     return path.with_name(f"{what if path.stem == Path(TABLE).stem else f'{path.stem}_{what}'}{path.suffix}")
 
@@ -247,11 +247,14 @@ def iter_write_report(folder: str | os.PathLike[str], result: PipelineResult) ->
 
 def define_columns(table: pd.DataFrame) -> dict[str, dict[str, str]]:
     """Give unit, formula and meaning of each column of a feature table that is a known feature."""
-    known = [FEATURES[column] for column in map(str, table.columns) if column in FEATURES]
-    return {
-        feature.column: {"unit": feature.unit, "formula": feature.formula, "meaning": feature.meaning}
-        for feature in known
-    }
+    published = table.attrs.get("definitions") == "li2022"
+    described = {}
+    for feature in (FEATURES[column] for column in map(str, table.columns) if column in FEATURES):
+        unit, formula = feature.unit, feature.formula
+        if published:
+            unit, formula = feature.published_unit or unit, feature.published or formula
+        described[feature.column] = {"unit": unit, "formula": formula, "meaning": feature.meaning}
+    return described
 
 
 _CONTACT_COLUMNS = {

@@ -5,6 +5,7 @@ import pytest
 
 from napari_cathode.errors import InputError
 from napari_cathode.measure import FEATURES, MeasureParameters, columns, iter_measure, measure, summarise
+from napari_cathode.measure.features import CHOICES
 
 SPACING = (0.1, 0.1, 0.1)
 SHAPE_COLUMNS = [
@@ -164,10 +165,50 @@ def test_bad_parameters():
 def test_notes_tell_what_does_not_suit():
     notes = measure(_cube(), None, SPACING, MeasureParameters(closing_radius_um=0.3)).attrs["notes"]
     assert any("quarter" in note for note in notes)
-    suited = MeasureParameters(closing_radius_um=0.3)
+    suited = MeasureParameters(closing_radius_um=0.3, groups=("structure", "cracks"))
     assert measure(_cube(40, 4, 36), None, SPACING, suited).attrs["notes"] == []
     coarse = measure(_cube(40, 4, 36), None, (1.0, 1.0, 1.0)).attrs["notes"]
-    assert len(coarse) == 2
+    for name in ("closing radius", "gap tolerance", "smoothing"):
+        assert any(name in note and "voxel" in note for note in coarse)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"closing_radius_um": 0.5}, "hollows between lumps"),
+        ({"smoothing_um": 0.6}, "shape of the whole particle"),
+        ({"gap_tolerance_um": 0.6}, "far apart count as touching"),
+        ({"cube_edge_um": 3.0}, "little more than the particle itself"),
+        ({"cube_edge_um": 20.0}, "far beyond the image"),
+    ],
+)
+def test_each_length_is_held_against_the_data(balls, changed, words):
+    suited = {"closing_radius_um": 0.2, "smoothing_um": 0.2, "gap_tolerance_um": 0.1, "cube_edge_um": 6.0}
+    clear = measure(balls.filled, None, SPACING, MeasureParameters(**suited)).attrs["notes"]
+    assert clear == []
+    notes = measure(balls.filled, None, SPACING, MeasureParameters(**(suited | changed))).attrs["notes"]
+    assert len(notes) == 1 and words in notes[0] and f"{next(iter(changed.values())):g} µm" in notes[0]
+
+
+def test_only_chosen_groups_are_measured(balls):
+    alone = {}
+    whole = measure(balls.filled, balls.image, SPACING)
+    for name, letter in CHOICES.items():
+        table = measure(balls.filled, balls.image, SPACING, MeasureParameters(groups=(name,)))
+        assert list(table) == columns(3, (name,))
+        assert {FEATURES[column].group for column in table} <= {letter, "", "A"}
+        pd.testing.assert_frame_equal(table, whole[list(table)])
+        alone[name] = set(table)
+    assert set.union(*alone.values()) == set(whole)
+    assert "damage" in alone["structure"] and "x_um" in alone["cracks"]
+    summary = summarise(measure(balls.filled, None, SPACING, MeasureParameters(groups=("position",))), balls.filled, SPACING)
+    assert summary.count == 8 and np.isnan(summary.d50_um) and np.isnan(summary.solid_fraction)
+
+
+@pytest.mark.parametrize("groups", [(), ("shape",), ("grey", "grey")])
+def test_groups_have_names(groups):
+    with pytest.raises(InputError, match="The parameter groups is"):
+        MeasureParameters(groups=groups)
 
 
 def test_particles_that_do_not_stand_out_are_counted(balls):

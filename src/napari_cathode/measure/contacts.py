@@ -154,7 +154,7 @@ class Contacts:
 
     @classmethod
     def beside(cls, table: pd.DataFrame) -> Contacts | None:
-        """Give the contacts that came with a feature table, or were read with it from a file; None where there are none."""
+        """Give the contacts that came with a feature table, or with its file; None where there are none."""
         found = table.attrs.get("contacts")
         if isinstance(found, dict) and {"label_1", "label_2"} <= set(found):
             return cls(pd.DataFrame(found))

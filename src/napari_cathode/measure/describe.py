@@ -13,6 +13,7 @@ from .hull import convexity
 from .inside import SHELLS, lacking_grey, measure_cracks, measure_radially
 from .kernels import OUTER, SOLID, Mask, erode, highest
 from .parameters import MeasureParameters
+from .published import published_values
 from .shape import Shape, measure_shape, principal_radii
 from .surface import interface_areas
 from .threshold import GreyLevels, gaussian
@@ -94,6 +95,8 @@ def describe(
         values.update(_roughness(filled, solid, outer, inner if divided else 0.0, spacing_um, parameters.smoothing_um))
     if {"grey", "cracks"} & set(parameters.groups) and divided:
         values.update(_inside(filled, solid, image, shape, voxel, spacing_um, greys))
+    if parameters.definitions == "li2022" and divided:
+        values.update(published_values(filled, solid, image, spacing_um, parameters.smoothing_um))
     return values
 
 

@@ -59,6 +59,10 @@ class Feature:
         Columns of one family (`FAMILIES`) contain each other by construction: none predicts another.
     detail_of : str
         Column that stands for this one where predictors are chosen; "" where it stands for itself.
+    published : str
+        Definition under ``definitions="li2022"``; "" where it is the same.
+    published_unit : str
+        Unit under it where that is another.
     """
 
     column: str
@@ -73,6 +77,8 @@ class Feature:
     not_a_property: str = ""
     family: str = ""
     detail_of: str = ""
+    published: str = ""
+    published_unit: str = ""
 
 
 _STUDY = "Li et al. 2022"
@@ -168,6 +174,7 @@ _ALL = (
         "Electron density, hence composition and state of charge; free of cracks and edges.",
         "B",
         source=_STUDY,
+        published="mean grey of the image over F",
     ),
     Feature(
         "homogeneity",
@@ -177,6 +184,8 @@ _ALL = (
         "How even the composition is.",
         "B",
         source=_STUDY,
+        published="standard deviation of the grey over F",
+        published_unit="grey",
     ),
     Feature(
         "surface_inner_um2",
@@ -188,6 +197,7 @@ _ALL = (
         (3,),
         _STUDY,
         not_for_damage=_INNER,
+        published="voxels of M with a face outside M × area of a voxel's face",
     ),
     Feature(
         "perimeter_inner_um",
@@ -198,6 +208,7 @@ _ALL = (
         "C",
         (2,),
         not_for_damage=_INNER,
+        published="pixels of M with an edge outside M × a pixel's edge",
     ),
     Feature(
         "surface_outer_um2",
@@ -209,6 +220,7 @@ _ALL = (
         (3,),
         _CROFTON,
         family="size",
+        published="voxels of F with a face outside F × area of a voxel's face",
     ),
     Feature(
         "perimeter_um",
@@ -220,6 +232,7 @@ _ALL = (
         (2,),
         _CROFTON,
         family="size",
+        published="pixels of F with an edge outside F × a pixel's edge",
     ),
     Feature(
         "volume_um3",
@@ -231,6 +244,7 @@ _ALL = (
         (3,),
         _STUDY,
         family="size",
+        published="F from closing by a ball of ten voxels",
     ),
     Feature(
         "area_um2",
@@ -241,6 +255,7 @@ _ALL = (
         "C",
         (2,),
         family="size",
+        published="F from closing by a disc of ten pixels",
     ),
     Feature(
         "damage",
@@ -251,6 +266,7 @@ _ALL = (
         "C",
         source=_STUDY,
         not_for_damage="it is damage",
+        published="size(K) / size(F), F from closing by a ball of ten voxels",
     ),
     Feature(
         "elongation",
@@ -272,6 +288,7 @@ _ALL = (
         (3,),
         _STUDY,
         family="roundness",
+        published="36 π V(F)² / SurfaceInner³",
     ),
     Feature(
         "circularity",
@@ -282,6 +299,7 @@ _ALL = (
         "C",
         (2,),
         family="roundness",
+        published="4 π A(F) / PerimeterInner²",
     ),
     Feature(
         "vs_ratio",
@@ -293,6 +311,7 @@ _ALL = (
         (3,),
         _STUDY,
         family="roundness",
+        published="V(F)^(1/3) / SurfaceInner^(1/2)",
     ),
     Feature(
         "rough_inner",
@@ -303,6 +322,7 @@ _ALL = (
         "C",
         source=_STUDY,
         not_for_damage=_INNER,
+        published="surface voxels of M after Gaussian smoothing / before",
     ),
     Feature(
         "rough_outer",
@@ -312,6 +332,7 @@ _ALL = (
         "1 is smooth.",
         "C",
         source=_STUDY,
+        published="surface voxels of F after Gaussian smoothing / before",
     ),
     Feature(
         "contact",

@@ -152,7 +152,10 @@ def distances_to(surface: Mask, centre: Any, edges: Any, bins: int) -> Floats:
                     place = _direction(z, y, x, bins)
                     sums[place] += np.sqrt(z * z + y * y + x * x)
                     counts[place] += 1
-    return sums / np.maximum(counts, np.float32(1))
+    for place in range(len(sums)):
+        if counts[place] > 0:
+            sums[place] /= counts[place]
+    return sums
 
 
 @jit

@@ -27,6 +27,9 @@ from .streaming import streamed
 from .threshold import GreyLevels, iter_image_greys
 from .volume_pass import Inventory, iter_inventory
 
+LITTLE = 1 / 3
+"""Share of the cube for packing density that has to lie inside the image, in the median."""
+
 Bools = npt.NDArray[np.bool_]
 
 _WIDE = 100
@@ -167,6 +170,7 @@ def _assemble(state: MeasureState, counts: CoarseCounts) -> pd.DataFrame:
     table.attrs["notes"] = notes
     table.attrs["state"] = state
     table.attrs["contacts"] = Contacts(touching)
+    table.attrs["definitions"] = parameters.definitions
     return table
 
 
@@ -242,7 +246,7 @@ def check_scale(shape: tuple[int, ...], spacing_um: Spacing, parameters: Measure
     """
     edge = min(spacing_um[1:] if shape[0] == 1 else spacing_um)
     for name, length in (
-        ("closing radius", parameters.closing_radius_um),
+        ("closing radius", parameters.closing_um(spacing_um)),
         ("gap tolerance", parameters.gap_tolerance_um),
         ("smoothing", parameters.smoothing_um),
     ):
@@ -296,22 +300,59 @@ def _outlined(parameters: MeasureParameters, grey: GreyLevels) -> list[str]:
 
 def _notes(table: pd.DataFrame, parameters: MeasureParameters, spacing: Spacing) -> list[str]:
     """Say where a parameter does not suit the data."""
-    notes = []
     diameters = table["equivalent_diameter_um"].dropna()
     radius = float(diameters.median()) / 2 if len(diameters) else float("nan")
-    if parameters.closing_radius_um > radius / 4:
+    closing = parameters.closing_um(spacing)
+    notes = []
+    if closing > radius / 4:
         notes.append(
-            f"The closing radius of {parameters.closing_radius_um:g} µm is more than a quarter of the median particle "
+            f"The closing radius of {closing:g} µm is more than a quarter of the median particle "
             f"radius ({radius:.2g} µm): hollows between lumps may be taken for cracks."
         )
-    if 0 < parameters.closing_radius_um < max(spacing[1:]):
+    if 0 < closing < max(spacing[1:]):
         notes.append(
-            f"The closing radius of {parameters.closing_radius_um:g} µm is smaller than a voxel and does nothing: "
+            f"The closing radius of {closing:g} µm is smaller than a voxel and does nothing: "
             "cracks that reach the surface count only where the labels cover them."
         )
+    if "surroundings" in parameters.groups:
+        notes += _notes_on_surroundings(table, parameters, spacing, radius)
+    if "structure" in parameters.groups and parameters.smoothing_um > radius / 4:
+        notes.append(
+            f"The smoothing of {parameters.smoothing_um:g} µm is more than a quarter of the median particle radius "
+            f"({radius:.2g} µm): roughness then tells the shape of the whole particle."
+        )
+    if "structure" in parameters.groups and parameters.smoothing_um < min(spacing[1:]):
+        notes.append(
+            f"The smoothing of {parameters.smoothing_um:g} µm is shorter than a voxel: what is called roughness is "
+            "mostly the staircase of the voxels."
+        )
+    return notes
+
+
+def _notes_on_surroundings(
+    table: pd.DataFrame, parameters: MeasureParameters, spacing: Spacing, radius: float
+) -> list[str]:
+    """Say where the gap tolerance or the cube does not suit the data."""
+    notes = []
     if 0 < parameters.gap_tolerance_um < min(spacing[1:]):
         notes.append(
             f"The gap tolerance of {parameters.gap_tolerance_um:g} µm is smaller than a voxel: only particles whose "
             "labels adjoin are in contact."
+        )
+    if parameters.gap_tolerance_um > radius / 4:
+        notes.append(
+            f"The gap tolerance of {parameters.gap_tolerance_um:g} µm is more than a quarter of the median particle "
+            f"radius ({radius:.2g} µm): particles that are far apart count as touching."
+        )
+    if parameters.cube_edge_um < 4 * radius:
+        notes.append(
+            f"The cube edge of {parameters.cube_edge_um:g} µm is less than two median particle diameters "
+            f"({2 * radius:.2g} µm): PDensity tells little more than the particle itself."
+        )
+    covered = float(table["pdensity_coverage"].median())
+    if covered < LITTLE:
+        notes.append(
+            f"The cube edge of {parameters.cube_edge_um:g} µm reaches far beyond the image: PDensity rests on "
+            f"{100 * covered:.0f} % of the cube (median)."
         )
     return notes

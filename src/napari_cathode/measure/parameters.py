@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from napari_cathode.errors import InputError
 from napari_cathode.parameters import check, parameter
+from napari_cathode.tomogram import Spacing
 
 from .features import CHOICES
+from .published import CLOSING_VOXELS
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,13 @@ class MeasureParameters:
         help="Groups of features to measure: any of position, grey, structure, cracks and surroundings; fewer are "
         "faster.",
     )
+    definitions: str = parameter(
+        "standard",
+        help="Definitions of the features: those of the documentation (standard), or those published by Li et al. 2022 "
+        "where they differ, for comparison with older tables (li2022).",
+        choices=("standard", "li2022"),
+        advanced=True,
+    )
     thickness_axis: str = parameter(
         "z",
         help="Axis across the electrode, along which the depth below its faces is taken.",
@@ -79,3 +88,7 @@ class MeasureParameters:
                 f"The parameter groups is {', '.join(names) or 'empty'}; name each of {', '.join(CHOICES)} at most "
                 "once, and at least one."
             )
+
+    def closing_um(self, spacing_um: Spacing) -> float:
+        """Give the closing radius in µm for a voxel size; the published definitions have it in voxels."""
+        return CLOSING_VOXELS * min(spacing_um[1:]) if self.definitions == "li2022" else self.closing_radius_um

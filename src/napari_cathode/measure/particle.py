@@ -93,7 +93,7 @@ class Measured:
 
 def padding(spacing_um: Spacing, parameters: MeasureParameters) -> tuple[int, int, int]:
     """Voxels (z, y, x) that a crop needs around the particle's box: room for closing, and for background."""
-    reach = max(parameters.closing_radius_um, parameters.gap_tolerance_um)
+    reach = max(parameters.closing_um(spacing_um), parameters.gap_tolerance_um)
     pad_z, pad_y, pad_x = (max(int(np.ceil(reach / edge)) + 2, 6) for edge in spacing_um)
     return pad_z, pad_y, pad_x
 
@@ -119,7 +119,8 @@ def measure_particle(crop: Crop, context: Context) -> Measured:
     quiet, greys = _greys(crop, own, context)
     found = not np.isnan(greys.threshold)
     bright = own & brighter(quiet, greys.threshold) if quiet is not None and found else own
-    filled, closed = fill_particle(own, bright, taken, context.spacing_um, context.parameters.closing_radius_um)
+    closing = context.parameters.closing_um(context.spacing_um)
+    filled, closed = fill_particle(own, bright, taken, context.spacing_um, closing)
     if solid_only(context.parameters, context.grey):
         labelled = (crop.labels != 0).view(np.uint8)
         free = (~taken).view(np.uint8)
@@ -166,7 +167,7 @@ def measure_particle(crop: Crop, context: Context) -> Measured:
 
 def solid_only(parameters: MeasureParameters, grey: GreyLevels) -> bool:
     """Say whether labels leave the cracks out, by the grey levels of the whole image."""
-    asked = parameters.labels_cover
+    asked = parameters.labels_cover if parameters.definitions == "standard" else "particles"
     return asked == "solid" or (asked == "auto" and grey.covered < MOST)
 
 
