@@ -106,7 +106,7 @@ def test_the_steps_one_by_one_give_what_run_gives(command, data, tmp_path):
     assert command("fuse", tmp_path / "seen", "-o", tmp_path / "labels.tif", *agreed, "-q")[0] == 0
     given = ["-o", tmp_path / "features.csv", "--closing-radius", 0.1, *agreed, "-q"]
     assert command("measure", tmp_path / "labels.tif", image, *given)[0] == 0
-    for name in ("labels.tif", "features.csv"):
+    for name in ("labels.tif", "features.csv", "contacts.csv", "summary.csv"):
         assert (tmp_path / name).read_bytes() == (tmp_path / "run" / name).read_bytes()
 
 
@@ -119,6 +119,32 @@ def test_a_single_view_and_labels_of_other_tools_can_be_fused(command, data, tmp
     assert code == 0 and out.startswith(f"{fused.max()} particles")
     assert spacing == pytest.approx((0.1, 0.1, 0.1)) and fused.shape == labels.shape
     assert ((fused > 0) == (labels > 0)).mean() > 0.95
+
+
+def test_contacts_and_summary_lie_beside_the_features(command, data, tmp_path):
+    given = [data / "labels.tif", data / "slice.tif", "--spacing", 0.1, 0.1, 0.1, "-q"]
+    assert command("measure", *given, "-o", tmp_path / "nmc.csv", "--definitions", "li2022")[0] == 0
+    table = pd.read_csv(tmp_path / "nmc.csv")
+    contacts = pd.read_csv(tmp_path / "nmc_contacts.csv")
+    assert set(contacts["label_1"]) | set(contacts["label_2"]) <= set(table["label"]) and len(contacts) > 5
+    population = pd.read_csv(tmp_path / "nmc_summary.csv").set_index("quantity")
+    assert population["value"]["particles"] == len(table)
+    assert population["value"]["area_um2"] == pytest.approx(table["area_um2"].mean())
+    assert population["sd"]["area_um2"] == pytest.approx(table["area_um2"].std())
+    assert population["particles"]["area_um2"] == table["area_um2"].notna().sum()
+    for name in ("nmc", "nmc_contacts", "nmc_summary"):
+        said = json.loads((tmp_path / f"{name}.json").read_text("utf-8"))
+        assert all(said["columns"].values()) and said["parameters"]["measure"]["definitions"] == "li2022"
+    said = json.loads((tmp_path / "nmc.json").read_text("utf-8"))["columns"]["homogeneity"]
+    assert said["unit"] == "grey" and "standard deviation" in said["formula"]
+    few = [*given, "-o", tmp_path / "few.csv", "--groups", "position", "--groups", "cracks"]
+    assert command("measure", *few)[0] == 0
+    assert "area_um2" not in pd.read_csv(tmp_path / "few.csv").columns
+    code, _, err = command("measure", *given, "-o", tmp_path / "nmc2.csv", "--groups", "shape")
+    assert code == 2 and "name each of position, grey, structure, cracks, surroundings" in err
+    (tmp_path / "new_contacts.csv").write_text("mine")
+    code, _, err = command("measure", *given, "-o", tmp_path / "new.csv")
+    assert code == 2 and "new_contacts.csv exists" in err and not (tmp_path / "new.csv").exists()
 
 
 def test_a_table_that_says_nothing_of_views_is_no_agreement(command, data, tmp_path):

@@ -224,6 +224,7 @@ def iter_run(
     summary = summarise(table, labels, spacing_um, tomogram.field_of_view)
     if folder is not None:
         results.write_table(folder, table, used)
+        results.write_summary(Path(folder) / results.TABLE, table, summary, used)
 
     explanation, not_explained = None, ""
     try:
@@ -265,6 +266,7 @@ def write_results(result: PipelineResult, folder: str | os.PathLike[str]) -> Non
     results.write_parameters(folder, result.used)
     results.write_labels(folder, result.labels, result.tomogram.require_spacing())
     results.write_table(folder, result.table, result.used)
+    results.write_summary(Path(folder) / results.TABLE, result.table, result.summary, result.used)
     results.write_explanation(folder, result)
     drain(results.iter_write_report(folder, result))
 

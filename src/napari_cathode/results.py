@@ -16,7 +16,7 @@ from . import __version__, io
 from .errors import InputError
 from .explain.names import unit_of
 from .io.atomic import replacing
-from .measure import FEATURES, Contacts
+from .measure import FEATURES, Contacts, Summary, population_table
 from .progress import Steps
 from .tomogram import Spacing, check_spacing
 
@@ -30,6 +30,7 @@ PARAMETERS = "parameters.yaml"
 LABELS = "labels.tif"
 TABLE = "features.csv"
 CONTACTS = "contacts.csv"
+SUMMARY = "summary.csv"
 SHAP = "shap.csv"
 IMPORTANCE = "importance.csv"
 SCORES = "scores.json"
@@ -38,8 +39,8 @@ STABILITY = "stability.csv"
 INTERACTIONS = "interactions.csv"
 COMPARISON = "comparison.csv"
 REPORT = "report.html"
-SIDECARS = tuple(str(Path(name).with_suffix(".json")) for name in (TABLE, CONTACTS, SHAP, IMPORTANCE))
-FILES = (PARAMETERS, LABELS, TABLE, CONTACTS, SHAP, IMPORTANCE, SCORES, REPORT, *SIDECARS)
+SIDECARS = tuple(str(Path(name).with_suffix(".json")) for name in (TABLE, CONTACTS, SUMMARY, SHAP, IMPORTANCE))
+FILES = (PARAMETERS, LABELS, TABLE, CONTACTS, SUMMARY, SHAP, IMPORTANCE, SCORES, REPORT, *SIDECARS)
 """The files of a run; `prepare_folder` touches no others."""
 
 # Sections of parameters.yaml that are no parameters but say what they were used on.
@@ -256,6 +257,22 @@ def define_columns(table: pd.DataFrame) -> dict[str, dict[str, str]]:
         described[feature.column] = {"unit": unit, "formula": formula, "meaning": feature.meaning}
     return described
 
+
+def write_summary(path: str | os.PathLike[str], table: pd.DataFrame, summary: Summary, used: dict[str, Any]) -> Path:
+    """Write what describes the population of a feature table `beside` it, with a sidecar."""
+    place = beside(path, "summary")
+    io.write_table(place, population_table(table, summary), _SUMMARY_COLUMNS, used)
+    return place
+
+
+_SUMMARY_COLUMNS = {
+    "quantity": "What it is; of a feature, its column in the feature table",
+    "name": "As it is shown",
+    "value": "Its value; of a feature, the mean over the particles",
+    "sd": "Of a feature, the sample standard deviation over the particles",
+    "unit": "Unit of value and sd",
+    "particles": "Number of particles that it rests on",
+}
 
 _CONTACT_COLUMNS = {
     "label_1": "One particle of the pair",

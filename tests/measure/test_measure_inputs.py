@@ -1,6 +1,7 @@
 """Odd inputs have defined results, and what cannot be measured says why."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from napari_cathode.errors import InputError
@@ -183,7 +184,7 @@ def test_notes_tell_what_does_not_suit():
     ],
 )
 def test_each_length_is_held_against_the_data(balls, changed, words):
-    suited = {"closing_radius_um": 0.2, "smoothing_um": 0.2, "gap_tolerance_um": 0.1, "cube_edge_um": 6.0}
+    suited = {"closing_radius_um": 0.2, "smoothing_um": 0.2, "gap_tolerance_um": 0.1, "cube_edge_um": 7.0}
     clear = measure(balls.filled, None, SPACING, MeasureParameters(**suited)).attrs["notes"]
     assert clear == []
     notes = measure(balls.filled, None, SPACING, MeasureParameters(**(suited | changed))).attrs["notes"]
@@ -201,7 +202,9 @@ def test_only_chosen_groups_are_measured(balls):
         alone[name] = set(table)
     assert set.union(*alone.values()) == set(whole)
     assert "damage" in alone["structure"] and "x_um" in alone["cracks"]
-    summary = summarise(measure(balls.filled, None, SPACING, MeasureParameters(groups=("position",))), balls.filled, SPACING)
+    summary = summarise(
+        measure(balls.filled, None, SPACING, MeasureParameters(groups=("position",))), balls.filled, SPACING
+    )
     assert summary.count == 8 and np.isnan(summary.d50_um) and np.isnan(summary.solid_fraction)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_cathode.measure import FEATURES, measure, summarise
+from napari_cathode.measure import FEATURES, measure, population_table, summarise
 from napari_cathode.measure.features import FAMILIES, GROUPS
 from napari_cathode.measure.page import as_markdown
 
@@ -53,6 +53,20 @@ def test_solid_fraction_is_within_the_field_of_view():
     table = _table([5.0], [0.1], [False])
     whole = summarise(table, labels, (1.0, 1.0, 1.0)).solid_fraction
     assert summarise(table, labels, (1.0, 1.0, 1.0), seen).solid_fraction == pytest.approx(2 * whole)
+
+
+def test_each_feature_has_its_mean_and_its_number():
+    cut = np.zeros(10, bool)
+    cut[0] = True
+    table = _table(np.arange(1, 11.0), np.linspace(0, 0.9, 10), cut).assign(yaw_deg=1.0, contact=np.nan, mine=3.0)
+    summary = summarise(table, np.zeros((10, 20, 30), np.int32), (1.0, 1.0, 1.0))
+    found = population_table(table, summary).set_index("quantity")
+    assert found["value"]["d50_volume_um"] == 9 and found["particles"]["d50_volume_um"] == 9
+    row = found.loc["damage"]
+    assert (row["value"], row["sd"]) == pytest.approx((0.5, np.std(np.linspace(0.1, 0.9, 9), ddof=1)))
+    assert (row["particles"], row["name"], found["unit"]["volume_um3"]) == (9, "Damage", "µm³")
+    assert np.isnan(found["value"]["contact"]) and found["particles"]["contact"] == 0
+    assert not {"yaw_deg", "mine", "touches_border"} & set(found.index)
 
 
 def test_nothing_to_summarise():

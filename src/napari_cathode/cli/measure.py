@@ -10,7 +10,7 @@ import typer
 from napari_cathode import io, results
 from napari_cathode.errors import InputError
 from napari_cathode.fuse import with_agreement
-from napari_cathode.measure import iter_measure
+from napari_cathode.measure import iter_measure, summarise
 from napari_cathode.parameters import to_dict
 from napari_cathode.pipeline import PipelineParameters
 
@@ -38,9 +38,14 @@ def command(
     *,
     given: Given,
 ) -> None:
-    """Write one row a particle, and beside the table a JSON file with the meaning of each column."""
+    """Write one row a particle; beside it the contacts between particles and a summary of all of them.
+
+    With features.csv these are contacts.csv and summary.csv, with nmc.csv nmc_contacts.csv and nmc_summary.csv. Each
+    has a JSON file beside it with the meaning of its columns.
+    """
     settings = read_parameters(given, parameters)
-    may_write(out, overwrite)
+    for path in (out, results.beside(out, "contacts"), results.beside(out, "summary")):
+        may_write(path, overwrite)
     if out.suffix.lower() != ".csv":
         raise InputError(f"{out} should end in .csv, since the table is written as CSV.")
     labels, stated = io.open_labels(labels_file)
@@ -69,6 +74,8 @@ def command(
         "measure": to_dict(settings.measure),
     }
     io.write_table(out, table, results.define_columns(table), made_with)
+    results.write_contacts(out, table, made_with)
+    results.write_summary(out, table, summarise(table, labels, spacing, seen), made_with)
     for note in table.attrs.get("notes", ()):
         typer.echo(f"Note: {note}")
     typer.echo(f"{len(table)} particles with {len(table.columns) - 1} features are in {out}.")

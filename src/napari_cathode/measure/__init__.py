@@ -5,7 +5,7 @@ from .features import FEATURES, Feature, columns
 from .measuring import check_scale, iter_measure, measure
 from .parameters import MeasureParameters
 from .state import MeasureState
-from .summary import Summary, summarise
+from .summary import Summary, population_table, summarise
 
 __all__ = [
     "FEATURES",
@@ -18,5 +18,6 @@ __all__ = [
     "columns",
     "iter_measure",
     "measure",
+    "population_table",
     "summarise",
 ]

@@ -12,6 +12,8 @@ import pandas as pd
 from napari_cathode.judging import is_counted
 from napari_cathode.tomogram import Spacing, check_spacing
 
+from .features import FEATURES
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -103,7 +105,7 @@ def summarise(
     Returns
     -------
     Summary
-        NaN where no particle has the value.
+        NaN where no particle has the value, or the table has no such column.
     """
     edges = check_spacing(spacing_um, "the labels")
     everything, table = table, table[is_counted(table)]
@@ -111,6 +113,7 @@ def summarise(
     flat = shape[0] == 1
     seen = 1.0 if field_of_view is None else float(np.mean(field_of_view))
     whole = float(np.prod(shape[1:] if flat else shape)) * float(np.prod(edges[1:] if flat else edges)) * seen
+    table = table.reindex(columns=[*table.columns, *(name for name in _needed(flat) if name not in table)])
     solid = _known(table["solid_area_um2" if flat else "solid_volume_um3"])
     sized = table[["equivalent_diameter_um", "area_um2" if flat else "volume_um3"]].dropna()
     diameter, size = sized.to_numpy(np.float64).T
@@ -137,6 +140,49 @@ def summarise(
         count_excluded=len(everything) - len(table),
         seen=seen,
     )
+
+
+def population_table(table: pd.DataFrame, summary: Summary) -> pd.DataFrame:
+    """List what describes a population of particles: its numbers, and the mean of each feature.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `measure` returns it.
+    summary : Summary
+        Of it.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``quantity`` (a feature's is its column), ``name``, ``value`` (a feature's is its mean), ``sd`` (sample
+        standard deviation over the particles), ``unit`` and ``particles`` (the number that have a value). Places,
+        directions and what is no property of the particle have no mean.
+    """
+    rows = [
+        (quantity, name, value, float("nan"), unit, count)
+        for quantity, (name, value, unit, count) in zip(_QUANTITIES, summary.rows()[: len(_QUANTITIES)], strict=True)
+    ]
+    published = table.attrs.get("definitions") == "li2022"
+    for feature in FEATURES.values():
+        if feature.column in table and feature.group not in ("", "A", "V") and not feature.not_a_property:
+            values = _known(table[feature.column])
+            mean = float(values.mean()) if len(values) else float("nan")
+            spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+            unit = feature.published_unit if published and feature.published_unit else feature.unit
+            rows.append((feature.column, feature.display, mean, spread, unit, len(values)))
+    return pd.DataFrame(rows, columns=["quantity", "name", "value", "sd", "unit", "particles"])
+
+
+_QUANTITIES = (
+    "particles", "cut_by_border", "solid_fraction", "d10_number_um", "d50_number_um", "d90_number_um",
+    "d10_volume_um", "d50_volume_um", "d90_volume_um",
+)  # fmt: skip
+
+
+def _needed(flat: bool) -> tuple[str, ...]:
+    size = ("solid_area_um2", "area_um2") if flat else ("solid_volume_um3", "volume_um3")
+    return (*size, "equivalent_diameter_um", "damage")
 
 
 def _known(column: Any) -> npt.NDArray[np.float64]:
