@@ -122,16 +122,16 @@ def test_a_single_view_and_labels_of_other_tools_can_be_fused(command, data, tmp
 
 
 def test_contacts_and_summary_lie_beside_the_features(command, data, tmp_path):
-    given = [data / "labels.tif", data / "slice.tif", "--spacing", 0.1, 0.1, 0.1, "-q"]
+    given = [data / "labels.tif", data / "volume.tif", "-q"]
     assert command("measure", *given, "-o", tmp_path / "nmc.csv", "--definitions", "li2022")[0] == 0
     table = pd.read_csv(tmp_path / "nmc.csv")
     contacts = pd.read_csv(tmp_path / "nmc_contacts.csv")
     assert set(contacts["label_1"]) | set(contacts["label_2"]) <= set(table["label"]) and len(contacts) > 5
     population = pd.read_csv(tmp_path / "nmc_summary.csv").set_index("quantity")
     assert population["value"]["particles"] == len(table)
-    assert population["value"]["area_um2"] == pytest.approx(table["area_um2"].mean())
-    assert population["sd"]["area_um2"] == pytest.approx(table["area_um2"].std())
-    assert population["particles"]["area_um2"] == table["area_um2"].notna().sum()
+    assert population["value"]["volume_um3"] == pytest.approx(table["volume_um3"].mean())
+    assert population["sd"]["volume_um3"] == pytest.approx(table["volume_um3"].std())
+    assert population["particles"]["volume_um3"] == table["volume_um3"].notna().sum()
     for name in ("nmc", "nmc_contacts", "nmc_summary"):
         said = json.loads((tmp_path / f"{name}.json").read_text("utf-8"))
         assert all(said["columns"].values()) and said["parameters"]["measure"]["definitions"] == "li2022"
@@ -139,7 +139,7 @@ def test_contacts_and_summary_lie_beside_the_features(command, data, tmp_path):
     assert said["unit"] == "grey" and "standard deviation" in said["formula"]
     few = [*given, "-o", tmp_path / "few.csv", "--groups", "position", "--groups", "cracks"]
     assert command("measure", *few)[0] == 0
-    assert "area_um2" not in pd.read_csv(tmp_path / "few.csv").columns
+    assert "volume_um3" not in pd.read_csv(tmp_path / "few.csv").columns
     code, _, err = command("measure", *given, "-o", tmp_path / "nmc2.csv", "--groups", "shape")
     assert code == 2 and "name each of position, grey, structure, cracks, surroundings" in err
     (tmp_path / "new_contacts.csv").write_text("mine")

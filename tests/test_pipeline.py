@@ -94,7 +94,8 @@ def test_too_few_particles_are_no_failure(volume_run):
     assert result.explanation is None
     assert "at least 30" in result.not_explained
     files = {path.name for path in folder.iterdir()}
-    assert files == {"labels.tif", "features.csv", "features.json", "scores.json", "parameters.yaml", "report.html"}
+    tables = {f"{name}.{ending}" for name in ("features", "contacts", "summary") for ending in ("csv", "json")}
+    assert files == {"labels.tif", "scores.json", "parameters.yaml", "report.html", *tables}
     assert json.loads((folder / "scores.json").read_text("utf-8"))["not_explained"] == result.not_explained
     assert "at least 30" in (folder / "report.html").read_text("utf-8")
 
