@@ -11,13 +11,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from napari.components import ViewerModel
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, QSettings, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 SPACING = (2.0, 1.0, 1.0)
 OFFSCREEN = os.environ.get("QT_QPA_PLATFORM") == "offscreen"
 needs_canvas = pytest.mark.skipif(OFFSCREEN, reason="the canvas needs OpenGL")
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path) -> None:
+    """Keep what a test chooses out of the person's own settings."""
+    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path / "settings"))
 
 
 @pytest.fixture
@@ -76,15 +82,15 @@ def canvas_point(viewer, world) -> QPoint:
     return QPoint(round(width / 2 + offset[1]), round(height / 2 + offset[0]))
 
 
-def click(viewer, world, modifier=Qt.KeyboardModifier.NoModifier) -> None:
-    """Click the left button on a point of the world."""
+def click(viewer, world, modifier=Qt.KeyboardModifier.NoModifier, button=Qt.MouseButton.LeftButton) -> None:
+    """Click a button, the left one, on a point of the world."""
     native = viewer.window._qt_viewer.canvas.native
     point = canvas_point(viewer, world)
     QTest.mouseMove(native, point)
     settle()
-    QTest.mousePress(native, Qt.MouseButton.LeftButton, modifier, point)
+    QTest.mousePress(native, button, modifier, point)
     settle()
-    QTest.mouseRelease(native, Qt.MouseButton.LeftButton, modifier, point)
+    QTest.mouseRelease(native, button, modifier, point)
     settle()
 
 

@@ -18,7 +18,7 @@ from napari_cathode.session import ParticleSet, Predictions
 from napari_cathode.tomogram import Tomogram
 from napari_cathode.widgets.docks import FEATURES, FUSE, IDENTIFY, SHAP, dock_of, open_dock
 from napari_cathode.widgets.fuse import FuseWidget
-from napari_cathode.widgets.parts import ask_csv_path
+from napari_cathode.widgets.parts import ask_table_path
 from napari_cathode.widgets.voxel_size import VoxelSize
 from tests.plugin.conftest import SPACING, click, settle
 
@@ -110,13 +110,15 @@ def test_a_file_is_not_replaced_unasked_when_its_ending_is_added(qtbot, tmp_path
     typed = str(tmp_path / "results")
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (typed, ""))
     monkeypatch.setattr(QMessageBox, "question", lambda *words: asked.append(words[-1]) or answers.pop())
-    assert ask_csv_path(None, "Export", "a.csv") == f"{typed}.csv"
+    assert ask_table_path(None, "Export", "a.csv") == f"{typed}.csv"
     assert not asked
     (tmp_path / "results.csv").touch()
     answers += [QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No]
-    assert ask_csv_path(None, "Export", "a.csv") == ""
-    assert ask_csv_path(None, "Export", "a.csv") == f"{typed}.csv"
+    assert ask_table_path(None, "Export", "a.csv") == ""
+    assert ask_table_path(None, "Export", "a.csv") == f"{typed}.csv"
     assert "results.csv already exists" in asked[0]
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (typed, "Parquet (*.parquet)"))
+    assert ask_table_path(None, "Export", "a.csv") == f"{typed}.parquet"
 
 
 def test_fuse_offers_the_newest_predictions(qtbot, model, labels):

@@ -5,14 +5,22 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from qtpy.QtCore import QItemSelectionModel, Qt
+from qtpy.QtCore import QItemSelectionModel, QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QLineEdit, QMenu
 
+from napari_cathode.filtering import Filter
+from napari_cathode.judging import judgement
 from napari_cathode.measure import FEATURES
-from napari_cathode.session import ParticleSet, Session
+from napari_cathode.plugin.link import link_of
+from napari_cathode.session import Colouring, ParticleSet, Session
+from napari_cathode.widgets.column_choice import ColumnChooser
+from napari_cathode.widgets.docks import FEATURES as FEATURES_PANEL
+from napari_cathode.widgets.docks import open_dock
+from napari_cathode.widgets.particle_menu import JudgementDialog, ask_judgement, particle_menu
 from napari_cathode.widgets.table_model import ParticleTable, cell_text
 from napari_cathode.widgets.table_view import LinkedTable
+from tests.plugin.conftest import SPACING, click, settle
 
 
 @pytest.fixture
@@ -41,8 +49,22 @@ def table(session, qtbot):
 
 
 def click_row(table, label, modifier=Qt.KeyboardModifier.NoModifier):
-    place = table.view.visualRect(table.model.index(table.model.row_of(label), 0)).center()
-    QTest.mouseClick(table.view.viewport(), Qt.MouseButton.LeftButton, modifier, place)
+    place = table.pinned.visualRect(table.model.index(table.model.row_of(label), 0)).center()
+    QTest.mouseClick(table.pinned.viewport(), Qt.MouseButton.LeftButton, modifier, place)
+
+
+def drag_range(table, name, low, high):
+    """Drag in the histogram of a column from one value to another."""
+    header = table.view.header
+    section = table.model.names.index(name)
+    strip, spread = header.strip_of(section), table.model.spread(section)
+    first, last = (QPoint(round(strip.left() + spread.share(value) * strip.width()), strip.center().y())
+                   for value in (low, high))  # fmt: skip
+    QTest.mousePress(header.viewport(), Qt.MouseButton.LeftButton, pos=first)
+    QTest.mouseMove(header.viewport(), (first + last) / 2)
+    QTest.mouseMove(header.viewport(), last)
+    QTest.mouseRelease(header.viewport(), Qt.MouseButton.LeftButton, pos=last)
+    QApplication.processEvents()
 
 
 def shown_labels(table):
@@ -168,3 +190,147 @@ def test_the_model_alone_accepts_selection_of_ranges(session):
     chooser = QItemSelectionModel(model)
     chooser.select(model.index(0, 0), QItemSelectionModel.SelectionFlag.Select)
     assert chooser.hasSelection()
+
+
+def test_a_range_is_dragged_below_a_title_and_a_click_takes_it_away(table, session):
+    table.resize(900, 300)
+    QTest.mouseClick(table.ranges_button, Qt.MouseButton.LeftButton)
+    QApplication.processEvents()
+    header, section = table.view.header, table.model.names.index("x_um")
+    assert table.model.spread(section).counts.sum() == 4
+    assert table.model.spread(table.model.names.index("touches_border")).counts.tolist() == [3, 1]
+    drag_range(table, "x_um", 1.6, 3.5)
+    assert shown_labels(table) == [6, 4]
+    low, high = session.current.filter.range_of("x_um")
+    assert low == pytest.approx(1.6, abs=0.1) and high == pytest.approx(3.5, abs=0.1)
+    assert table._count.text() == "2 of 4"
+    drag_range(table, "x_um", 3.5, 9)
+    assert shown_labels(table) == [6, 4], "the nearest end was moved"
+    assert session.current.filter.range_of("x_um")[1] == np.inf or shown_labels(table) == [8, 6, 4]
+    QTest.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=header.strip_of(section).center())
+    assert session.current.filter == Filter() and len(shown_labels(table)) == 4
+    table.filter.setText("x_um < 4")
+    table.apply_filter()
+    drag_range(table, "damage", 0.25, 0.15)
+    assert shown_labels(table) == [], "a range and a condition both have to hold"
+    assert table.model.sorted_by[0] == "damage", "dragging does not sort"
+
+
+def test_columns_are_pinned_hidden_and_ordered_and_this_is_remembered(table, session, qtbot):
+    def visible(made):
+        names = made.model.names
+        return [[names[s] for s in map(view.header.logicalIndex, range(4)) if not view.isColumnHidden(s)]
+                for view in (made.pinned, made.view)]  # fmt: skip
+
+    assert visible(table) == [["label"], ["damage", "x_um", "touches_border"]]
+    actions = {action.text(): action for action in table.column_menu("x_um").actions()}
+    actions["Pin at the left"].trigger()
+    assert visible(table) == [["label", "x_um"], ["damage", "touches_border"]]
+    chooser = ColumnChooser(table.columns, table.model.names)
+    qtbot.addWidget(chooser)
+    rows = {chooser.list.item(row).data(Qt.ItemDataRole.UserRole): row for row in range(4)}
+    chooser.list.item(rows["damage"]).setCheckState(Qt.CheckState.Unchecked)
+    assert visible(table) == [["label", "x_um"], ["touches_border"]]
+    chooser.list.item(rows["damage"]).setCheckState(Qt.CheckState.Checked)
+    header = table.view.header
+    header.moveSection(header.visualIndex(table.model.names.index("touches_border")), 0)
+    QApplication.processEvents()
+    assert visible(table) == [["label", "x_um"], ["touches_border", "damage"]]
+    session.selection = {8}
+    QTest.keyClick(table.view, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert QApplication.clipboard().text().splitlines() == ["label\tx_um\ttouches_border\tdamage", "8\t4\tno\t0.2"]
+    again = LinkedTable(session)
+    qtbot.addWidget(again)
+    assert visible(again) == [["label", "x_um"], ["touches_border", "damage"]]
+    again.columns.forget()
+    assert visible(again) == [["label"], ["damage", "x_um", "touches_border"]]
+    chooser.search.setText("touch")
+    assert sum(not chooser.list.item(row).isHidden() for row in range(4)) == 1
+
+
+def test_excluding_keeps_sort_filter_and_selection(table, session):
+    header = table.view.header
+    header.setSortIndicator(table.model.names.index("x_um"), Qt.SortOrder.AscendingOrder)
+    table.filter.setText("x_um < 4")
+    table.apply_filter()
+    session.selection = {4, 6}
+    menu = particle_menu(session, table)
+    texts = {action.text(): action for action in menu.actions()}
+    assert "2 particles" in texts
+    texts["Exclude"].trigger()
+    menu.close()
+    assert session.current.review == {4: judgement("excluded"), 6: judgement("excluded")}
+    assert shown_labels(table) == [2, 4, 6] and session.selection == {4, 6}
+    assert {index.row() for index in table.view.selectionModel().selectedRows()} == {1, 2}
+    place = table.model.index(1, 0)
+    assert table.model.data(place, Qt.ItemDataRole.FontRole).strikeOut()
+    assert table.model.spread(table.model.names.index("x_um")).counts.sum() == 2, "histograms leave them out"
+
+
+def test_class_and_note_are_typed_into_table_or_dialog(table, session, qtbot):
+    session.judge(session.current, [6], verdict="flagged")
+    table.columns.hide(["x_um", "touches_border", "damage", "review_done", "review_excluded", "review_flagged"])
+    QApplication.processEvents()
+    cell = table.model.index(table.model.row_of(6), table.model.names.index("review_class"))
+    place = table.view.visualRect(cell).center()
+    QTest.mouseClick(table.view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    QTest.mouseDClick(table.view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    editor = table.view.viewport().findChild(QLineEdit)
+    QTest.keyClicks(editor, "shell")
+    QTest.keyClick(editor, Qt.Key.Key_Return)
+    QApplication.processEvents()
+    assert session.current.review == {6: judgement("flagged", "shell")}
+    session.selection = {2, 6}
+    dialog = ask_judgement(session, table)
+    assert isinstance(dialog, JudgementDialog) and dialog.kind.findText("shell") > 0
+    QTest.keyClicks(dialog.note, "look again")
+    dialog.accept()
+    assert session.current.review == {
+        2: judgement(note="look again"),
+        6: judgement("flagged", "shell", "look again"),
+    }, "what differs stays"
+
+
+def test_a_filter_hides_the_others_in_the_picture(viewer, labels, table):
+    link = link_of(viewer)
+    particles = ParticleSet(labels, "found", SPACING)
+    layer = link.show(particles)
+    link.set_table(particles, table)
+    panel = open_dock(viewer, FEATURES_PANEL).table
+    viewer.reset_view()
+    settle()
+    plain = layer.colormap
+    panel.filter.setText("volume_um3 > 2500")
+    QTest.keyClick(panel.filter, Qt.Key.Key_Return)
+    assert layer.colormap is plain
+    QTest.mouseClick(panel.hide_button, Qt.MouseButton.LeftButton)
+    settle()
+    assert layer.get_color(3)[3] == 0 and np.allclose(layer.get_color(7), plain.map(7))
+    viewer.dims.set_point(0, 16)
+    click(viewer, (10, 10))
+    assert link.session.selection == frozenset(), "what is hidden is not clicked"
+    link.session.set_colouring(particles, Colouring("volume_um3"))
+    assert layer.get_color(3)[3] == 0 and layer.get_color(7)[3] > 0
+    QTest.mouseClick(panel.hide_button, Qt.MouseButton.LeftButton)
+    assert layer.get_color(3)[3] > 0
+    link.session.set_colouring(particles, None)
+    assert layer.colormap is plain
+
+
+def test_a_right_click_on_the_picture_excludes(viewer, labels, table):
+    link = link_of(viewer)
+    particles = ParticleSet(labels, "found", SPACING)
+    link.show(particles)
+    link.set_table(particles, table)
+    viewer.dims.set_point(0, 16)
+    viewer.reset_view()
+    settle()
+    click(viewer, (10, 10), button=Qt.MouseButton.RightButton)
+    menu = viewer.window._qt_window.findChild(QMenu, "particle")
+    assert menu.isVisible() and link.session.selection == {3}
+    next(action for action in menu.actions() if action.text() == "Exclude").trigger()
+    menu.close()
+    settle()
+    assert particles.excluded == {3} and particles.table["review_excluded"].tolist() == [True, False]
+    click(viewer, (0, 0), button=Qt.MouseButton.RightButton)
+    assert link.session.selection == {3}, "where there is no particle nothing opens"

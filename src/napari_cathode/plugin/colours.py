@@ -166,8 +166,30 @@ def largest_id(labels: Any) -> int | None:
     return int(labels.max(initial=0))
 
 
-def recolour(layer: Labels, ids: np.ndarray[Any, Any], values: np.ndarray[Any, Any], scale: ColourScale) -> None:
-    """Show each particle of a layer in the colour of its value."""
+def recolour(
+    layer: Labels,
+    ids: np.ndarray[Any, Any],
+    values: np.ndarray[Any, Any],
+    scale: ColourScale,
+    shown: np.ndarray[Any, Any] | None = None,
+) -> None:
+    """Show each particle of a layer in the colour of its value; those that are not ``shown`` are transparent."""
     from .layers import full_data
 
-    layer.colormap = label_colormap(ids, scale.map(values), largest_id(full_data(layer)), scale.missing)
+    missing: Any = scale.missing
+    if shown is not None:
+        known = np.isin(ids, shown)
+        without = np.setdiff1d(shown, ids)
+        ids = np.concatenate([ids[known], without])
+        values = np.concatenate([values[known], np.full(len(without), np.nan)])
+        missing = HIDDEN
+    layer.colormap = label_colormap(ids, scale.map(values), largest_id(full_data(layer)), missing)
+
+
+def show_only(layer: Labels, shown: np.ndarray[Any, Any], plain: Any) -> None:
+    """Show some particles of a layer in their plain colours, and no others."""
+    from .layers import full_data
+
+    ids = np.asarray(shown, np.int64)
+    colours = np.asarray(plain.map(ids), np.float32).reshape(-1, 4)
+    layer.colormap = label_colormap(ids, colours, largest_id(full_data(layer)), HIDDEN)

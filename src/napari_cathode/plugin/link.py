@@ -18,7 +18,7 @@ from napari_cathode.errors import InputError
 from napari_cathode.session import Colouring, Measurement, ParticleSet, Predictions, Session
 from napari_cathode.tomogram import Tomogram
 
-from .colours import ColourScale, recolour, scale_for
+from .colours import ColourScale, recolour, scale_for, show_only
 from .feature_copy import adopted_table, with_user_columns, write_features
 from .layers import VIEW_KEY, is_labels, place_like, same_array, spacing_of, volume
 from .remeasuring import Remeasuring
@@ -45,6 +45,7 @@ class _Binding:
     layer: Labels
     plain: Any
     ours: frozenset[str] = frozenset()
+    hides: bool = False
 
 
 class Link:
@@ -310,6 +311,8 @@ class Link:
             self._write_features(particles)
         elif what == "colouring":
             self._recolour(particles)
+        elif what == "filter" and (particles.filter.hide_others or self._bindings[particles].hides):
+            self._recolour(particles)
 
     def _on_labels_changed(self, particles: ParticleSet) -> None:
         layer = self._bindings[particles].layer
@@ -333,11 +336,15 @@ class Link:
     def _recolour(self, particles: ParticleSet) -> None:
         binding = self._bindings[particles]
         colouring: Colouring | None = particles.colouring
-        if colouring is None:
+        shown = particles.shown if particles.filter.hide_others else None
+        binding.hides = shown is not None
+        if colouring is not None:
+            ids, values = particles.values(colouring)
+            recolour(binding.layer, ids, values, scale_for(values, colouring), shown)
+        elif shown is not None:
+            show_only(binding.layer, shown, binding.plain)
+        else:
             binding.layer.colormap = binding.plain
-            return
-        ids, values = particles.values(colouring)
-        recolour(binding.layer, ids, values, scale_for(values, colouring))
 
 
 def _labels_layer(

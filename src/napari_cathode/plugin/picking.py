@@ -11,7 +11,7 @@ from napari.layers import Labels
 CLICK_PX = 4.0
 """A press and release further apart than this is a drag."""
 
-LEFT_BUTTON = 1
+LEFT_BUTTON, RIGHT_BUTTON = 1, 2
 
 _BUSY_MODES = frozenset({"paint", "fill", "erase", "polygon", "pick", "add_points", "direct", "transform"})
 
@@ -24,17 +24,21 @@ def claim_mouse(viewer: Any, claimed: bool) -> None:
     (_claimed.add if claimed else _claimed.discard)(id(viewer))
 
 
-def click_callback(on_click: Callable[[Any, bool], None]) -> Callable[[Any, Any], Generator[None, None, None]]:
+def click_callback(
+    on_click: Callable[[Any, bool], None], button: int = LEFT_BUTTON
+) -> Callable[[Any, Any], Generator[None, None, None]]:
     """Make a mouse callback for ``viewer.mouse_drag_callbacks`` that tells clicks from drags.
 
     Parameters
     ----------
     on_click : callable
         Called with the event and whether Shift was held.
+    button : int
+        `LEFT_BUTTON` or `RIGHT_BUTTON`.
     """
 
     def watch(viewer: Any, event: Any) -> Generator[None, None, None]:
-        if event.button != LEFT_BUTTON or _is_drawing(viewer):
+        if event.button != button or _is_drawing(viewer):
             return
         start = np.asarray(event.pos, float)
         shift = "Shift" in event.modifiers

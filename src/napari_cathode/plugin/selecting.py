@@ -14,7 +14,7 @@ from napari_cathode.session import ParticleSet, Session
 
 from .highlight import Highlight
 from .layers import full_data, world_point
-from .picking import click_callback, label_at
+from .picking import RIGHT_BUTTON, click_callback, label_at
 
 _SMALLEST_ON_SCREEN_PX = 24
 _MANY = 300
@@ -40,6 +40,7 @@ class Selecting:
         self._boxes: dict[int, Box] = {}
         self._highlight = Highlight(viewer)
         viewer.mouse_drag_callbacks.append(click_callback(self._click))
+        viewer.mouse_drag_callbacks.append(click_callback(self._open_menu, RIGHT_BUTTON))
         session.current_changed.connect(self._on_current_changed)
         session.changed.connect(self._on_changed)
         session.selection_changed.connect(self.show)
@@ -58,6 +59,22 @@ class Selecting:
         session.current = particles
         self._remember_box(label, event)
         session.selection = session.selection ^ {label} if add else {label}
+
+    def _open_menu(self, event: Any, _shift: bool) -> None:
+        """Open the context menu of the particle below the mouse, or of all selected ones where it is one of them."""
+        found = next(((known, label) for known in self._by_precedence() if (label := self._label(known, event))), None)
+        viewer = self._viewer()
+        window = getattr(viewer, "window", None)
+        if found is None or window is None:
+            return
+        particles, label = found
+        if particles is not self._session.current or label not in self._session.selection:
+            self._click(event, False)
+        from qtpy.QtGui import QCursor
+
+        from napari_cathode.widgets.particle_menu import open_particle_menu
+
+        open_particle_menu(self._session, window._qt_window, QCursor.pos())
 
     def _label(self, particles: ParticleSet, event: Any) -> int:
         layer = self._layer_of(particles)

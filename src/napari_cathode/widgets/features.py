@@ -25,7 +25,17 @@ from .colour_by import ColourBy
 from .docks import Docked, give_room
 from .forms import Form
 from .job import Job
-from .parts import Connections, Fold, LayerChoice, Panel, Text, ask_csv_path, form_layout, primary_button
+from .parts import (
+    TABLE_ENDINGS,
+    Connections,
+    Fold,
+    LayerChoice,
+    Panel,
+    Text,
+    ask_table_path,
+    form_layout,
+    primary_button,
+)
 from .runner import Runner
 from .table_view import LinkedTable
 from .voxel_size import VoxelSize
@@ -218,11 +228,11 @@ class FeaturesWidget(Docked, QWidget):
         self.runner.start(job, on_result)
 
     def export(self, which: str) -> None:
-        """Write the table as CSV: "all" particles, those "shown", or those "selected"."""
+        """Write the table as CSV or Parquet: "all" particles, those "shown", or those "selected"."""
         particles = self._session.current
         if particles is None or particles.table is None:
             return
-        path = ask_csv_path(self, "Export features", f"{particles.name}.csv")
+        path = ask_table_path(self, "Export features", f"{particles.name}.csv")
         if path:
             self.export_to(path, which)
 
@@ -233,7 +243,7 @@ class FeaturesWidget(Docked, QWidget):
         if which != "all":
             kept = self.table.model.labels if which == "shown" else sorted(self._session.selection)
             table = table[table["label"].isin(np.asarray(kept, np.int64))]
-        path = path if path.lower().endswith(".csv") else f"{path}.csv"
+        path = path if path.lower().endswith(TABLE_ENDINGS) else f"{path}.csv"
         try:
             write_table(path, table, column_notes(table.columns), dict(particles.provenance))
         except InputError as error:
@@ -279,6 +289,8 @@ def _summary(particles: ParticleSet | None) -> str:
     if found is None:
         return f"{name} · {len(particles.table)} with values"
     parts = [name, f"{found.count} in all, {found.count_border} cut by the border"]
+    if found.count_excluded:
+        parts[1] += f", {found.count_excluded} more excluded"
     if math.isfinite(found.solid_fraction):
         parts.append(f"solid fraction {found.solid_fraction:.3g}")
     if found.n_diameter:
@@ -290,8 +302,8 @@ def _summary(particles: ParticleSet | None) -> str:
 
 
 def _export_button(export: Any) -> QPushButton:
-    button = QPushButton("Export CSV")
-    button.setToolTip("Writes the table, and its units and definitions beside it.")
+    button = QPushButton("Export")
+    button.setToolTip("Writes the table as CSV or Parquet, and its units and definitions beside it.")
     menu = QMenu(button)
     for text, which in (("All particles", "all"), ("Rows shown", "shown"), ("Selected rows", "selected")):
         menu.addAction(text, lambda which=which: export(which))

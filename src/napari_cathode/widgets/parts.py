@@ -31,6 +31,8 @@ QPushButton#primary:hover { background-color: #3680c9; }
 QPushButton#primary:disabled { background-color: #7f8a96; color: #d9dde2; border: 0; }
 """
 
+TABLE_ENDINGS = (".csv", ".parquet")
+
 
 class Connections:
     """Connections to signals that outlive a widget; all are cut when the widget goes.
@@ -94,15 +96,15 @@ def primary_button(text: str, tooltip: str = "") -> QPushButton:
     return button
 
 
-def ask_csv_path(parent: QWidget, title: str, name: str) -> str:
-    """Ask where to write a CSV file; nothing when the person cancels, or keeps the file that is there.
+def ask_table_path(parent: QWidget, title: str, name: str) -> str:
+    """Ask where to write a table, CSV or Parquet; nothing when the person cancels, or keeps the file that is there.
 
     The dialog asks before it replaces the name as it was typed; the name with its ending is asked for here.
     """
-    path, _ = QFileDialog.getSaveFileName(parent, title, name, "CSV (*.csv)")
-    if not path or path.lower().endswith(".csv"):
+    path, kind = QFileDialog.getSaveFileName(parent, title, name, "CSV (*.csv);;Parquet (*.parquet)")
+    if not path or path.lower().endswith(TABLE_ENDINGS):
         return path
-    path = f"{path}.csv"
+    path = f"{path}.parquet" if "parquet" in kind else f"{path}.csv"
     question = f"{Path(path).name} already exists. Do you want to replace it?"
     if Path(path).exists() and QMessageBox.question(parent, title, question) != QMessageBox.StandardButton.Yes:
         return ""

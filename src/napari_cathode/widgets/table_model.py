@@ -2,17 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
+from qtpy.QtGui import QColor, QFont
 
 from .names import display_name, shown_order, tooltip, unit_of
 
 _ROOT = QModelIndex()
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+_TYPED = ("review_class", "review_note")
+_BINS = 28
+_EXCLUDED = QColor(128, 128, 128)
+_FLAGGED = QColor("#d0921f")
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """How the values of a column spread.
+
+    Attributes
+    ----------
+    counts : ndarray of int
+        Particles in each of the bins of equal width between ``low`` and ``high``.
+    low, high : float
+        Ends of the bins.
+    smallest, largest : float
+        Ends of the values.
+    """
+
+    counts: npt.NDArray[np.int64]
+    low: float
+    high: float
+    smallest: float
+    largest: float
+
+    def share(self, value: float) -> float:
+        """Give the place of a value between the ends, 0 … 1."""
+        return float(np.clip((value - self.low) / (self.high - self.low), 0, 1))
 
 
 class ParticleTable(QAbstractTableModel):
@@ -22,7 +54,14 @@ class ParticleTable(QAbstractTableModel):
     ----------
     columns : dict of str to ndarray
         The table, in its own order.
+
+    Signals
+    -------
+    typed : (int, str, str)
+        Somebody typed into a cell: the particle, the column, the text.
     """
+
+    typed = Signal(int, str, str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,6 +71,8 @@ class ParticleTable(QAbstractTableModel):
         self._order = np.zeros(0, np.int64)
         self._row_of: dict[int, int] = {}
         self._sorted_by: tuple[int, Qt.SortOrder] | None = None
+        self._excluded = self._flagged = np.zeros(0, np.bool_)
+        self._spreads: dict[int, Spread | None] = {}
 
     def set_table(self, table: pd.DataFrame | None) -> None:
         """Show another table, unfiltered, in its own order."""
@@ -43,6 +84,11 @@ class ParticleTable(QAbstractTableModel):
         self._names = list(self.columns)
         self._matching = np.ones(len(self.columns["label"]), np.bool_)
         self._sorted_by = None
+        count = len(self._matching)
+        nobody = np.zeros(count, np.bool_)
+        self._excluded = self.columns.get("review_excluded", nobody)
+        self._flagged = self.columns.get("review_flagged", nobody)
+        self._spreads = {}
         self._arrange()
         self.endResetModel()
 
@@ -68,6 +114,17 @@ class ParticleTable(QAbstractTableModel):
         self._order = rows
         self._row_of = {int(label): row for row, label in enumerate(self.columns["label"][rows])}
 
+    def spread(self, column: int) -> Spread | None:
+        """Give how the values of a column spread over the particles that count, None where it holds no numbers."""
+        if column not in self._spreads:
+            self._spreads[column] = _spread(self._names[column], self.columns[self._names[column]], ~self._excluded)
+        return self._spreads[column]
+
+    @property
+    def sorted_by(self) -> tuple[str, Qt.SortOrder] | None:
+        """The column that gives the order, and its direction."""
+        return None if self._sorted_by is None else (self._names[self._sorted_by[0]], self._sorted_by[1])
+
     @property
     def labels(self) -> npt.NDArray[np.int64]:
         """Label ids in the order of the rows shown."""
@@ -91,12 +148,38 @@ class ParticleTable(QAbstractTableModel):
         return 0 if parent.isValid() else len(self._names)
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Give the text of a cell."""
-        if role == Qt.ItemDataRole.DisplayRole:
-            return cell_text(self.columns[self._names[index.column()]][self._order[index.row()]])
+        """Give the text of a cell; excluded particles are grey and struck out, flagged ones have an amber label."""
+        name, row = self._names[index.column()], self._order[index.row()]
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
+            return cell_text(self.columns[name][row])
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _RIGHT
+            return _LEFT if self.columns[name].dtype.kind == "O" else _RIGHT
+        if role == Qt.ItemDataRole.ForegroundRole:
+            if self._excluded[row]:
+                return _EXCLUDED
+            return _FLAGGED if name == "label" and self._flagged[row] else None
+        if role == Qt.ItemDataRole.FontRole and name == "label" and (self._excluded[row] or self._flagged[row]):
+            font = QFont()
+            font.setStrikeOut(bool(self._excluded[row]))
+            font.setBold(not self._excluded[row])
+            return font
+        if role == Qt.ItemDataRole.ToolTipRole and self.columns[name].dtype.kind == "O":
+            return str(self.columns[name][row]) or None
         return None
+
+    def flags(self, index: QModelIndex) -> Qt.ItemFlag:
+        """Let class and note be typed into the table."""
+        flags = super().flags(index)
+        typed = index.isValid() and self._names[index.column()] in _TYPED
+        return flags | Qt.ItemFlag.ItemIsEditable if typed else flags
+
+    def setData(self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        """Tell what was typed; whoever holds the table changes it."""
+        if role != Qt.ItemDataRole.EditRole or not self.flags(index) & Qt.ItemFlag.ItemIsEditable:
+            return False
+        name, row = self._names[index.column()], self._order[index.row()]
+        self.typed.emit(int(self.columns["label"][row]), name, str(value))
+        return True
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Give the name of a column with its unit, or its definition."""
@@ -109,6 +192,23 @@ class ParticleTable(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return tooltip(name)
         return None
+
+
+def _spread(name: str, values: npt.NDArray[Any], counted: npt.NDArray[np.bool_]) -> Spread | None:
+    if values.dtype.kind not in "biuf" or name == "label":
+        return None
+    known = values[counted].astype(np.float64)
+    known = known[np.isfinite(known)]
+    if not len(known):
+        return None
+    smallest, largest = float(known.min()), float(known.max())
+    if values.dtype.kind in "biu" and largest - smallest < _BINS:
+        low, high = smallest - 0.5, largest + 0.5
+        bins = round(high - low)
+    else:
+        margin = 0.5 * (abs(smallest) or 1.0) if largest <= smallest else 0.0
+        low, high, bins = smallest - margin, largest + margin, _BINS
+    return Spread(np.histogram(known, bins, (low, high))[0], low, high, smallest, largest)
 
 
 def cell_text(value: Any) -> str:
