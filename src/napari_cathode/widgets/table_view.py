@@ -128,6 +128,10 @@ class LinkedTable(QWidget):
         self._count = QLabel()
         self._problem = Text()
         self._placing = False
+        self._moved = QTimer(self)  # a header may not be changed while it tells of a move
+        self._moved.setSingleShot(True)
+        self._moved.setInterval(0)
+        self._moved.timeout.connect(self._keep_order)
         self._delay = QTimer(self)
         self._delay.setSingleShot(True)
         self._delay.setInterval(_FILTER_DELAY_MS)
@@ -172,7 +176,11 @@ class LinkedTable(QWidget):
         self.columns_button.clicked.connect(self.choose_columns)
         self.columns.changed.connect(self._place_columns)
         self.model.typed.connect(self._on_typed)
-        self.pinned.setSelectionModel(self.view.selectionModel())
+        # Both views show one selection; with the model it goes after them when the window closes.
+        self._chooser = QItemSelectionModel(self.model, self)
+        self.model.setParent(self)
+        for view in (self.view, self.pinned):
+            view.setSelectionModel(self._chooser)
         self.view.selectionModel().selectionChanged.connect(self._on_view_selection)
         for view, other in ((self.view, self.pinned), (self.pinned, self.view)):
             view.header.sortIndicatorChanged.connect(self._on_sort)
@@ -334,14 +342,16 @@ class LinkedTable(QWidget):
 
     def _on_moved(self, *_: int) -> None:
         """Keep the order that was dragged."""
-        if self._placing:
-            return
+        if not self._placing:
+            self._moved.start()
+
+    def _keep_order(self) -> None:
         names = self.model.names
         order: list[str] = []
         for view, is_pinned in ((self.pinned, True), (self.view, False)):
             by_place = sorted(range(len(names)), key=view.header.visualIndex)
             order += [names[section] for section in by_place if (names[section] in self.columns.pinned) == is_pinned]
-        QTimer.singleShot(0, self, lambda: self.columns.set_order(order))
+        self.columns.set_order(order)
 
     def _on_resized(self, section: int, _old: int, new: int) -> None:
         if not self._placing and new:

@@ -1,0 +1,56 @@
+"""The table and the picture in a real window: what one hides, excludes or opens, the other shows."""
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QMenu
+
+from napari_cathode.plugin.link import link_of
+from napari_cathode.session import Colouring, ParticleSet
+from napari_cathode.widgets.docks import FEATURES, open_dock
+from tests.plugin.conftest import SPACING, click, settle
+
+
+def test_a_filter_hides_the_others_in_the_picture(viewer, labels, table):
+    link = link_of(viewer)
+    particles = ParticleSet(labels, "found", SPACING)
+    layer = link.show(particles)
+    link.set_table(particles, table)
+    panel = open_dock(viewer, FEATURES).table
+    viewer.reset_view()
+    settle()
+    plain = layer.colormap
+    panel.filter.setText("volume_um3 > 2500")
+    QTest.keyClick(panel.filter, Qt.Key.Key_Return)
+    assert layer.colormap is plain
+    QTest.mouseClick(panel.hide_button, Qt.MouseButton.LeftButton)
+    settle()
+    assert layer.get_color(3)[3] == 0 and np.allclose(layer.get_color(7), plain.map(7))
+    viewer.dims.set_point(0, 16)
+    click(viewer, (10, 10))
+    assert link.session.selection == frozenset(), "what is hidden is not clicked"
+    link.session.set_colouring(particles, Colouring("volume_um3"))
+    assert layer.get_color(3)[3] == 0 and layer.get_color(7)[3] > 0
+    QTest.mouseClick(panel.hide_button, Qt.MouseButton.LeftButton)
+    assert layer.get_color(3)[3] > 0
+    link.session.set_colouring(particles, None)
+    assert layer.colormap is plain
+
+
+def test_a_right_click_on_the_picture_excludes(viewer, labels, table):
+    link = link_of(viewer)
+    particles = ParticleSet(labels, "found", SPACING)
+    link.show(particles)
+    link.set_table(particles, table)
+    viewer.dims.set_point(0, 16)
+    viewer.reset_view()
+    settle()
+    click(viewer, (10, 10), button=Qt.MouseButton.RightButton)
+    menu = viewer.window._qt_window.findChild(QMenu, "particle")
+    assert menu.isVisible() and link.session.selection == {3}
+    next(action for action in menu.actions() if action.text() == "Exclude").trigger()
+    menu.close()
+    settle()
+    assert particles.excluded == {3} and particles.table["review_excluded"].tolist() == [True, False]
+    click(viewer, (0, 0), button=Qt.MouseButton.RightButton)
+    assert link.session.selection == {3}, "where there is no particle nothing opens"
