@@ -205,7 +205,7 @@ def test_click_a_particle_and_its_row_is_selected_and_the_other_way_round(viewer
     click(viewer, (10, 10))
     assert [model.labels[index.row()] for index in rows.selectedRows()] == [3]
     viewer.dims.set_point(0, 0)
-    place = panel.table.view.visualRect(model.index(model.row_of(7), 0)).center()
+    place = panel.table.view.visualRect(model.index(model.row_of(7), 1)).center()
     QTest.mouseClick(panel.table.view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
     settle()
     outline = next(layer for layer in viewer.layers if is_helper(layer))

@@ -139,6 +139,10 @@ class ParticleTable(QAbstractTableModel):
         """Give the row that shows a particle, None when the filter hides it."""
         return self._row_of.get(label)
 
+    def rows(self, first: int, last: int) -> tuple[QModelIndex, QModelIndex]:
+        """Give the corners of some rows; Qt's own way asks for the size of the table each time."""
+        return self.createIndex(first, 0), self.createIndex(last, len(self._names) - 1)
+
     def rowCount(self, parent: QModelIndex = _ROOT) -> int:
         """Count the rows shown."""
         return 0 if parent.isValid() else len(self._order)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QItemSelection, QItemSelectionModel, QPoint, QSize, Qt, QTimer, Signal
+from qtpy.QtCore import QItemSelection, QItemSelectionModel, QItemSelectionRange, QPoint, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -428,10 +428,9 @@ class LinkedTable(QWidget):
             return
         rows = np.array(sorted(self.model.row_of(label) for label in wanted), dtype=np.int64)
         selection = QItemSelection()
-        last = self.model.columnCount() - 1
         for run in np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1):
             if len(run):
-                selection.select(self.model.index(int(run[0]), 0), self.model.index(int(run[-1]), last))
+                selection.append(QItemSelectionRange(*self.model.rows(int(run[0]), int(run[-1]))))
         chooser = self.view.selectionModel()
         shown = self.view.first_shown() or 0
         if len(rows):

@@ -1,0 +1,169 @@
+"""How long the window takes to answer: table, filter, selection, colours and plots of many particles.
+
+Run ``xvfb-run -a -s "-screen 0 1366x768x24" python benchmarks/interaction.py [--particles 2000 10000 50000]``; without
+a screen's graphics card the picture is drawn in software. For each interaction it prints the CPU seconds of the median
+of the rounds: of the answer itself (signals, models, layers), and of everything until the window has nothing left to do
+(drawing included). The particles are balls on a lattice, the table has 40 columns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import napari
+
+from qtpy.QtCore import QSettings, Qt
+from qtpy.QtWidgets import QApplication
+
+from napari_cathode.filtering import Filter
+from napari_cathode.plugin.link import Link, link_of
+from napari_cathode.session import Colouring, ParticleSet
+from napari_cathode.widgets.docks import FEATURES, open_dock
+
+CELL = 12
+COLUMNS = 40
+TARGETS = {"open the table": 0.3, "sort": 0.1, "filter by a condition": 0.1, "filter by a range": 0.1,
+           "select one, highlighted": 0.1, "select 1,000, highlighted": 0.1, "recolour": 0.05}  # fmt: skip
+"""CPU seconds that the answer may take for 10,000 particles."""
+
+
+def balls(count: int) -> np.ndarray:
+    """Give a volume of ``count`` balls on a lattice."""
+    side = int(np.ceil(count ** (1 / 3)))
+    ids = np.arange(1, side**3 + 1, dtype=np.int32).reshape(side, side, side)
+    ids[ids > count] = 0
+    z, y, x = np.mgrid[:CELL, :CELL, :CELL] - (CELL - 1) / 2
+    ball = z**2 + y**2 + x**2 <= (0.45 * CELL) ** 2
+    return np.kron(ids, np.ones((CELL,) * 3, np.int32)) * np.tile(ball, (side,) * 3)
+
+
+def features(count: int, seed: int = 0) -> pd.DataFrame:
+    """Give a table of 40 columns."""
+    rng = np.random.default_rng(seed)
+    side = int(np.ceil(count ** (1 / 3)))
+    places = (np.argwhere(np.ones((side,) * 3))[:count] + 0.5) * CELL - 0.5
+    known: dict[str, Any] = {"label": np.arange(1, count + 1)}
+    known |= {name: places[:, axis] for axis, name in enumerate(("z_um", "y_um", "x_um"))}
+    known |= {"damage": rng.beta(2, 8, count), "volume_um3": rng.lognormal(3, 1, count)}
+    known |= {"touches_border": rng.random(count) < 0.1}
+    return pd.DataFrame(known | {f"c{number}": rng.normal(size=count) for number in range(COLUMNS - len(known))})
+
+
+def settle() -> None:
+    """Let the window do everything that it has queued."""
+    for _ in range(4):
+        QApplication.processEvents()
+
+
+def timed(action: Callable[[], Any]) -> tuple[float, float]:
+    """Give the CPU seconds of an action, and of it with all that follows in the window."""
+    settle()
+    started = time.process_time()
+    action()
+    answered = time.process_time() - started
+    settle()
+    return answered, time.process_time() - started
+
+
+class Window:
+    """A window with particles, and what is done in it; every interaction takes the number of the round."""
+
+    def __init__(self, count: int) -> None:
+        self.viewer = napari.Viewer()
+        self.link: Link = link_of(self.viewer)
+        self.session = self.link.session
+        self.count = count
+        self.particles = ParticleSet(balls(count), "balls", (1.0, 1.0, 1.0))
+        self.link.show(self.particles)
+        self.rng = np.random.default_rng(1)
+        settle()
+
+    def open_table(self) -> tuple[float, float]:
+        """Open the panel with the table; the libraries that it needs were imported before, once for the whole day."""
+        import napari_cathode.widgets.features  # noqa: F401
+
+        self.link.set_table(self.particles, features(self.count))
+        result = timed(self._open)
+        self.table = self.panel.table
+        return result
+
+    def _open(self) -> None:
+        self.panel = open_dock(self.viewer, FEATURES, "bottom")
+        settle()
+
+    def steps(self) -> Iterator[tuple[str, Callable[[int], Any]]]:
+        """List the interactions."""
+        yield "another table", lambda turn: self.link.set_table(self.particles, features(self.count, turn))
+        yield "sort", self._sort
+        yield "filter by a condition", lambda turn: self._type(f"c3 > {0.1 * turn} and damage < 0.5")
+        yield "filter by a range", lambda turn: self._filter(Filter().with_range("c5", (-1 - 0.1 * turn, 1)))
+        yield "hide the others in the picture", lambda turn: self._filter(Filter(f"c3 > {0.1 * turn}", (), True))
+        yield "show all or a few", lambda turn: self._filter(Filter("label < 50" if turn % 2 else ""))
+        yield "select one, highlighted", lambda turn: self._select(1 + turn)
+        yield "select 1,000, highlighted", lambda _turn: self._select_many(1000)
+        yield "select a third, highlighted", lambda _turn: self._select_many(self.count // 3)
+        yield "exclude one", lambda turn: self.session.judge(self.particles, [5 + turn], verdict="excluded")
+        yield "recolour", lambda turn: self.session.set_colouring(self.particles, Colouring(f"c{turn + 1}"))
+
+    def _sort(self, turn: int) -> None:
+        self.table.view.header.setSortIndicator(5 + turn, Qt.SortOrder.AscendingOrder)
+
+    def _type(self, text: str) -> None:
+        self.table.filter.setText(text)
+        self.table.apply_filter()
+
+    def _filter(self, wanted: Filter) -> None:
+        self.session.set_filter(self.particles, wanted)
+
+    def _select(self, label: int) -> None:
+        self.session.selection = {label}
+        self.session.focus(label)
+
+    def _select_many(self, count: int) -> None:
+        self.session.selection = self.rng.choice(np.arange(1, self.count + 1), count, replace=False).tolist()
+
+    def close(self) -> None:
+        """Close it."""
+        self.viewer.close()
+        settle()
+
+
+def measure(count: int, rounds: int) -> None:
+    """Print the times for a number of particles."""
+    window = Window(count)
+    print(f"\n{count} particles, {' × '.join(map(str, window.particles.labels.shape))} voxels, {COLUMNS} columns")
+    print(f"{'':34}{'answer':>8}{'drawn':>8}  target")
+    found = [("open the table", *window.open_table())]
+    for name, action in window.steps():
+        took = [timed(lambda turn=turn, action=action: action(turn)) for turn in range(rounds)]
+        found.append((name, *(statistics.median(column) for column in zip(*took, strict=True))))
+    for name, answered, drawn in found:
+        target = TARGETS.get(name) if count <= 10_000 else None
+        verdict = "" if target is None else f"{target:g} {'met' if answered < target else 'MISSED'}"
+        print(f"{name:34}{answered:8.3f}{drawn:8.3f}  {verdict}")
+    window.close()
+
+
+def main() -> None:
+    """Run it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--particles", type=int, nargs="+", default=[2_000, 10_000, 50_000])
+    parser.add_argument("--rounds", type=int, default=5)
+    chosen = parser.parse_args()
+    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, "/nowhere")
+    for count in chosen.particles:
+        measure(count, chosen.rounds)
+
+
+if __name__ == "__main__":
+    main()
