@@ -110,6 +110,19 @@ def test_the_steps_one_by_one_give_what_run_gives(command, data, tmp_path):
         assert (tmp_path / name).read_bytes() == (tmp_path / "run" / name).read_bytes()
 
 
+def test_a_table_can_be_parquet_and_labels_zarr(command, data, tmp_path):
+    labels, _ = io.read_labels(data / "labels.tif")
+    zarr.create_array(store=str(tmp_path / "labels.zarr"), data=labels, chunks=(16, 32, 32))
+    for name, source in (("a.csv", data / "labels.tif"), ("b.parquet", tmp_path / "labels.zarr")):
+        assert command("measure", source, data / "volume.tif", "-o", tmp_path / name, "-q")[0] == 0
+    table = pd.read_parquet(tmp_path / "b.parquet")
+    pd.testing.assert_frame_equal(table, pd.read_csv(tmp_path / "a.csv"), check_exact=True)
+    said = json.loads((tmp_path / "b.json").read_text("utf-8"))
+    assert said["table"] == "b.parquet" and set(said["columns"]) == set(table)
+    assert said["parameters"]["spacing_um"] == [0.1, 0.1, 0.1] and said["parameters"]["measure"]["closing_radius_um"]
+    pd.testing.assert_frame_equal(io.read_table(tmp_path / "b.parquet"), table)
+
+
 def test_a_single_view_and_labels_of_other_tools_can_be_fused(command, data, tmp_path):
     labels = io.read_labels(data / "labels.tif")[0]
     np.save(tmp_path / "cellpose.npy", labels)
@@ -342,7 +355,7 @@ def bad_inputs():
         ("fuse --xy {data}/labels.tif -o {tmp}/l.png --spacing 1 1 1", ".tif or .npy"),
         ("measure {data}/labels.tif -o {tmp}/f.csv", "--spacing Z Y X"),
         ("measure {data}/labels.tif {data}/slice.tif -o {tmp}/f.csv --spacing 1 1 1", "labels must be those of this"),
-        ("measure {data}/labels.tif -o {tmp}/f.txt --spacing 1 1 1", "should end in .csv"),
+        ("measure {data}/labels.tif -o {tmp}/f.txt --spacing 1 1 1", "should end in .csv or .parquet"),
         ("measure {run}/features.csv -o {tmp}/f.csv --spacing 1 1 1", "no kind that can be opened"),
         ("explain {run}/features.csv -o {run}", "--overwrite"),
         ("explain {run}/features.csv -o {tmp}/e --target beauty", "no column 'beauty'"),

@@ -22,7 +22,7 @@ from .progress import follow, threads
 @with_parameters(PipelineParameters, {"measure": ""})
 def command(
     labels_file: Annotated[Path, typer.Argument(metavar="LABELS", help="Label image, 0 is background.")],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Table to write (.csv).")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Table to write (.csv or .parquet).")],
     image: Annotated[
         Path | None, typer.Argument(metavar="IMAGE", help="Grey values; without them there is no damage and no grey.")
     ] = None,
@@ -46,8 +46,8 @@ def command(
     settings = read_parameters(given, parameters)
     for path in (out, results.beside(out, "contacts"), results.beside(out, "summary")):
         may_write(path, overwrite)
-    if out.suffix.lower() != ".csv":
-        raise InputError(f"{out} should end in .csv, since the table is written as CSV.")
+    if out.suffix.lower() not in (".csv", ".parquet"):
+        raise InputError(f"{out} should end in .csv or .parquet, which tells how the table is written.")
     labels, stated = io.open_labels(labels_file)
     agreed = None if agreement is None else io.read_table(agreement)
     if agreed is not None and not any(str(name).startswith("view_") for name in agreed.columns):

@@ -244,8 +244,9 @@ class FeaturesWidget(Docked, QWidget):
             kept = self.table.model.labels if which == "shown" else sorted(self._session.selection)
             table = table[table["label"].isin(np.asarray(kept, np.int64))]
         path = path if path.lower().endswith(TABLE_ENDINGS) else f"{path}.csv"
+        spacing = None if particles.spacing_um is None else list(particles.spacing_um)
         try:
-            write_table(path, table, column_notes(table.columns), dict(particles.provenance))
+            write_table(path, table, column_notes(table.columns), {"spacing_um": spacing, **particles.provenance})
         except InputError as error:
             self.runner.fail(str(error))
             return
