@@ -18,12 +18,20 @@ import numpy as np
 from stardist.matching import matching
 
 from napari_cathode.fuse import FuseParameters, fuse, prediction_from_labels
-from napari_cathode.fuse.fusion import METHODS
 from napari_cathode.identify import VIEW_AXIS
 from napari_cathode.simulate.faults import FAULTS, faulty_views
 from napari_cathode.simulate.packed import packed_particles
 
 DIAMETER = 31.0
+METHODS = {
+    "hybrid": FuseParameters(),
+    "watershed": FuseParameters(method="watershed"),
+    "linked by distance": FuseParameters(method="linking"),
+    "linked by overlap": FuseParameters(method="linking", link_by="overlap"),
+    "k-means, probability": FuseParameters(method="clusters"),
+    "k-means, distance": FuseParameters(method="clusters", cluster_map="distance"),
+}
+"""The study's own ways are the linking by distance, and k-means on the summed distances."""
 
 
 def errors(truth: np.ndarray, found: np.ndarray) -> tuple[float, float]:
@@ -50,7 +58,7 @@ def main() -> None:
     spacing = (float(given.z_step), 1.0, 1.0)
     print(f"{given.size} voxels, z spacing {given.z_step}, views {' '.join(given.views)}, seeds {given.seeds}")
     print(
-        f"{'faults':<9} {'method':<10} {'truth':>6} {'found':>6} {'AP50':>6} {'AP70':>6} {'splits':>7} {'merges':>7} "
+        f"{'faults':<9} {'method':<21} {'truth':>6} {'found':>6} {'AP50':>6} {'AP70':>6} {'splits':>7} {'merges':>7} "
         f"{'CPU s/Mvox':>11} {'bytes/voxel':>12}"
     )
     _warm_up(given.methods)
@@ -61,11 +69,11 @@ def main() -> None:
             truth = packed_particles(shape, seed, diameter=DIAMETER, z_step=given.z_step)
             views = faulty_views(truth, spacing, FAULTS[faults], seed, given.views)
             for method in given.methods:
-                rows[method].append(_measure(truth, views, FuseParameters(method=method), spacing, given.memory))
+                rows[method].append(_measure(truth, views, METHODS[method], spacing, given.memory))
         for method, values in rows.items():
             true, found, ap50, ap70, split, merged, seconds, memory = np.mean(values, axis=0)
             print(
-                f"{faults:<9} {method:<10} {true:6.0f} {found:6.0f} {ap50:6.3f} {ap70:6.3f} {split:6.1f}% "
+                f"{faults:<9} {method:<21} {true:6.0f} {found:6.0f} {ap50:6.3f} {ap70:6.3f} {split:6.1f}% "
                 f"{merged:6.1f}% {seconds:11.2f} {memory:12.1f}",
                 flush=True,
             )
@@ -90,7 +98,7 @@ def _warm_up(methods) -> None:
     ball = np.zeros((8, 8, 8), dtype=np.int32)
     ball[2:6, 2:6, 2:6] = 1
     for method in methods:
-        fuse({"xy": prediction_from_labels("xy", ball, (1, 1, 1))}, FuseParameters(method=method), (1, 1, 1))
+        fuse({"xy": prediction_from_labels("xy", ball, (1, 1, 1))}, METHODS[method], (1, 1, 1))
 
 
 if __name__ == "__main__":

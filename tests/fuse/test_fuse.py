@@ -9,7 +9,7 @@ from skimage.measure import label as components
 from skimage.morphology import local_maxima, reconstruction
 
 from napari_cathode.errors import InputError
-from napari_cathode.fuse import FuseParameters, fuse, iter_fuse, prediction_from_labels, typical_diameter
+from napari_cathode.fuse import FuseParameters, Fuser, fuse, iter_fuse, prediction_from_labels, typical_diameter
 from napari_cathode.fuse.basins import iter_basins
 from napari_cathode.identify import VIEW_AXIS
 from napari_cathode.progress import Progress, drain
@@ -256,3 +256,34 @@ def test_bad_labels_for_a_prediction():
 def test_bad_parameters_are_refused(values):
     with pytest.raises(InputError, match=next(iter(values))):
         FuseParameters(**values)
+
+
+@pytest.mark.parametrize("method", ["hybrid", "watershed", "linking", "clusters"])
+def test_fusing_again_gives_what_fusing_anew_gives(two, method):
+    views = seen(two)
+    fuser = Fuser(views, ISOTROPIC)
+    first = FuseParameters(method=method)
+    changed = [
+        replace(first, split_merge=0.9),
+        replace(first, minimal_diameter_um=2.0),
+        replace(first, smoothing_um=1.0),
+        replace(first, minimal_votes=1),
+        replace(first, gap_slices=0),
+        replace(first, cluster_count=3, link_by="overlap"),
+        first,
+    ]
+    drain(fuser.iter_fuse(first))
+    for parameters in changed:
+        again, anew = drain(fuser.iter_fuse(parameters)), fuse(views, parameters, ISOTROPIC)
+        np.testing.assert_array_equal(again.labels, anew.labels)
+        np.testing.assert_array_equal(again.probability, anew.probability)
+        assert again.parameters == anew.parameters
+
+
+def test_another_split_merge_value_does_not_look_at_the_views_again(two):
+    fuser = Fuser(seen(two), ISOTROPIC)
+    before = drain(fuser.iter_fuse(FuseParameters()))
+    kept = before.labels.copy()
+    reports = [report.what for report in fuser.iter_fuse(FuseParameters(split_merge=1.0))]
+    assert reports and not {"Looking at xy slices", "Following voxels to their centres"} & set(reports)
+    np.testing.assert_array_equal(before.labels, kept, "what was given away is not changed")

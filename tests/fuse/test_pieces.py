@@ -5,10 +5,11 @@ import pytest
 from tests.fuse.test_fuse import ISOTROPIC, balls, lose, overlaps, seen
 
 from napari_cathode.fuse import FuseParameters, fuse
-from napari_cathode.fuse.fusion import METHODS, section_diameter
+from napari_cathode.fuse.fusion import METHODS
 from napari_cathode.fuse.parameters import FuseParameters as Parameters
 from napari_cathode.fuse.pieces import Graph, iter_graph, join
 from napari_cathode.fuse.repair import FIXED, iter_gather
+from napari_cathode.fuse.sizes import section_diameter
 from napari_cathode.parameters import describe
 from napari_cathode.progress import drain
 from napari_cathode.simulate.faults import FAULTS, faulty_views

@@ -2,11 +2,13 @@
 
 from .agreement import agreement, iter_agreement, with_agreement
 from .from_labels import iter_prediction_from_labels, prediction_from_labels
-from .fusion import Fusion, fuse, iter_fuse, typical_diameter
+from .fusion import Fuser, Fusion, fuse, iter_fuse
 from .parameters import FuseParameters
+from .sizes import typical_diameter
 
 __all__ = [
     "FuseParameters",
+    "Fuser",
     "Fusion",
     "agreement",
     "fuse",

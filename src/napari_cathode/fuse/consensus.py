@@ -17,6 +17,7 @@ from napari_cathode.progress import Progress, Steps
 
 from .basins import Labels, slabs
 from .overlaps import shared
+from .tidy import voxel_counts
 
 _SAME = 0.2
 """Particles of two views with a smaller intersection over union are not the same."""
@@ -45,7 +46,7 @@ def iter_consensus(linked: Mapping[str, Labels], foreground: npt.NDArray[np.bool
         Particles 1 … n.
     """
     volumes = list(linked.values())
-    sizes = [np.bincount(volume.reshape(-1)).astype(np.float64) for volume in volumes]
+    sizes = [voxel_counts(volume).astype(np.float64) for volume in volumes]
     first = np.concatenate([[0], np.cumsum([size.size for size in sizes])])
     size = np.concatenate(sizes)
     view = np.repeat(np.arange(len(volumes)), np.diff(first))

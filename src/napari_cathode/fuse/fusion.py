@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,19 +21,19 @@ from .basins import Labels, Map, iter_basins, slabs
 from .clustering import iter_cluster
 from .consensus import iter_consensus
 from .flow import iter_flow_pieces
+from .kept import Kept
 from .linking import LinkRule, iter_link
 from .maps import check_views, seeing
 from .parameters import FuseParameters
-from .pieces import iter_graph, join
+from .pieces import Graph, iter_graph, join
 from .repair import Gathered, iter_gather, window
-from .tidy import iter_fill, iter_spread, renumber
+from .sizes import ball_voxels, decide_sizes, section_diameter
+from .tidy import iter_fill, iter_spread, renumber, voxel_counts
 
 if TYPE_CHECKING:
     from napari_cathode.identify import ViewPrediction
 
-# Below this share of the typical diameter a fragment is no particle but the rest of an outline that views disagree on.
-_SMALLEST_SHARE = 0.25
-# Below this one it joins a neighbour of which the views say nothing.
+# Below this share of the typical diameter a fragment joins a neighbour of which the views say nothing.
 _CRUMB_SHARE = 1 / 3
 _TRUNCATE = 3.0
 # Centroids of one particle's sections are hardly ever farther apart, those of neighbours hardly ever nearer.
@@ -43,7 +42,6 @@ _BASIN_DEPTH = 0.02
 # Smoothed share of votes from which a voxel is particle, by the number of views. Of three, a little less than a half
 # makes up for slices that a view lost, and costs next to nothing where it lost none.
 _FOREGROUND = {1: 0.5, 2: 0.5, 3: 0.46}
-_SAMPLED = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +70,57 @@ class Fusion:
     spacing_um: Spacing
     parameters: FuseParameters
     agreement: pd.DataFrame
+
+
+class Fuser:
+    """Fuses one set of views, again and again: what other parameters leave as it was is not done twice.
+
+    Parameters
+    ----------
+    views : mapping of str to ViewPrediction
+        The predictions of one, two or three views on one grid. Labels may start anew in each slice.
+    spacing_um : tuple of float
+        Voxel edge lengths (z, y, x) in µm.
+    keep : bool
+        Whether what is made on the way is kept for the next time; it takes up to 23 bytes a voxel.
+
+    Raises
+    ------
+    InputError
+        When shapes or types do not fit, the spacing is missing, or there is only one slice.
+    """
+
+    def __init__(self, views: Mapping[str, ViewPrediction], spacing_um: Spacing | None, keep: bool = True) -> None:
+        self.shape = check_views(views)
+        if spacing_um is None:
+            raise InputError("The voxel size is not known; give it in µm (z, y, x), since fusing needs true lengths.")
+        self.spacing_um = check_spacing(spacing_um, "the predictions")
+        self.views = dict(views)
+        self.kept = Kept(keep)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The views in which anything was found."""
+        return seeing(self.views)
+
+    @cached_property
+    def diameter_um(self) -> float:
+        """The typical diameter of sections."""
+        return section_diameter(self.views, self.names, self.spacing_um)
+
+    def iter_fuse(self, parameters: FuseParameters) -> Steps[Fusion]:
+        """Fuse the views; see the function `iter_fuse`."""
+        spacing_um = self.spacing_um
+        if parameters.smoothing_um is None:
+            parameters = replace(parameters, smoothing_um=2.0 * min(spacing_um))
+        if not self.names:
+            labels, probability = np.zeros(self.shape, dtype=np.int32), np.zeros(self.shape, dtype=np.float32)
+            found = yield from iter_agreement(labels, {})
+            return Fusion(labels, probability, (), spacing_um, parameters, found)
+        labels, probability, parameters = yield from within(METHODS[parameters.method](self, parameters), 0, 10)
+        steps = iter_agreement(labels, {name: self.views[name] for name in self.names})
+        found = yield from within(steps, 9, 10)
+        return Fusion(labels, probability, self.names, spacing_um, parameters, found)
 
 
 def iter_fuse(
@@ -108,24 +157,7 @@ def iter_fuse(
     InputError
         When shapes or types do not fit, the spacing is missing, or there is only one slice.
     """
-    shape = check_views(views)
-    if spacing_um is None:
-        raise InputError("The voxel size is not known; give it in µm (z, y, x), since fusing needs true lengths.")
-    spacing_um = check_spacing(spacing_um, "the predictions")
-    smoothing = parameters.smoothing_um if parameters.smoothing_um is not None else 2.0 * min(spacing_um)
-    names = seeing(views)
-    if not names:
-        labels, probability = np.zeros(shape, dtype=np.int32), np.zeros(shape, dtype=np.float32)
-        found = yield from iter_agreement(labels, {})
-        return Fusion(labels, probability, (), spacing_um, replace(parameters, smoothing_um=smoothing), found)
-    diameter = section_diameter(views, names, spacing_um)
-    parameters = replace(parameters, smoothing_um=smoothing)
-    labels, probability, parameters = yield from within(
-        METHODS[parameters.method](views, names, parameters, spacing_um, diameter), 0, 10
-    )
-    steps = iter_agreement(labels, {name: views[name] for name in names})
-    found = yield from within(steps, 9, 10)
-    return Fusion(labels, probability, names, spacing_um, parameters, found)
+    return (yield from Fuser(views, spacing_um, keep=False).iter_fuse(parameters))
 
 
 def fuse(views: Mapping[str, ViewPrediction], parameters: FuseParameters, spacing_um: Spacing | None) -> Fusion:
@@ -134,88 +166,114 @@ def fuse(views: Mapping[str, ViewPrediction], parameters: FuseParameters, spacin
 
 
 Found = tuple[Labels, Map, FuseParameters]
+Cut = Callable[[Gathered, Map, npt.NDArray[np.bool_], Spacing, float], Steps[Labels]]
 
 
-def _iter_by_pieces(
-    cut: Callable[..., Steps[Labels]],
-    views: Mapping[str, ViewPrediction],
-    names: tuple[str, ...],
-    parameters: FuseParameters,
-    spacing_um: Spacing,
-    diameter: float,
-) -> Steps[Found]:
+def _iter_by_pieces(cut: Cut, fuser: Fuser, parameters: FuseParameters) -> Steps[Found]:
     """Cut the foreground into pieces, and join those that the views see as one."""
-    gathered = yield from within(_iter_gather(views, names, parameters, spacing_um, diameter), 0, 6)
-    probability, foreground = yield from within(_iter_smooth(gathered, parameters, spacing_um), 1, 6)
-    pieces = yield from within(cut(gathered, probability, foreground, spacing_um, diameter), 2, 6)
-    del gathered
-    yield from within(iter_spread(pieces, foreground), 3, 6)
-    del foreground
-    graph = yield from within(iter_graph(pieces, views, names, spacing_um, diameter), 4, 6)
-    sizes = np.bincount(join(graph, parameters.split_merge, 0.0), weights=graph.voxels)
-    parameters, smallest, largest, typical = _decide_sizes(sizes, parameters, spacing_um)
-    crumb = _voxels(_CRUMB_SHARE * typical, spacing_um)
-    table = join(graph, parameters.split_merge, smallest, crumb)
-    sizes = np.bincount(table, weights=graph.voxels)
-    renumber(pieces, np.where(sizes <= largest, np.arange(sizes.size), 0).astype(np.int32)[table])
-    labels = yield from within(iter_fill(pieces), 5, 6)
+    pieces, probability, graph = yield from within(
+        fuser.kept.iter_get(
+            "pieces", (parameters.method, *_seen_with(parameters)), lambda: _iter_pieces(cut, fuser, parameters)
+        ),
+        0,
+        6,
+    )
+    table, parameters = decide(graph, parameters, fuser.spacing_um)
+    labels = pieces.copy() if fuser.kept.keep else pieces
+    del pieces
+    renumber(labels, table)
+    labels = yield from within(iter_fill(labels), 5, 6)
     return labels, probability, parameters
 
 
-def _iter_by_linking(
-    views: Mapping[str, ViewPrediction],
-    names: tuple[str, ...],
-    parameters: FuseParameters,
-    spacing_um: Spacing,
-    diameter: float,
-) -> Steps[Found]:
+def decide(
+    graph: Graph, parameters: FuseParameters, spacing_um: Spacing
+) -> tuple[npt.NDArray[np.int32], FuseParameters]:
+    """Decide which pieces are one particle, and which particles are kept.
+
+    Returns
+    -------
+    table : ndarray of int32
+        The particle of each piece, 0 for the background and for what goes.
+    parameters : FuseParameters
+        With the sizes decided.
+    """
+    sizes = np.bincount(join(graph, parameters.split_merge, 0.0), weights=graph.voxels)
+    parameters, smallest, largest, typical = decide_sizes(sizes, parameters, spacing_um)
+    crumb = ball_voxels(_CRUMB_SHARE * typical, spacing_um)
+    table = join(graph, parameters.split_merge, smallest, crumb)
+    sizes = np.bincount(table, weights=graph.voxels)
+    return np.where(sizes <= largest, np.arange(sizes.size), 0).astype(np.int32)[table], parameters
+
+
+def _iter_pieces(cut: Cut, fuser: Fuser, parameters: FuseParameters) -> Steps[tuple[Labels, Map, Graph]]:
+    spacing_um, diameter = fuser.spacing_um, fuser.diameter_um
+    gathered = yield from within(_iter_gathered(fuser, parameters), 0, 6)
+    probability, foreground = yield from within(iter_smooth(gathered, parameters, spacing_um), 1, 6)
+    pieces = yield from within(cut(gathered, probability, foreground, spacing_um, diameter), 2, 6)
+    del gathered
+    yield from within(iter_spread(pieces, foreground), 4, 6)
+    del foreground
+    graph = yield from within(iter_graph(pieces, fuser.views, fuser.names, spacing_um, diameter), 5, 6)
+    return pieces, probability, graph
+
+
+def _seen_with(parameters: FuseParameters) -> tuple[Any, ...]:
+    """Give the parameters that what the views say of each voxel depends on."""
+    return parameters.gap_slices, parameters.minimal_votes, parameters.smoothing_um
+
+
+def _iter_by_linking(fuser: Fuser, parameters: FuseParameters) -> Steps[Found]:
     """Link each view's sections, and let the views agree; the sections of a single view stay as they are."""
+    if parameters.link_distance_um is None:
+        parameters = replace(parameters, link_distance_um=_LINK_SHARE * fuser.diameter_um)
+    key = (parameters.link_by, parameters.link_distance_um, parameters.link_overlap, *_seen_with(parameters))
+    steps = fuser.kept.iter_get("linked", key, lambda: _iter_linked(fuser, parameters))
+    linked, probability = yield from within(steps, 0, 4)
+    labels = linked.copy() if fuser.kept.keep else linked
+    parameters = yield from within(_iter_sized(labels, parameters, fuser.spacing_um), 3, 4)
+    return labels, probability, parameters
+
+
+def _iter_linked(fuser: Fuser, parameters: FuseParameters) -> Steps[tuple[Labels, Map]]:
     from napari_cathode.identify import VIEW_AXIS
 
-    if parameters.link_distance_um is None:
-        parameters = replace(parameters, link_distance_um=_LINK_SHARE * diameter)
+    names, spacing_um = fuser.names, fuser.spacing_um
     linked = {}
     for done, name in enumerate(names):
-        gap = window(spacing_um, diameter, VIEW_AXIS[name], parameters.gap_slices)
+        gap = window(spacing_um, fuser.diameter_um, VIEW_AXIS[name], parameters.gap_slices)
         rule = LinkRule(parameters.link_by, parameters.link_distance_um or 0.0, parameters.link_overlap, gap)
-        steps = iter_link(views[name].labels, VIEW_AXIS[name], spacing_um, rule)
-        linked[name] = yield from within(steps, done, len(names) + 4)
+        steps = iter_link(fuser.views[name].labels, VIEW_AXIS[name], spacing_um, rule)
+        linked[name] = yield from within(steps, done, len(names) + 3)
     done = len(names)
-    gathered = yield from within(_iter_gather(views, names, parameters, spacing_um, diameter), done, done + 4)
-    probability, foreground = yield from within(_iter_smooth(gathered, parameters, spacing_um), done + 1, done + 4)
+    gathered = yield from within(_iter_gathered(fuser, parameters), done, done + 3)
+    probability, foreground = yield from within(iter_smooth(gathered, parameters, spacing_um), done + 1, done + 3)
     del gathered
     if len(names) == 1:
         (labels,) = linked.values()
-    else:
-        votes = parameters.minimal_votes
-        least = min(len(names), votes) if votes is not None else (len(names) + 1) // 2
-        labels = yield from within(iter_consensus(linked, foreground, least), done + 2, done + 4)
-        del linked
-        yield from iter_spread(labels, foreground)
-    parameters = yield from within(_iter_sized(labels, parameters, spacing_um), done + 3, done + 4)
-    return labels, probability, parameters
+        return labels, probability
+    votes = parameters.minimal_votes
+    least = min(len(names), votes) if votes is not None else (len(names) + 1) // 2
+    labels = yield from within(iter_consensus(linked, foreground, least), done + 2, done + 3)
+    del linked
+    yield from iter_spread(labels, foreground)
+    return labels, probability
 
 
-def _iter_by_clusters(
-    views: Mapping[str, ViewPrediction],
-    names: tuple[str, ...],
-    parameters: FuseParameters,
-    spacing_um: Spacing,
-    _diameter: float,
-) -> Steps[Found]:
+def _iter_by_clusters(fuser: Fuser, parameters: FuseParameters) -> Steps[Found]:
     """Find particles as the study did."""
-    steps = iter_cluster(
-        views, names, spacing_um, parameters.cluster_map, parameters.cluster_count, parameters.working_scale
-    )
-    labels, total = yield from within(steps, 0, 2)
-    parameters = yield from within(_iter_sized(labels, parameters, spacing_um), 1, 2)
+    how = (parameters.cluster_map, parameters.cluster_count, parameters.working_scale)
+    steps = fuser.kept.iter_get("clusters", how, lambda: iter_cluster(fuser.views, fuser.names, fuser.spacing_um, *how))
+    parts, total = yield from within(steps, 0, 2)
+    labels = parts.copy() if fuser.kept.keep else parts
+    parameters = yield from within(_iter_sized(labels, parameters, fuser.spacing_um), 1, 2)
     return labels, total, parameters
 
 
 def _iter_sized(labels: Labels, parameters: FuseParameters, spacing_um: Spacing) -> Steps[FuseParameters]:
     """Drop what is too small or too large and fill holes, in place; give the parameters with the sizes decided."""
-    sizes = np.bincount(labels.reshape(-1)).astype(np.float64)
-    parameters, smallest, largest, _ = _decide_sizes(sizes, parameters, spacing_um)
+    sizes = voxel_counts(labels).astype(np.float64)
+    parameters, smallest, largest, _ = decide_sizes(sizes, parameters, spacing_um)
     kept = (sizes >= max(1.0, smallest)) & (sizes <= largest)
     kept[0] = False
     renumber(labels, np.where(kept, np.cumsum(kept), 0).astype(np.int32))
@@ -223,94 +281,39 @@ def _iter_sized(labels: Labels, parameters: FuseParameters, spacing_um: Spacing)
     return parameters
 
 
-def _decide_sizes(
-    voxels: npt.NDArray[Any], parameters: FuseParameters, spacing_um: Spacing
-) -> tuple[FuseParameters, float, float, float]:
-    """Decide which sizes are kept; ``voxels`` are those of each particle, the background first.
-
-    Returns
-    -------
-    parameters : FuseParameters
-        With the smallest diameter.
-    smallest, largest : float
-        In voxels.
-    typical : float
-        Diameter in µm.
-    """
-    typical = typical_diameter(voxels[1:] * math.prod(spacing_um))
-    if parameters.minimal_diameter_um is None:
-        parameters = replace(parameters, minimal_diameter_um=_SMALLEST_SHARE * typical)
-    largest = parameters.maximal_diameter_um
-    most = math.inf if largest is None else _voxels(largest, spacing_um)
-    return parameters, _voxels(parameters.minimal_diameter_um or 0.0, spacing_um), most, typical
-
-
-def _voxels(diameter_um: float, spacing_um: Spacing) -> float:
-    return math.pi / 6 * diameter_um**3 / math.prod(spacing_um)
-
-
-def _iter_basin_pieces(
-    gathered: Gathered, probability: Map, foreground: npt.NDArray[np.bool_], spacing_um: Spacing, diameter_um: float
+def iter_basin_pieces(
+    _gathered: Gathered, probability: Map, foreground: npt.NDArray[np.bool_], spacing_um: Spacing, _diameter_um: float
 ) -> Steps[Labels]:
     """Divide the foreground into the basins of the fused probability, but for the shallowest."""
     return (yield from iter_basins(probability, foreground, spacing_um, _BASIN_DEPTH))
 
 
+CUTS: dict[str, Cut] = {"hybrid": iter_flow_pieces, "watershed": iter_basin_pieces}
+"""What cuts the foreground into pieces, by the name of the method."""
+
 METHODS: dict[str, Callable[..., Steps[Found]]] = {
-    "hybrid": partial(_iter_by_pieces, iter_flow_pieces),
-    "watershed": partial(_iter_by_pieces, _iter_basin_pieces),
+    **{name: partial(_iter_by_pieces, cut) for name, cut in CUTS.items()},
     "linking": _iter_by_linking,
     "clusters": _iter_by_clusters,
 }
-"""What finds the particles, by name: (views, names, parameters, spacing, diameter) to labels, map, parameters used."""
+"""What finds the particles, by name: (fuser, parameters) to labels, map, parameters used."""
 
 
-def typical_diameter(volumes_um3: npt.ArrayLike) -> float:
-    """Give the diameter of the ball of median volume, in µm, where each particle counts by its volume.
-
-    Weighted so, crumbs do not matter however many there are. 0 without particles.
-    """
-    volumes = np.sort(np.asarray(volumes_um3, dtype=float))
-    if not volumes.sum() > 0:
-        return 0.0
-    middle = np.searchsorted(np.cumsum(volumes), volumes.sum() / 2)
-    return float(np.cbrt(6 / math.pi * volumes[middle]))
-
-
-def section_diameter(views: Mapping[str, ViewPrediction], names: tuple[str, ...], spacing_um: Spacing) -> float:
-    """Estimate the particle diameter in µm: the median over some sections of each view, by area."""
+def _iter_gathered(fuser: Fuser, parameters: FuseParameters) -> Steps[Gathered]:
     from napari_cathode.identify import VIEW_AXIS
 
-    areas = []
-    for name in names:
-        axis = VIEW_AXIS[name]
-        length = views[name].labels.shape[axis]
-        pixel = math.prod(edge for i, edge in enumerate(spacing_um) if i != axis)
-        for index in np.unique(np.linspace(0, length - 1, _SAMPLED + 2).astype(int)[1:-1]):
-            where = tuple(slice(index, index + 1) if i == axis else slice(None) for i in range(3))
-            plane = np.asarray(views[name].labels[where])
-            areas.append(np.unique(plane[plane > 0], return_counts=True)[1] * pixel)
-    sizes = np.sort(np.concatenate(areas))
-    if not sizes.size:
-        return 8 * min(spacing_um)
-    middle = np.searchsorted(np.cumsum(sizes), sizes.sum() / 2)
-    return float(2 * np.sqrt(sizes[middle] / math.pi))
+    diameter, names = fuser.diameter_um, fuser.names
+    reach = {name: window(fuser.spacing_um, diameter, VIEW_AXIS[name], parameters.gap_slices) for name in names}
+    return (
+        yield from fuser.kept.iter_get(
+            "gathered",
+            parameters.gap_slices,
+            lambda: iter_gather(fuser.views, names, fuser.spacing_um, reach, diameter),
+        )
+    )
 
 
-def _iter_gather(
-    views: Mapping[str, ViewPrediction],
-    names: tuple[str, ...],
-    parameters: FuseParameters,
-    spacing_um: Spacing,
-    diameter_um: float,
-) -> Steps[Gathered]:
-    from napari_cathode.identify import VIEW_AXIS
-
-    reach = {name: window(spacing_um, diameter_um, VIEW_AXIS[name], parameters.gap_slices) for name in names}
-    return (yield from iter_gather(views, names, spacing_um, reach, diameter_um))
-
-
-def _iter_smooth(
+def iter_smooth(
     gathered: Gathered, parameters: FuseParameters, spacing_um: Spacing
 ) -> Steps[tuple[Map, npt.NDArray[np.bool_]]]:
     """Smooth the probability, and cut the smoothed share of votes."""

@@ -23,6 +23,7 @@ from napari_cathode.tomogram import Spacing
 
 from .basins import Labels
 from .repair import numbered
+from .tidy import voxel_counts
 
 if TYPE_CHECKING:
     from napari_cathode.identify import ViewPrediction
@@ -96,7 +97,7 @@ def iter_graph(
     order = np.argsort(keys[filled])
     keys, counts = keys[filled][order], counts[filled][order]
     pairs = np.stack([keys >> 32, keys & 0xFFFFFFFF], axis=1).astype(np.int32)
-    voxels = np.bincount(pieces.reshape(-1))
+    voxels = voxel_counts(pieces)
     return Graph(pairs, counts[:, 0].copy(), counts[:, 1].copy(), voxels)
 
 

@@ -42,7 +42,7 @@ def iter_spread(labels: Labels, foreground: npt.NDArray[np.bool_]) -> Steps[Labe
 
 def iter_fill(labels: Labels) -> Steps[Labels]:
     """Fill the holes of particles and number them without gaps, in place."""
-    volumes = np.bincount(labels.reshape(-1))
+    volumes = voxel_counts(labels)
     boxes = ndimage.find_objects(labels)
     # Small ones first: a particle that lies inside another is then swallowed by it, whatever the order of the numbers.
     for done, label in enumerate(np.argsort(volumes, kind="stable")):
@@ -54,10 +54,20 @@ def iter_fill(labels: Labels) -> Steps[Labels]:
         inside[filled.astype(bool)] = label
         if done % 64 == 0:
             yield Progress(done, volumes.size, "Filling holes")
-    present = np.bincount(labels.reshape(-1)) > 0
+    present = voxel_counts(labels) > 0
     present[0] = False
     renumber(labels, np.where(present, np.cumsum(present), 0).astype(np.int32))
     return labels
+
+
+def voxel_counts(labels: Labels) -> npt.NDArray[np.int64]:
+    """Count the voxels of each label, the background first, slab by slab: NumPy would make 64-bit numbers of all."""
+    parts = slabs(labels.shape)
+    most = max((int(labels[first:last].max(initial=0)) for first, last in parts), default=0)
+    counts = np.zeros(most + 1, dtype=np.int64)
+    for first, last in parts:
+        counts += np.bincount(labels[first:last].reshape(-1), minlength=most + 1)
+    return counts
 
 
 def renumber(labels: Labels, table: npt.NDArray[np.int32]) -> None:

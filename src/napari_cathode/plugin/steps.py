@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_cathode.progress import Progress, Steps
+from napari_cathode.errors import InputError
+from napari_cathode.progress import Progress, Steps, within
 from napari_cathode.tomogram import Region, Spacing, Tomogram
 
 _KEPT_VIEW_VOXELS = 1 << 26
@@ -31,12 +32,85 @@ def complete(tomogram: Tomogram) -> Tomogram:
     return replace(tomogram, field_of_view=find_field_of_view(tomogram.data))
 
 
-def iter_fuse_layers(inputs: Mapping[str, Any], parameters: Any, spacing_um: Spacing) -> Steps[Any]:
-    """Fuse views, each a `ViewPrediction` or labels of any tool as an array (z, y, x); see `fuse.iter_fuse`."""
-    from napari_cathode.fuse import iter_fuse
+@dataclass(frozen=True, eq=False)
+class ViewsToFuse:
+    """What is to be fused, and the name under which the process that fuses keeps it.
 
-    views = yield from _iter_views(inputs, spacing_um)
-    return (yield from iter_fuse(views, parameters, spacing_um))
+    Attributes
+    ----------
+    key : str
+        Another one for other views.
+    inputs : mapping or None
+        For each view a `ViewPrediction`, or labels of any tool as an array (z, y, x); None for those kept under the
+        name, which need not be handed over again.
+    region : tuple of three (int, int), optional
+        The part (z, y, x) in voxels that is fused.
+    """
+
+    key: str
+    inputs: Mapping[str, Any] | None
+    region: Region | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Fused:
+    """What fusing gives the screen: of a `fuse.Fusion` what it shows, and whether the views are kept."""
+
+    labels: Any
+    views: tuple[str, ...]
+    parameters: Any
+    agreement: pd.DataFrame
+    kept: bool
+
+
+_KEPT_FUSE_VOXELS = 1 << 26
+_fusers: dict[str, Any] = {}
+"""Of the last views that this process fused."""
+
+
+def iter_fuse_layers(views: ViewsToFuse, parameters: Any, spacing_um: Spacing) -> Steps[Fused]:
+    """Fuse views; see `fuse.iter_fuse`. In a process that stays, fusing them again is quick."""
+    yield Progress(0, 1000, "Reading the views")
+    from napari_cathode.fuse import Fuser
+
+    if views.key not in _fusers:
+        if views.inputs is None:
+            raise InputError("What was kept of these views is gone; press Fuse views again.")
+        _fusers.clear()
+        known = yield from within(_iter_views(_cut(views.inputs, views.region), spacing_um), 0, 4)
+        keep = all(given.labels.size <= _KEPT_FUSE_VOXELS for given in known.values())
+        if keep:
+            # The files in which they were handed over go with this call.
+            known = {view: _in_memory(given) for view, given in known.items()}
+        fuser = Fuser(known, spacing_um, keep)
+    else:
+        fuser = _fusers[views.key]
+    fusion = yield from within(fuser.iter_fuse(parameters), 1, 4)
+    if fuser.kept.keep:
+        _fusers[views.key] = fuser
+    return Fused(fusion.labels, fusion.views, fusion.parameters, fusion.agreement, fuser.kept.keep)
+
+
+def _in_memory(view: Any) -> Any:
+    distance = None if view.distance is None else np.array(view.distance)
+    return replace(view, labels=np.array(view.labels), probability=np.array(view.probability), distance=distance)
+
+
+def _cut(inputs: Mapping[str, Any], region: Region | None) -> dict[str, Any]:
+    """Take a part of the views."""
+    if region is None:
+        return dict(inputs)
+    where = tuple(slice(*side) for side in region)
+    parts: dict[str, Any] = {}
+    for view, given in inputs.items():
+        if hasattr(given, "probability"):
+            distance = None if given.distance is None else given.distance[where]
+            parts[view] = replace(
+                given, labels=given.labels[where], probability=given.probability[where], distance=distance
+            )
+        else:
+            parts[view] = given[where]
+    return parts
 
 
 def iter_compare_layers(labels: Any, inputs: Mapping[str, Any], spacing_um: Spacing) -> Steps[pd.DataFrame]:

@@ -1,0 +1,81 @@
+"""How large particles are, and which sizes are kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cathode.tomogram import Spacing
+
+from .parameters import FuseParameters
+
+if TYPE_CHECKING:
+    from napari_cathode.identify import ViewPrediction
+
+# Below this share of the typical diameter a fragment is no particle but the rest of an outline that views disagree on.
+_SMALLEST_SHARE = 0.25
+_SAMPLED = 12
+
+
+def decide_sizes(
+    voxels: npt.NDArray[Any], parameters: FuseParameters, spacing_um: Spacing
+) -> tuple[FuseParameters, float, float, float]:
+    """Decide which sizes are kept; ``voxels`` are those of each particle, the background first.
+
+    Returns
+    -------
+    parameters : FuseParameters
+        With the smallest diameter.
+    smallest, largest : float
+        In voxels.
+    typical : float
+        Diameter in µm.
+    """
+    typical = typical_diameter(voxels[1:] * math.prod(spacing_um))
+    if parameters.minimal_diameter_um is None:
+        parameters = replace(parameters, minimal_diameter_um=_SMALLEST_SHARE * typical)
+    largest = parameters.maximal_diameter_um
+    most = math.inf if largest is None else ball_voxels(largest, spacing_um)
+    return parameters, ball_voxels(parameters.minimal_diameter_um or 0.0, spacing_um), most, typical
+
+
+def ball_voxels(diameter_um: float, spacing_um: Spacing) -> float:
+    """Give how many voxels a ball has."""
+    return math.pi / 6 * diameter_um**3 / math.prod(spacing_um)
+
+
+def typical_diameter(volumes_um3: npt.ArrayLike) -> float:
+    """Give the diameter of the ball of median volume, in µm, where each particle counts by its volume.
+
+    Weighted so, crumbs do not matter however many there are. 0 without particles.
+    """
+    volumes = np.sort(np.asarray(volumes_um3, dtype=float))
+    if not volumes.sum() > 0:
+        return 0.0
+    middle = np.searchsorted(np.cumsum(volumes), volumes.sum() / 2)
+    return float(np.cbrt(6 / math.pi * volumes[middle]))
+
+
+def section_diameter(views: Mapping[str, ViewPrediction], names: tuple[str, ...], spacing_um: Spacing) -> float:
+    """Estimate the particle diameter in µm: the median over some sections of each view, by area."""
+    from napari_cathode.identify import VIEW_AXIS
+
+    areas = []
+    for name in names:
+        axis = VIEW_AXIS[name]
+        length = views[name].labels.shape[axis]
+        pixel = math.prod(edge for i, edge in enumerate(spacing_um) if i != axis)
+        for index in np.unique(np.linspace(0, length - 1, _SAMPLED + 2).astype(int)[1:-1]):
+            where = tuple(slice(index, index + 1) if i == axis else slice(None) for i in range(3))
+            plane = np.asarray(views[name].labels[where])
+            areas.append(np.unique(plane[plane > 0], return_counts=True)[1] * pixel)
+    sizes = np.sort(np.concatenate(areas))
+    if not sizes.size:
+        return 8 * min(spacing_um)
+    middle = np.searchsorted(np.cumsum(sizes), sizes.sum() / 2)
+    return float(2 * np.sqrt(sizes[middle] / math.pi))
