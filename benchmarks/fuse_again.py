@@ -35,9 +35,8 @@ def main() -> None:
     given = reader.parse_args()
     truth = packed_particles((given.size,) * 3, given.seed, diameter=31.0)
     views = faulty_views(truth, SPACING, FAULTS["standard"], given.seed)
-    print(
-        f"{given.size} voxels\n{'change':<20} {'particles':>9} {'CPU s here':>11} {'wall s here':>12} {'wall s panel':>13}"
-    )
+    print(f"{given.size} voxels")
+    print(f"{'change':<20} {'particles':>9} {'CPU s here':>11} {'wall s here':>12} {'wall s panel':>13}")
     drain(iter_fuse_layers(ViewsToFuse("compiles", views), FuseParameters(), SPACING))
     kept = KeptProcess()
     try:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
-from qtpy.QtWidgets import QPushButton
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSlider
 
 from napari_cathode.errors import InputError
 from napari_cathode.fuse import FuseParameters
+from napari_cathode.kept_process import KeptProcess
 from napari_cathode.parameters import to_dict
 from napari_cathode.plugin.layers import is_labels, prepare_labels, same_array, spacing_of, volume
 from napari_cathode.plugin.link import link_of
-from napari_cathode.plugin.steps import iter_compare_layers, iter_fuse_layers
+from napari_cathode.plugin.steps import Fused, iter_compare_layers, iter_fuse_layers
 from napari_cathode.session import ParticleSet
+from napari_cathode.tomogram import Region
 
+from .background import Background, Closing
 from .docks import FEATURES, Docked, open_dock
 from .forms import Form
 from .job import Job
+from .kept_views import KeptViews, box_in_view
 from .parts import Connections, LayerChoice, Panel, Text, form_layout, primary_button
+from .preview import PreviewLayer
 from .review import Review
 from .runner import Runner
 
@@ -45,6 +53,29 @@ _ONLY_FOR = {
 }
 
 
+# Settings whose effect shows at once after a run, since what takes time does not depend on them.
+_QUICK = ("split_merge", "minimal_diameter_um", "maximal_diameter_um")
+_STEPS = 100
+
+
+@dataclass
+class _Shown:
+    """What the newest run shows, and with which settings it was made.
+
+    Attributes
+    ----------
+    particles : ParticleSet or None
+        None where it is the preview.
+    revision : int
+        Of the particles, when they were shown.
+    """
+
+    region: Region | None
+    parameters: FuseParameters
+    particles: ParticleSet | None = None
+    revision: int = 0
+
+
 class FuseWidget(Docked, Panel):
     """Choose a Labels layer for each view; they become one Labels layer of 3D particles."""
 
@@ -54,25 +85,42 @@ class FuseWidget(Docked, Panel):
         self._link = link_of(napari_viewer)
         self.views = {view: LayerChoice(self._viewer, _is_volume, _NOT_USED) for view in VIEWS}
         self.form = Form(FuseParameters, choices={"method": _METHODS})
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.preview_button = QPushButton("Preview box")
+        self.preview_button.setToolTip(
+            "<p>Fuses a box of 128 voxels around the middle of the picture only, to try the settings out; it follows "
+            "the settings.</p>"
+        )
         self.button = primary_button("Fuse views", "Makes 3D particles of the chosen views.")
         self.next_button = QPushButton("Next: measure the particles")
         self.runner = Runner()
+        self.preview = PreviewLayer(self._viewer)
+        self._process = KeptProcess()
+        self.destroyed.connect(Closing(self._process))
+        self._kept = KeptViews(self._process)
+        self._again = Background(self, finish=True)
+        self._shown: _Shown | None = None
         self.review = Review(self._viewer, self._link)
         self._empty = Text(_EMPTY)
         self._lay_out()
         self.align_labels()
         self.button.clicked.connect(self.fuse)
+        self.preview_button.clicked.connect(self.show_preview)
+        self.slider.valueChanged.connect(self._on_slider)
+        self.form.field("split_merge").changed.connect(self._show_on_slider)
         self.next_button.clicked.connect(lambda: open_dock(self._viewer, FEATURES))
         self.review.check_button.clicked.connect(self.check)
         self.form.changed.connect(self._show_fields)
+        self.form.changed.connect(self._fuse_again)
         for choice in self.views.values():
-            choice.layer_changed.connect(self._refresh)
+            choice.layer_changed.connect(self._on_views)
         self.runner.started.connect(self._refresh)
         self.runner.finished.connect(self._refresh)
         self._connections = Connections(self)
         self._connections.connect(self._link.session.predictions_changed, self._choose_newest)
         self._choose_newest()
         self._show_fields()
+        self._show_on_slider()
         self._refresh()
 
     def _lay_out(self) -> None:
@@ -83,7 +131,13 @@ class FuseWidget(Docked, Panel):
         self.column.addWidget(self._empty)
         self.column.addLayout(form)
         self.column.addWidget(self.form)
-        self.column.addWidget(self.button)
+        self.slider.setRange(0, _STEPS)
+        self.slider.setToolTip("<p>Left splits, right merges; after a run the particles follow at once.</p>")
+        self.form.field("split_merge").layout().insertWidget(0, self.slider, 2)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.preview_button, 1)
+        buttons.addWidget(self.button, 1)
+        self.column.addLayout(buttons)
         self.column.addWidget(self.runner)
         self.column.addWidget(self.next_button)
         self.column.addWidget(self.review)
@@ -102,10 +156,15 @@ class FuseWidget(Docked, Panel):
     def _chosen(self) -> dict[str, Any]:
         return {view: choice.layer for view, choice in self.views.items() if choice.layer is not None}
 
-    def _refresh(self, _layer: Any = None) -> None:
-        self._empty.setVisible(not self._chosen())
-        self.button.setEnabled(bool(self._chosen()) and not self.runner.running)
+    def _on_views(self, _layer: Any) -> None:
+        """Leave what is shown as it is: it was not made of these views."""
+        self._shown = None
+        self._refresh()
 
+    def _refresh(self) -> None:
+        self._empty.setVisible(not self._chosen())
+        for button in (self.button, self.preview_button):
+            button.setEnabled(bool(self._chosen()) and not self.runner.running)
         self.review.check_button.setEnabled(self.button.isEnabled())
 
     def _show_fields(self) -> None:
@@ -116,14 +175,23 @@ class FuseWidget(Docked, Panel):
         self.form.show_field("link_distance_um", method == "linking" and by == "distance")
         self.form.show_field("link_overlap", method == "linking" and by == "overlap")
 
+    def _on_slider(self, position: int) -> None:
+        self.form.field("split_merge").set_value(round((position / _STEPS) ** 2, 4))
+
+    def _show_on_slider(self) -> None:
+        """Show the split and merge value; most of the way belongs to small ones, which matter most."""
+        self.slider.blockSignals(True)
+        self.slider.setValue(round(_STEPS * float(np.sqrt(self.form.field("split_merge").value()))))
+        self.slider.blockSignals(False)
+
+    # ---- runs ----------------------------------------------------------------------------------------
+
     def fuse(self) -> None:
         """Fuse the chosen views."""
         self.next_button.hide()
         try:
             layers = self._chosen()
-            spacing = self._spacing(layers)
-            parameters = self.form.value()
-            inputs = {view: self._input(view, layer) for view, layer in layers.items()}
+            job = self._job("Fuse views", layers, None)
         except InputError as error:
             self.runner.fail(str(error))
             return
@@ -131,20 +199,106 @@ class FuseWidget(Docked, Panel):
         known = self._link.prediction_of(like)
         tomogram = None if known is None else known[0].tomogram
         name = f"{like.name if tomogram is None else tomogram.name} particles"
+        spacing = spacing_of(like)
 
-        def on_result(fusion: Any) -> str:
+        def on_result(fused: Fused) -> str:
+            self._kept.on_fused(fused.kept)
             if like not in self._viewer.layers:
                 return "The views were closed meanwhile; the result was dropped."
-            how = {"fuse": to_dict(fusion.parameters), "views": list(fusion.views)}
-            particles = ParticleSet(fusion.labels, name, spacing, tomogram, provenance=how)
+            self.preview.remove()
+            particles = ParticleSet(fused.labels, name, spacing, tomogram, provenance=_how(fused))
             self._link.show(particles, like)
-            self._link.session.set_agreement(particles, fusion.agreement)
+            self._link.session.set_agreement(particles, fused.agreement)
+            if fused.kept:
+                self._shown = _Shown(None, self.form.value(), particles, particles.revision)
             self.next_button.show()
-            return f"Made {int(fusion.labels.max(initial=0))} particles of {len(fusion.views)} views."
+            return f"Made {_count(fused)} particles of {len(fused.views)} views."
 
-        job = Job("Fuse views", iter_fuse_layers, inputs, parameters, spacing)
-        job.prepare = prepare_labels
         self.runner.start(job, on_result)
+
+    def show_preview(self) -> None:
+        """Fuse a box around the middle of the picture, and show it as a layer that no step takes for particles."""
+        try:
+            layers = self._chosen()
+            spacing = self._spacing(layers)
+            like = next(iter(layers.values()))
+            region = box_in_view(self._viewer, like, spacing)
+            job = self._job("Preview", layers, region)
+        except InputError as error:
+            self.runner.fail(str(error))
+            return
+
+        def on_result(fused: Fused) -> str:
+            self._kept.on_fused(fused.kept)
+            if like not in self._viewer.layers:
+                return "The views were closed meanwhile; the result was dropped."
+            self.preview.show(fused.labels, like, region, None, 0)
+            self._shown = _Shown(region, self.form.value())
+            return _previewed(fused)
+
+        self.runner.start(job, on_result)
+
+    def _job(self, name: str, layers: dict[str, Any], region: Region | None) -> Job:
+        spacing = self._spacing(layers)
+        parameters = self.form.value()
+        inputs = {view: self._input(view, layer) for view, layer in layers.items()}
+        self._again.cancel()
+        self._shown = None
+        job = Job(name, iter_fuse_layers, self._kept.to_fuse(layers, inputs, region), parameters, spacing)
+        job.prepare, job.kept = prepare_labels, self._process
+        return job
+
+    def _fuse_again(self) -> None:
+        """Let what the newest run shows follow the settings: a preview all of them, particles those that are quick."""
+        shown = self._shown
+        if shown is None or self.runner.running or not self._still_there(shown):
+            return
+        try:
+            parameters = self.form.value()
+            if parameters == shown.parameters:
+                return
+            if shown.particles is not None:
+                slow = {name: getattr(parameters, name) for name in to_dict(parameters) if name not in _QUICK}
+                if replace(shown.parameters, **slow) != shown.parameters:
+                    return
+                if not _untouched(shown):
+                    self.runner.say("These particles were edited, reviewed or measured; Fuse views makes new ones.")
+                    return
+            layers = self._chosen()
+            spacing = self._spacing(layers)
+            inputs = {view: self._input(view, layer) for view, layer in layers.items()}
+            views = self._kept.to_fuse(layers, inputs, shown.region)
+        except InputError as error:
+            self.runner.fail(str(error))
+            return
+        job = Job("Fuse again", iter_fuse_layers, views, parameters, spacing)
+        job.kept = self._process
+        self._again.start(job, lambda fused: self._on_fused_again(fused, shown, parameters), self._on_failed)
+
+    def _on_fused_again(self, fused: Fused, shown: _Shown, parameters: FuseParameters) -> None:
+        self._kept.on_fused(fused.kept)
+        if shown is not self._shown or not self._still_there(shown):
+            return
+        particles = shown.particles
+        if particles is None:
+            self.preview.redraw(fused.labels)
+            shown.parameters = parameters
+            self.runner.say(_previewed(fused))
+        elif _untouched(shown):
+            self._link.session.set_labels(particles, fused.labels)
+            self._link.session.set_agreement(particles, fused.agreement)
+            particles.provenance.update(_how(fused))
+            shown.parameters, shown.revision = parameters, particles.revision
+            self.runner.say(f"Now {_count(fused)} particles.")
+
+    def _on_failed(self, error: Exception) -> None:
+        self._kept.forget()
+        self.runner.fail(str(error))
+
+    def _still_there(self, shown: _Shown) -> bool:
+        if shown.particles is None:
+            return self.preview.layer is not None and self.preview.layer in self._viewer.layers
+        return shown.particles in self._link.session.particle_sets
 
     def check(self) -> None:
         """Compare the current particles, whatever made them, with the chosen views."""
@@ -191,6 +345,30 @@ class FuseWidget(Docked, Panel):
             raise InputError(f"The layer {layer.name} was found in {own_view} slices; choose it there, not for {view}.")
         prediction = predictions.views[own_view]
         return prediction if same_array(volume(layer), prediction.labels) else volume(layer)
+
+
+def _untouched(shown: _Shown) -> bool:
+    """Whether nobody has worked on the particles, whose work would be lost with other labels."""
+    particles = shown.particles
+    return (
+        particles is not None
+        and particles.revision == shown.revision
+        and not particles.review
+        and particles.table is None
+    )
+
+
+def _how(fused: Fused) -> dict[str, Any]:
+    return {"fuse": to_dict(fused.parameters), "views": list(fused.views)}
+
+
+def _count(fused: Fused) -> int:
+    return int(fused.labels.max(initial=0))
+
+
+def _previewed(fused: Fused) -> str:
+    size = " × ".join(map(str, fused.labels.shape))
+    return f"{_count(fused)} particles in a box of {size} voxels, those cut by its faces included."
 
 
 def _is_volume(layer: Any) -> bool:

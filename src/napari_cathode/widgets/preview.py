@@ -68,8 +68,8 @@ class PreviewLayer:
         self.layer: Labels | None = None
         self._shown: ShownSlice | None = None
 
-    def show(self, labels: Any, like: Layer, region: Region, shown: ShownSlice, contour: int) -> None:
-        """Show labels (z, y, x) of a region of an image layer."""
+    def show(self, labels: Any, like: Layer, region: Region, shown: ShownSlice | None, contour: int) -> None:
+        """Show labels (z, y, x) of a region of a layer; with ``shown`` the region is a slice, else a volume."""
         viewer = self._viewer()
         self.remove()
         data = labels[0] if like.ndim == 2 else labels
@@ -89,9 +89,12 @@ class PreviewLayer:
             viewer.dims.point = point
 
     def redraw(self, labels: Any) -> None:
-        """Show other labels of the same slice, shape of a slice."""
+        """Show other labels of the same slice (of the shape of a slice) or volume."""
         viewer = self._viewer()
-        if viewer is None or self.layer is None or self.layer not in viewer.layers or self._shown is None:
+        if viewer is None or self.layer is None or self.layer not in viewer.layers:
+            return
+        if self._shown is None:
+            self.layer.data = labels
             return
         data = np.asarray(self.layer.data)
         if data.ndim == 2:
