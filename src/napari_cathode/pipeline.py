@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ import pandas as pd
 from . import results
 from .errors import InputError
 from .explain import ExplainParameters, Explanation, iter_explain
-from .fuse import FuseParameters, iter_fuse, with_agreement
+from .fuse import FuseParameters, with_agreement
+from .fuse.blocks import iter_fuse_sized
 from .identify import (
     VIEW_AXIS,
     IdentifyParameters,
@@ -199,10 +201,12 @@ def iter_run(
         if tomogram.is_slice:
             labels = results.contiguous(views["xy"].labels)
         else:
-            fusion = yield from stretch(iter_fuse(views, parameters.fuse, spacing_um), 600, 700)
-            labels, found_agreement = fusion.labels, fusion.agreement
-            parameters = replace(parameters, fuse=fusion.parameters)
-            del fusion
+            with TemporaryDirectory(prefix="napari-cathode-", dir=folder) as scratch:
+                steps = iter_fuse_sized(views, parameters.fuse, spacing_um, scratch)
+                fusion = yield from stretch(steps, 600, 700)
+                labels, found_agreement = np.array(fusion.labels), fusion.agreement
+                parameters = replace(parameters, fuse=fusion.parameters)
+                del fusion
     used = describe_run(tomogram, parameters, dataset)
     if folder is not None:
         results.write_parameters(folder, used)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import numpy as np
@@ -10,7 +11,8 @@ import typer
 
 from napari_cathode import io, results
 from napari_cathode.errors import InputError
-from napari_cathode.fuse import iter_fuse, iter_prediction_from_labels
+from napari_cathode.fuse import iter_prediction_from_labels
+from napari_cathode.fuse.blocks import iter_fuse_sized
 from napari_cathode.fuse.store import read_predictions
 from napari_cathode.identify import ViewPrediction
 from napari_cathode.io.labels import LABEL_SUFFIXES
@@ -71,14 +73,20 @@ def command(
         if agreement is not None:
             raise InputError("This is a single slice: there is one view of it, and nothing to agree on.")
         labels = results.contiguous(np.asarray(views["xy"].labels[:]))
+        io.write_labels(out, labels, spacing)
+        count = int(labels.max())
     else:
-        fusion = follow(iter_fuse(views, settings.fuse, spacing), quiet)
-        labels = fusion.labels
-        if agreement is not None:
-            made_with = {"spacing_um": list(spacing), "views": list(fusion.views), "fuse": to_dict(fusion.parameters)}
-            io.write_table(agreement, fusion.agreement, results.define_columns(fusion.agreement), made_with)
-    io.write_labels(out, labels, spacing)
-    typer.echo(f"{labels.max()} particles are in {out}.")
+        # Large volumes are fused in a file, beside the result: there is room for it.
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".napari-cathode-", dir=out.parent) as scratch:
+            fusion = follow(iter_fuse_sized(views, settings.fuse, spacing, scratch), quiet)
+            if agreement is not None:
+                used = {"spacing_um": list(spacing), "views": list(fusion.views), "fuse": to_dict(fusion.parameters)}
+                io.write_table(agreement, fusion.agreement, results.define_columns(fusion.agreement), used)
+            io.write_labels(out, fusion.labels, spacing)
+            count = len(fusion.agreement)
+            del fusion
+    typer.echo(f"{count} particles are in {out}.")
 
 
 def _from_files(

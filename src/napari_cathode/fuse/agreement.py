@@ -6,6 +6,7 @@ it. A view that lost the particle, took it for two, or took two for one, fits ba
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 SEEN = 0.5
 """A view saw a particle where its outlines fit with an intersection over union of at least this."""
-_SLAB = 32
+_SLAB_VOXELS = 1 << 25
 
 
 def iter_agreement(labels: Any, views: Mapping[str, ViewPrediction]) -> Steps[pd.DataFrame]:
@@ -65,28 +66,36 @@ def iter_agreement(labels: Any, views: Mapping[str, ViewPrediction]) -> Steps[pd
                 "grid of the views can be compared with them."
             )
     names = tuple(sorted(seeing(views), key=list(VIEW_AXIS).index)) if views else ()
-    most = 0
-    for first in range(0, shape[0], _SLAB):
-        most = max(most, int(np.asarray(labels[first : first + _SLAB]).max(initial=0)))
+    thick = {name: _thickness(shape, VIEW_AXIS[name]) for name in VIEW_AXIS}
+    most, low = 0, thick["xy"]
+    for first in range(0, shape[0], low):
+        most = max(most, int(np.asarray(labels[first : first + low]).max(initial=0)))
     size = np.zeros(most + 1, dtype=np.int64)
     common = np.zeros((len(names), most + 1), dtype=np.int64)
     section = np.zeros((len(names), most + 1), dtype=np.int64)
     parts = [
-        (number, name, first) for number, name in enumerate(names) for first in range(0, shape[VIEW_AXIS[name]], _SLAB)
+        (number, name, first)
+        for number, name in enumerate(names)
+        for first in range(0, shape[VIEW_AXIS[name]], thick[name])
     ]
     for done, (number, name, first) in enumerate(parts):
         yield Progress(done, len(parts), "Comparing particles with the views")
         axis = VIEW_AXIS[name]
-        where = tuple(slice(first, first + _SLAB) if i == axis else slice(None) for i in range(3))
+        where = tuple(slice(first, first + thick[name]) if i == axis else slice(None) for i in range(3))
         own = np.ascontiguousarray(np.moveaxis(np.asarray(labels[where]), axis, 0), dtype=np.int32)
         seen = numbered(np.moveaxis(np.asarray(views[name].labels[where]), axis, 0))
         if number == 0:
             size += np.bincount(own.reshape(-1), minlength=size.size)
         _compare(own, seen, common[number], section[number])
     if not names:
-        for first in range(0, shape[0], _SLAB):
-            size += np.bincount(np.asarray(labels[first : first + _SLAB]).reshape(-1), minlength=size.size)
+        for first in range(0, shape[0], low):
+            size += np.bincount(np.asarray(labels[first : first + low]).reshape(-1), minlength=size.size)
     return _table(size, common, section, names)
+
+
+def _thickness(shape: tuple[int, ...], axis: int) -> int:
+    """Give how many slices are looked at in one go: many, since chunked files are slow slice by slice."""
+    return int(np.clip(_SLAB_VOXELS * shape[axis] // max(1, math.prod(shape)), 8, 32))
 
 
 def agreement(labels: Any, views: Mapping[str, ViewPrediction]) -> pd.DataFrame:

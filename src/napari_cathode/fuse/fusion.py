@@ -52,8 +52,9 @@ class Fusion:
     ----------
     labels : ndarray of int32, shape (z, y, x)
         Filled particles 1 … n without gaps in the numbers, 0 background.
-    probability : ndarray of float32, shape (z, y, x)
-        The views' mean probability, smoothed; with a single view weighed by the size of its sections.
+    probability : ndarray of float32, shape (z, y, x), or None
+        The views' mean probability, smoothed; with a single view weighed by the size of its sections. None where the
+        volume was fused block by block.
     views : tuple of str
         The views that were used: those in which anything was found.
     spacing_um : tuple of float
@@ -65,7 +66,7 @@ class Fusion:
     """
 
     labels: Labels
-    probability: Map
+    probability: Map | None
     views: tuple[str, ...]
     spacing_um: Spacing
     parameters: FuseParameters

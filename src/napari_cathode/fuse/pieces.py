@@ -80,25 +80,70 @@ def iter_graph(
     """
     from napari_cathode.identify import VIEW_AXIS
 
-    keys = np.full(1 << 12, -1, dtype=np.int64)
-    counts = np.zeros((keys.size, 2), dtype=np.int64)
-    used = 0
+    asked = Asked(spacing_um, diameter_um)
     shape = pieces.shape
     parts = [(name, first) for name in names for first in range(0, shape[VIEW_AXIS[name]], _SLAB)]
     for done, (name, first) in enumerate(parts):
         yield Progress(done, len(parts), "Asking the views about neighbours")
         axis = VIEW_AXIS[name]
-        where = tuple(slice(first, first + _SLAB) if i == axis else slice(None) for i in range(3))
-        sections = numbered(np.moveaxis(np.asarray(views[name].labels[where]), axis, 0))
-        own = np.ascontiguousarray(np.moveaxis(pieces[where], axis, 0))
-        apart = [max(1, round(_APART_SHARE * diameter_um / edge)) for i, edge in enumerate(spacing_um) if i != axis]
-        keys, counts, used = _ask(own, sections, apart[0], apart[1], keys, counts, used)
-    filled = keys >= 0
-    order = np.argsort(keys[filled])
-    keys, counts = keys[filled][order], counts[filled][order]
-    pairs = np.stack([keys >> 32, keys & 0xFFFFFFFF], axis=1).astype(np.int32)
-    voxels = voxel_counts(pieces)
-    return Graph(pairs, counts[:, 0].copy(), counts[:, 1].copy(), voxels)
+        where = tuple(slice(first, first + _SLAB + 1) if i == axis else slice(None) for i in range(3))
+        core = tuple(min(_SLAB, n - first) if i == axis else n for i, n in enumerate(shape))
+        asked.ask(name, pieces[where], np.asarray(views[name].labels[where]), core)
+    return asked.graph(voxel_counts(pieces))
+
+
+class Asked:
+    """What the views said so far of each two neighbouring pieces.
+
+    Parameters
+    ----------
+    spacing_um : tuple of float
+        Voxel edge lengths (z, y, x) in µm.
+    diameter_um : float
+        See `iter_graph`.
+
+    Attributes
+    ----------
+    farthest : tuple of int
+        How far apart (z, y, x) the voxels of a pair are at most.
+    """
+
+    def __init__(self, spacing_um: Spacing, diameter_um: float) -> None:
+        self.farthest = tuple(max(1, round(_APART_SHARE * diameter_um / edge)) for edge in spacing_um)
+        self._keys = np.full(1 << 12, -1, dtype=np.int64)
+        self._counts = np.zeros((self._keys.size, 2), dtype=np.int64)
+        self._used = 0
+
+    def ask(self, name: str, pieces: Labels, labels: npt.NDArray[np.int32], core: tuple[int, ...]) -> None:
+        """Ask one view about a part of the volume.
+
+        Parameters
+        ----------
+        name : str
+            The view.
+        pieces, labels : ndarray of int32, shape (z, y, x)
+            The part, and what lies beyond it on the far sides, up to `farthest`.
+        core : tuple of int
+            Shape of the part: the nearer voxel of each pair lies in it.
+        """
+        from napari_cathode.identify import VIEW_AXIS
+
+        axis = VIEW_AXIS[name]
+        own = np.ascontiguousarray(np.moveaxis(pieces, axis, 0))
+        sections = numbered(np.moveaxis(labels, axis, 0))
+        apart = [far for i, far in enumerate(self.farthest) if i != axis]
+        inner = (core[axis], *(n for i, n in enumerate(core) if i != axis))
+        self._keys, self._counts, self._used = _ask(
+            own, sections, inner, apart[0], apart[1], self._keys, self._counts, self._used
+        )
+
+    def graph(self, voxels: npt.NDArray[np.int64]) -> Graph:
+        """Give the graph; ``voxels`` are those of each piece, the background first."""
+        filled = self._keys >= 0
+        order = np.argsort(self._keys[filled])
+        keys, counts = self._keys[filled][order], self._counts[filled][order]
+        pairs = np.stack([keys >> 32, keys & 0xFFFFFFFF], axis=1).astype(np.int32)
+        return Graph(pairs, counts[:, 0].copy(), counts[:, 1].copy(), voxels)
 
 
 def join(graph: Graph, threshold: float, smallest_voxels: float, crumb_voxels: float = 0.0) -> npt.NDArray[np.int32]:
@@ -181,12 +226,12 @@ def _roots(owner: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 @jit
-def _ask(pieces, sections, apart_y, apart_x, keys, counts, used):  # type: ignore[no-untyped-def]
+def _ask(pieces, sections, core, apart_y, apart_x, keys, counts, used):  # type: ignore[no-untyped-def]
     """Count, in slices of one view, pairs of voxels in two pieces that lie in one section, and in two."""
     n, ny, nx = pieces.shape
-    for s in range(n):
-        for y in range(ny):
-            for x in range(nx):
+    for s in range(core[0]):
+        for y in range(core[1]):
+            for x in range(core[2]):
                 own = pieces[s, y, x]
                 if own == 0 or sections[s, y, x] <= 0:
                     continue

@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -78,17 +79,24 @@ def iter_fuse_layers(views: ViewsToFuse, parameters: Any, spacing_um: Spacing) -
             raise InputError("What was kept of these views is gone; press Fuse views again.")
         _fusers.clear()
         known = yield from within(_iter_views(_cut(views.inputs, views.region), spacing_um), 0, 4)
-        keep = all(given.labels.size <= _KEPT_FUSE_VOXELS for given in known.values())
-        if keep:
-            # The files in which they were handed over go with this call.
-            known = {view: _in_memory(given) for view, given in known.items()}
-        fuser = Fuser(known, spacing_um, keep)
+        if any(given.labels.size > _KEPT_FUSE_VOXELS for given in known.values()):
+            return (yield from within(_iter_fuse_once(known, parameters, spacing_um), 1, 4))
+        # The files in which they were handed over go with this call.
+        fuser = Fuser({view: _in_memory(given) for view, given in known.items()}, spacing_um)
     else:
         fuser = _fusers[views.key]
     fusion = yield from within(fuser.iter_fuse(parameters), 1, 4)
-    if fuser.kept.keep:
-        _fusers[views.key] = fuser
-    return Fused(fusion.labels, fusion.views, fusion.parameters, fusion.agreement, fuser.kept.keep)
+    _fusers[views.key] = fuser
+    return Fused(fusion.labels, fusion.views, fusion.parameters, fusion.agreement, True)
+
+
+def _iter_fuse_once(views: Mapping[str, Any], parameters: Any, spacing_um: Spacing) -> Steps[Fused]:
+    """Fuse views that are too large to be kept."""
+    from napari_cathode.fuse.blocks import iter_fuse_sized
+
+    with TemporaryDirectory(prefix="napari-cathode-") as scratch:
+        fusion = yield from iter_fuse_sized(views, parameters, spacing_um, scratch)
+        return Fused(np.array(fusion.labels), fusion.views, fusion.parameters, fusion.agreement, False)
 
 
 def _in_memory(view: Any) -> Any:
