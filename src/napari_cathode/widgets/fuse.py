@@ -99,7 +99,7 @@ class FuseWidget(Docked, Panel):
         self.destroyed.connect(Closing(self._process))
         self._kept = KeptViews(self._process)
         self._again = Background(self, finish=True)
-        self._shown: _Shown | None = None
+        self._newest: _Shown | None = None
         self.review = Review(self._viewer, self._link)
         self._empty = Text(_EMPTY)
         self._lay_out()
@@ -158,7 +158,7 @@ class FuseWidget(Docked, Panel):
 
     def _on_views(self, _layer: Any) -> None:
         """Leave what is shown as it is: it was not made of these views."""
-        self._shown = None
+        self._newest = None
         self._refresh()
 
     def _refresh(self) -> None:
@@ -210,7 +210,7 @@ class FuseWidget(Docked, Panel):
             self._link.show(particles, like)
             self._link.session.set_agreement(particles, fused.agreement)
             if fused.kept:
-                self._shown = _Shown(None, self.form.value(), particles, particles.revision)
+                self._newest = _Shown(None, self.form.value(), particles, particles.revision)
             self.next_button.show()
             return f"Made {_count(fused)} particles of {len(fused.views)} views."
 
@@ -233,7 +233,7 @@ class FuseWidget(Docked, Panel):
             if like not in self._viewer.layers:
                 return "The views were closed meanwhile; the result was dropped."
             self.preview.show(fused.labels, like, region, None, 0)
-            self._shown = _Shown(region, self.form.value())
+            self._newest = _Shown(region, self.form.value())
             return _previewed(fused)
 
         self.runner.start(job, on_result)
@@ -243,14 +243,14 @@ class FuseWidget(Docked, Panel):
         parameters = self.form.value()
         inputs = {view: self._input(view, layer) for view, layer in layers.items()}
         self._again.cancel()
-        self._shown = None
+        self._newest = None
         job = Job(name, iter_fuse_layers, self._kept.to_fuse(layers, inputs, region), parameters, spacing)
         job.prepare, job.kept = prepare_labels, self._process
         return job
 
     def _fuse_again(self) -> None:
         """Let what the newest run shows follow the settings: a preview all of them, particles those that are quick."""
-        shown = self._shown
+        shown = self._newest
         if shown is None or self.runner.running or not self._still_there(shown):
             return
         try:
@@ -277,7 +277,7 @@ class FuseWidget(Docked, Panel):
 
     def _on_fused_again(self, fused: Fused, shown: _Shown, parameters: FuseParameters) -> None:
         self._kept.on_fused(fused.kept)
-        if shown is not self._shown or not self._still_there(shown):
+        if shown is not self._newest or not self._still_there(shown):
             return
         particles = shown.particles
         if particles is None:
