@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QFileDialog, QMessageBox
+from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from napari_cathode.errors import InputError
 from napari_cathode.identify import ViewPrediction
@@ -165,6 +165,41 @@ def test_features_follow_the_current_particles_and_their_image(viewer, labels, t
     assert (tmp_path / "chosen.json").exists()
     viewer.layers["found"].paint((8, 20, 20), 3)
     assert "measure again" in panel.summary.text()
+
+
+def test_the_population_is_shown_and_written(viewer, labels, tmp_path):
+    from napari_cathode.measure import MeasureParameters, measure, summarise
+
+    link = link_of(viewer)
+    link.show(ParticleSet(labels, "found", SPACING))
+    panel = open_dock(viewer, FEATURES)
+    settle()
+    assert not panel.population_toggle.isVisibleTo(panel)
+    assert panel.form.value() == MeasureParameters()
+    panel.form.field("groups").set_value(("structure", "surroundings"))
+    parameters = panel.form.value()
+    assert parameters.groups == ("structure", "surroundings")
+    found = measure(labels, None, SPACING, parameters)
+    link.set_table(link.session.current, found, summarise(found, labels, SPACING))
+    settle()
+    assert found.attrs["notes"] and all(note in panel.notes.text() for note in found.attrs["notes"])
+    QTest.mouseClick(panel.population_toggle, Qt.MouseButton.LeftButton)
+    settle()
+    assert panel.population.isVisibleTo(panel) and not panel.table.isVisibleTo(panel)
+    names = [panel.population.item(row, 0).text() for row in range(panel.population.rowCount())]
+    row = names.index("Volume (µm³)")
+    shown = [panel.population.item(row, column).text() for column in (1, 2, 3)]
+    volumes = found["volume_um3"].dropna()
+    assert shown == [f"{volumes.mean():.4g}", f"{volumes.std():.4g}", str(len(volumes))]
+    assert "D50 by volume (µm)" in names and "EDensity (grey)" not in names
+    panel.population.setFocus()
+    panel.population.selectRow(row)
+    QTest.keyClick(panel.population, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert QApplication.clipboard().text().splitlines()[1] == "\t".join(["Volume (µm³)", *shown])
+    panel.export_to(str(tmp_path / "nmc.csv"))
+    assert "nmc_contacts.csv and nmc_summary.csv beside it" in panel.runner.status
+    assert pd.read_csv(tmp_path / "nmc_summary.csv")["quantity"].tolist()[:2] == ["particles", "excluded"]
+    assert list(pd.read_csv(tmp_path / "nmc_contacts.csv"))[:3] == ["label_1", "label_2", "area_um2"]
 
 
 def test_an_image_of_another_shape_is_refused(viewer, labels):

@@ -143,7 +143,7 @@ def summarise(
 
 
 def population_table(table: pd.DataFrame, summary: Summary) -> pd.DataFrame:
-    """List what describes a population of particles: its numbers, and the mean of each feature.
+    """List what describes a population of particles, without those a person excluded: numbers, and means of features.
 
     Parameters
     ----------
@@ -159,10 +159,21 @@ def population_table(table: pd.DataFrame, summary: Summary) -> pd.DataFrame:
         standard deviation over the particles), ``unit`` and ``particles`` (the number that have a value). Places,
         directions and what is no property of the particle have no mean.
     """
+    nothing = float("nan")
+    by_size = "volume" if summary.dimensions == 3 else "area"
     rows = [
-        (quantity, name, value, float("nan"), unit, count)
-        for quantity, (name, value, unit, count) in zip(_QUANTITIES, summary.rows()[: len(_QUANTITIES)], strict=True)
+        ("particles", "Particles", summary.count, nothing, "", summary.count),
+        ("excluded", "Excluded by a person", summary.count_excluded, nothing, "", summary.count_excluded),
+        ("cut_by_border", "Cut by the border", summary.count_border, nothing, "", summary.count),
+        ("solid_fraction", "Solid fraction", summary.solid_fraction, nothing, "", summary.n_solid),
     ]
+    for weight, sizes in (
+        ("number", (summary.d10_um, summary.d50_um, summary.d90_um)),
+        (by_size, (summary.d10_volume_um, summary.d50_volume_um, summary.d90_volume_um)),
+    ):
+        for share, diameter in zip((10, 50, 90), sizes, strict=True):
+            rows.append((f"d{share}_{weight}_um", f"D{share} by {weight}", diameter, nothing, "µm", summary.n_diameter))
+    table = table[is_counted(table)]
     published = table.attrs.get("definitions") == "li2022"
     for feature in FEATURES.values():
         if feature.column in table and feature.group not in ("", "A", "V") and not feature.not_a_property:
@@ -172,12 +183,6 @@ def population_table(table: pd.DataFrame, summary: Summary) -> pd.DataFrame:
             unit = feature.published_unit if published and feature.published_unit else feature.unit
             rows.append((feature.column, feature.display, mean, spread, unit, len(values)))
     return pd.DataFrame(rows, columns=["quantity", "name", "value", "sd", "unit", "particles"])
-
-
-_QUANTITIES = (
-    "particles", "cut_by_border", "solid_fraction", "d10_number_um", "d50_number_um", "d90_number_um",
-    "d10_volume_um", "d50_volume_um", "d90_volume_um",
-)  # fmt: skip
 
 
 def _needed(flat: bool) -> tuple[str, ...]:

@@ -13,11 +13,12 @@ from qtpy.QtWidgets import QBoxLayout, QHBoxLayout, QMenu, QPushButton, QVBoxLay
 
 from napari_cathode.errors import InputError
 from napari_cathode.io import write_table
-from napari_cathode.measure import FEATURES, MeasureParameters
+from napari_cathode.measure import MeasureParameters
 from napari_cathode.parameters import to_dict
 from napari_cathode.plugin.layers import is_image, is_particles, shows, spacing_of, tomogram_of
 from napari_cathode.plugin.link import link_of
 from napari_cathode.plugin.steps import iter_measure_layers
+from napari_cathode.results import define_columns, write_contacts, write_summary
 from napari_cathode.session import ParticleSet
 from napari_cathode.tomogram import Tomogram
 
@@ -36,6 +37,7 @@ from .parts import (
     form_layout,
     primary_button,
 )
+from .population import Population
 from .runner import Runner
 from .table_view import LinkedTable
 from .voxel_size import VoxelSize
@@ -44,7 +46,16 @@ _EMPTY = (
     "Every particle of a Labels layer is measured here. Find particles first (Identify particles), "
     "or open a Labels layer made by another tool."
 )
+GROUP_NAMES = {
+    "position": "Position and orientation",
+    "grey": "Grey",
+    "structure": "Size, shape and damage",
+    "cracks": "Cracks and pores",
+    "surroundings": "Contacts and neighbours",
+}
 _CONTROLS_WIDTH = 340
+_SIDE_BY_SIDE = 620
+"""Width from which the summary has its buttons beside it, not below it."""
 _UNLIMITED = 16_777_215
 
 
@@ -59,13 +70,20 @@ class FeaturesWidget(Docked, QWidget):
         self.labels = LayerChoice(self._viewer, is_particles)
         self.image = LayerChoice(self._viewer, is_image, nothing="none: shape only")
         self.voxel_size = VoxelSize(self._viewer)
-        self.form = Form(MeasureParameters)
+        self.form = Form(MeasureParameters, choices={"groups": GROUP_NAMES})
         self.button = primary_button("Measure", "Measures every particle of the chosen Labels layer.")
         self.runner = Runner()
         self.colour_by = ColourBy(self._session)
         self.table = LinkedTable(self._session)
         self.export_button = _export_button(self.export)
         self.summary = Text()
+        self.notes = Text()
+        self.population = Population()
+        self.population_toggle = QPushButton("Summary")
+        self.population_toggle.setCheckable(True)
+        self.population_toggle.setToolTip(
+            "Shows sizes, solid fraction and the mean of each feature instead of the table."
+        )
         self._measure_toggle = QPushButton("Measure …")
         self._measure_toggle.setCheckable(True)
         self._measure_toggle.setToolTip("Shows what is measured, and how.")
@@ -97,14 +115,18 @@ class FeaturesWidget(Docked, QWidget):
         results = QVBoxLayout(self._results)
         results.setContentsMargins(10, 6, 10, 8)
         results.setSpacing(6)
-        above = QHBoxLayout()
-        above.addWidget(self.summary, 1)
-        for button in (self._measure_toggle, self.export_button):
-            above.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
-        results.addLayout(above)
+        self._above = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._above.addWidget(self.summary, 1)
+        buttons = QHBoxLayout()
+        for button in (self._measure_toggle, self.population_toggle, self.export_button):
+            buttons.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+        self._above.addLayout(buttons)
+        results.addLayout(self._above)
+        results.addWidget(self.notes)
         results.addWidget(self.runner)
         results.addWidget(self.colour_by)
         results.addWidget(self.table, 1)
+        results.addWidget(self.population, 1)
         results.addStretch(0)
         self._layout = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -116,6 +138,7 @@ class FeaturesWidget(Docked, QWidget):
         self.labels.layer_changed.connect(self._adopt)
         self.button.clicked.connect(self.measure)
         self._measure_toggle.toggled.connect(self._arrange)
+        self.population_toggle.toggled.connect(self._refresh)
         self.runner.started.connect(self._refresh)
         self.runner.finished.connect(self._refresh)
         self._connections = Connections(self)
@@ -136,6 +159,8 @@ class FeaturesWidget(Docked, QWidget):
         has_table = self._has_table()
         self._controls.setVisible(not has_table or self._measure_toggle.isChecked())
         self._layout.setDirection(QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom)
+        side_by_side = self._results.width() > _SIDE_BY_SIDE
+        self._above.setDirection(QBoxLayout.Direction.LeftToRight if side_by_side else QBoxLayout.Direction.TopToBottom)
         self._layout.setStretch(0, 1 if not has_table and not wide else 0)
         self._layout.setStretch(1, 1 if has_table or wide else 0)
         self._controls.setMaximumWidth(_CONTROLS_WIDTH if wide else _UNLIMITED)
@@ -189,9 +214,18 @@ class FeaturesWidget(Docked, QWidget):
         self._empty.setVisible(self.labels.layer is None)
         unknown = particles is not None and particles.spacing_um is None
         self._form_rows.setRowVisible(self.voxel_size, unknown)
-        for widget in (self.table, self.colour_by, self.export_button, self._measure_toggle):
+        for widget in (self.export_button, self._measure_toggle):
             widget.setVisible(has_table)
+        summed = has_table and particles.summary is not None and not particles.out_of_date
+        self.population_toggle.setVisible(summed)
+        instead = summed and self.population_toggle.isChecked()
+        for widget in (self.table, self.colour_by):
+            widget.setVisible(has_table and not instead)
+        self.population.setVisible(instead)
+        if instead:
+            self.population.show_particles(particles.table, particles.summary)
         self.summary.say(_summary(particles))
+        self.notes.say("\n".join(particles.table.attrs.get("notes", ())) if has_table else "")
         self._arrange()
         self.button.setText("Measure again" if has_table else "Measure")
 
@@ -246,17 +280,16 @@ class FeaturesWidget(Docked, QWidget):
         path = path if path.lower().endswith(TABLE_ENDINGS) else f"{path}.csv"
         spacing = None if particles.spacing_um is None else list(particles.spacing_um)
         try:
-            write_table(path, table, column_notes(table.columns), {"spacing_um": spacing, **particles.provenance})
+            made_with = {"spacing_um": spacing, **particles.provenance}
+            write_table(path, table, define_columns(table), made_with)
+            beside = [write_contacts(path, table, made_with)]
+            if which == "all" and particles.summary is not None:
+                beside.append(write_summary(path, table, particles.summary, made_with))
         except InputError as error:
             self.runner.fail(str(error))
             return
-        self.runner.say(f"Wrote {len(table)} particles to {path}.")
-
-
-def column_notes(columns: Any) -> dict[str, dict[str, str]]:
-    """Give unit, definition and meaning of the columns that we know."""
-    known = (FEATURES[name] for name in map(str, columns) if name in FEATURES)
-    return {f.column: {"name": f.display, "unit": f.unit, "definition": f.formula, "meaning": f.meaning} for f in known}
+        names = " and ".join(place.name for place in beside if place is not None)
+        self.runner.say(f"Wrote {len(table)} particles to {path}" + (f", {names} beside it." if names else "."))
 
 
 def _tomogram_for(particles: ParticleSet, layer: Any) -> Tomogram | None:

@@ -143,7 +143,7 @@ class _Field(QWidget):
 
 def _field(info: ParameterInfo, choices: Collection[Any]) -> _Field:
     if choices:
-        return _choice_field(info, choices)
+        return _ticks_field(info, choices) if info.kind is tuple else _choice_field(info, choices)
     if info.kind is bool:
         check = QCheckBox()
         return _watched(_Field(check, check.isChecked, check.setChecked, info), check.toggled)
@@ -175,6 +175,27 @@ def _choice_field(info: ParameterInfo, choices: Collection[Any]) -> _Field:
             box.setCurrentIndex(index)
 
     return _watched(_Field(box, box.currentData, write, info), box.currentIndexChanged)
+
+
+def _ticks_field(info: ParameterInfo, choices: Collection[Any]) -> _Field:
+    """Make a box to tick for each of several values."""
+    column = QWidget()
+    layout = QVBoxLayout(column)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(2)
+    boxes = {}
+    for value in choices:
+        boxes[value] = QCheckBox(choices[value] if isinstance(choices, Mapping) else str(value))
+        layout.addWidget(boxes[value])
+
+    def write(values: Any) -> None:
+        for value, box in boxes.items():
+            box.setChecked(value in values)
+
+    field = _Field(column, lambda: tuple(value for value, box in boxes.items() if box.isChecked()), write, info)
+    for box in boxes.values():
+        _watched(field, box.toggled)
+    return field
 
 
 def _text_field(info: ParameterInfo) -> _Field:
