@@ -1,5 +1,6 @@
 """The population's numbers, and the dictionary's page."""
 
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -92,3 +93,15 @@ def test_the_features_page_is_current():
     if not page.parent.is_dir():
         pytest.skip("docs are not beside the tests")
     assert page.read_text(encoding="utf-8") == as_markdown(), "run: python -m napari_cathode.measure > docs/features.md"
+
+
+def test_the_drawings_are_current():
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    if not docs.is_dir():
+        pytest.skip("docs are not beside the tests")
+    draw = runpy.run_path(str(docs / "draw_features.py"))
+    page = (docs / "features.md").read_text(encoding="utf-8")
+    for name, drawing in draw["DRAWINGS"].items():
+        assert (docs / "images" / name).read_text(encoding="utf-8") == drawing(), "run: python docs/draw_features.py"
+        assert f"(images/{name})" in page
+    assert len(draw["DRAWINGS"]) == len(GROUPS) - 1, "a drawing for each group but the further columns"

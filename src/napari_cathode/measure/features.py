@@ -545,7 +545,7 @@ _ALL = (
         "damage_grey",
         "DamageGrey",
         "",
-        "Σ (s − g) / (s − v) over F less two layers / size of the same; g grey, s the solid's, v a void's; K elsewhere",
+        "Damage, with Σ (s − g) / (s − v) in place of K within F less two layers; g grey, s the solid's, v a void's",
         "Damage without a threshold: it counts cracks thinner than a voxel, too, but uneven composition shifts it.",
         "K",
         not_for_damage="it is damage, taken from grey",

@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
-from .features import FEATURES, GROUPS
+from .features import CHOICES, FEATURES, GROUPS
+
+_DRAWINGS = {"A": "position", "B": "grey", "C": "structure", "K": "cracks", "D": "surroundings", "V": "views"}
 
 
 def as_markdown() -> str:
     """Write the dictionary as a page of documentation."""
-    return _INTRODUCTION + "\n".join(_section(group, title) for group, title in GROUPS.items())
+    parts = [_section(group, title) for group, title in GROUPS.items()]
+    return _INTRODUCTION + "\n".join([*parts, _CONTACTS, _not_for_damage(), _published()])
+
+
+def _not_for_damage() -> str:
+    """List the columns that must not predict damage, by reason."""
+    reasons: dict[str, list[str]] = {}
+    for feature in FEATURES.values():
+        if feature.not_for_damage:
+            reasons.setdefault(feature.not_for_damage, []).append(f"`{feature.column}`")
+    rows = [f"- {', '.join(names)}: {reason}." for reason, names in reasons.items()]
+    return "\n".join([_LEAKS, *rows]) + "\n"
+
+
+def _published() -> str:
+    """List the definitions that differ from the published ones."""
+    rows = ["| column | published definition |", "|---|---|"]
+    for feature in FEATURES.values():
+        if feature.published:
+            unit = f" ({feature.published_unit})" if feature.published_unit else ""
+            rows.append(f"| `{feature.column}` | {feature.published}{unit} |")
+    return "\n".join([_PUBLISHED, *rows]) + "\n"
 
 
 def _section(group: str, title: str) -> str:
+    chosen = [name for name, letter in CHOICES.items() if letter == group]
     rows = [
-        f"## {group + '. ' if group else ''}{title}",
+        f"## {group + '. ' if group else ''}{title}" + (f" (`{chosen[0]}`)" if chosen else ""),
         "",
+        *([f"![{title}](images/features_{_DRAWINGS[group]}.svg)", ""] if group in _DRAWINGS else []),
         "| column | name | unit | in | definition | what it tells | after |",
         "|---|---|---|---|---|---|---|",
     ]
@@ -28,6 +53,10 @@ def _section(group: str, title: str) -> str:
 _INTRODUCTION = """# Features of a particle
 
 This page is made from the code: `python -m napari_cathode.measure > docs/features.md`.
+
+*Groups* in the Features panel, and `--groups` on the command line, choose what is measured by the names in brackets
+below; the place of a particle and the columns of no group are always there. *Summary* (`summary.csv`) gives D10, D50
+and D90, the solid fraction, and mean and standard deviation of each feature, each with its number of particles.
 
 Labels may cover whole particles or only their solid. Where the image shows that wide cracks are not labelled, or where
 *labels cover* says so, particles are completed: closing bridges the cracks that reach the surface, and hollows below
@@ -55,8 +84,39 @@ and damage are empty, and they still serve as neighbours. Particles of fewer tha
 shape, and with six particles or fewer nobody has six neighbours: those values are empty, too. Directions are empty
 where two axes are within 2 % of each other.
 
+Shells run from the centroid to the surface in five equal steps, in every direction, whatever the shape of the particle.
+Grey in shells leaves two layers beside every surface out, so that the blur there is not taken for a profile; fringes of
+phase contrast reach farther, and brighten the solid beside voids. A piece of cracks is what hangs together by voxels
+that share a corner. The electrode's faces are where the solid fraction, layer by layer along the *thickness axis*,
+passes half of what it is inside; where the image does not show what lies beyond a face, depth is empty. PDensity takes
+the particle's own cracks for empty, too: at 20 µm a particle of 10 µm holds a fifteenth of its cube.
+
+The program says so where a length does not suit the data: a closing radius, a smoothing or a gap tolerance of more than
+a quarter of the median particle radius or of less than a voxel, and a cube of less than two particle diameters or far
+larger than the image.
+
 Lehmann & Legland 2012: Efficient N-dimensional surface estimation using Crofton formula and run-length encoding,
 Insight Journal. Li et al. 2022: Dynamics of particle network in composite battery cathodes, Science 376, 517 (names
-and purpose; the definitions here are those of this table).
+and purpose; the definitions here are those of this table). The hull's voxels are counted by Ehrhart's polynomial: Beck
+and Robins, Computing the Continuous Discretely, Springer 2015.
 
+"""
+
+_CONTACTS = """## Contacts
+
+`contacts.csv` has one row a pair of particles that touch over at least one face of a voxel: `label_1` and `label_2`,
+the area `area_um2` (in a slice `length_um`), its middle `z_um`, `y_um`, `x_um`, and `cut`, whether the border cuts one
+of the two. The area is the mean of what the two particles see. Contact adds up the areas that the particle itself sees.
+"""
+
+_LEAKS = """## What must not predict damage
+
+These columns contain damage. They are left out where damage is explained, unless they are named.
+"""
+
+_PUBLISHED = """## Published definitions
+
+`--definitions li2022` (*Definitions* under *More settings*) gives these columns by the definitions of Li et al. 2022,
+as far as those are well defined, so that older tables can be compared. Counts of surface voxels are 18 to 28 % low on
+balls, and grey and sphericity then contain damage: do not use them to explain it. Everything else is as above.
 """
