@@ -104,6 +104,8 @@ class ParticleSet:
         Which particles are shown.
     shown : ndarray of int64, optional
         Labels of the particles that pass the filter, in the order of the table; None where all do.
+    order : ndarray of int64, optional
+        Labels in the order in which a table shows them; None while none does.
     provenance : dict
         How the labels were made.
     revision : int
@@ -139,6 +141,7 @@ class ParticleSet:
     review: dict[int, Judgement] = field(default_factory=dict)
     filter: Filter = field(default_factory=Filter)
     shown: np.ndarray[Any, Any] | None = None
+    order: np.ndarray[Any, Any] | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     revision: int = 0
     table_revision: int = 0

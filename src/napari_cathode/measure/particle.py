@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -98,22 +98,36 @@ def padding(spacing_um: Spacing, parameters: MeasureParameters) -> tuple[int, in
     return pad_z, pad_y, pad_x
 
 
-def measure_particle(crop: Crop, context: Context) -> Measured:
-    """Measure one particle.
+class Division(NamedTuple):
+    """What of a crop is the particle, and what of that is solid.
 
-    F is the filled particle: its label and what closing and filling its solid adds, less the voxels of other labels.
-    M are the solid voxels of F, K = F without M its cracks and pores.
-
-    Parameters
+    Attributes
     ----------
-    crop : Crop
-        With `padding` around the particle.
-    context : Context
-
-    Returns
-    -------
-    Measured
+    own : ndarray of uint8, shape (z, y, x)
+        The label, in the whole crop.
+    filled, solid : ndarray of uint8
+        The filled particle and its solid, within ``box``.
+    box : tuple of slice
+        Where they lie in the crop.
+    quiet : ndarray of float32, optional
+        The denoised image, within ``box``; None without an image, or where the labels alone tell.
+    greys : GreyLevels
+        Of the particle.
+    found : bool
+        Whether the greys tell solid from crack.
     """
+
+    own: Mask
+    filled: Mask
+    solid: Mask
+    box: tuple[slice, slice, slice]
+    quiet: Floats | None
+    greys: GreyLevels
+    found: bool
+
+
+def divide_particle(crop: Crop, context: Context) -> Division:
+    """Tell a particle's solid from its cracks; see `measure_particle`."""
     own: Mask = (crop.labels == crop.label).view(np.uint8)
     taken = (crop.labels != 0) & (crop.labels != crop.label)
     quiet, greys = _greys(crop, own, context)
@@ -133,6 +147,26 @@ def measure_particle(crop: Crop, context: Context) -> Measured:
         solid = filled & (1 - find_cracks(filled, np.ascontiguousarray(closed[box]), image, quiet, greys))
     else:
         solid = filled & own[box]
+    return Division(own, filled, solid, box, quiet, greys, found)
+
+
+def measure_particle(crop: Crop, context: Context) -> Measured:
+    """Measure one particle.
+
+    F is the filled particle: its label and what closing and filling its solid adds, less the voxels of other labels.
+    M are the solid voxels of F, K = F without M its cracks and pores.
+
+    Parameters
+    ----------
+    crop : Crop
+        With `padding` around the particle.
+    context : Context
+
+    Returns
+    -------
+    Measured
+    """
+    own, filled, solid, box, quiet, _greys_here, found = divide_particle(crop, context)
     cut = Crop(
         crop.label,
         crop.touches_border or _meets_outside(filled, crop.labels[box]),

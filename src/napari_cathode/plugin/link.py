@@ -14,16 +14,21 @@ from napari import current_viewer
 from napari.layers import Labels, Layer
 from napari.utils.notifications import show_warning
 
+from napari_cathode.boxes import Box
 from napari_cathode.errors import InputError
 from napari_cathode.session import Colouring, Measurement, ParticleSet, Predictions, Session
 from napari_cathode.tomogram import Tomogram
 
 from .colours import ColourScale, recolour, scale_for, show_only
 from .feature_copy import adopted_table, with_user_columns, write_features
-from .layers import VIEW_KEY, is_labels, place_like, same_array, spacing_of, volume
+from .layers import VIEW_KEY, is_image, is_labels, place_like, same_array, spacing_of, tomogram_of, volume
 from .remeasuring import Remeasuring
 from .selecting import Selecting
 from .strokes import take_stroke
+from .walking import walk
+
+NEXT_KEY, BEFORE_KEY, INSPECT_KEY = ".", ",", "I"
+"""Keys on the picture; the plain arrows step napari's sliders."""
 
 _links: dict[int, tuple[weakref.ref[Any], Link]] = {}
 
@@ -65,6 +70,9 @@ class Link:
         self._bindings: dict[ParticleSet, _Binding] = {}
         self._views: dict[Layer, tuple[Predictions, str]] = {}
         viewer.bind_key("Escape", _clear_selection, overwrite=True)
+        viewer.bind_key(NEXT_KEY, _go_on, overwrite=True)
+        viewer.bind_key(BEFORE_KEY, _go_back, overwrite=True)
+        viewer.bind_key(INSPECT_KEY, _inspect, overwrite=True)
         viewer.layers.events.removing.connect(self._on_layer_removing)
         viewer.layers.events.removed.connect(self._on_layer_removed)
         session = self.session
@@ -151,6 +159,19 @@ class Link:
     def prediction_of(self, layer: Layer | None) -> tuple[Predictions, str] | None:
         """Give the predictions, and which view of them, that a layer shows."""
         return None if layer is None else self._views.get(layer)
+
+    def tomogram_of(self, particles: ParticleSet) -> Tomogram | None:
+        """Give the grey values of a particle set: its own, else those of an image layer of the same shape."""
+        shape = tuple(particles.labels.shape)
+        if particles.tomogram is not None and particles.tomogram.shape == shape:
+            return particles.tomogram
+        images = (tomogram_of(layer) for layer in reversed(self.layers) if is_image(layer))
+        return next((image for image in images if image.shape == shape), None)
+
+    def box_of(self, particles: ParticleSet, label: int) -> Box | None:
+        """Give the box (z, y, x) around a particle where it is known already; nothing is read."""
+        layer = self.layer_of(particles)
+        return None if layer is None else self._selecting.known_box(particles, label)
 
     def set_table(
         self, particles: ParticleSet, table: Any, summary: Any = None, tomogram: Tomogram | None = None
@@ -359,6 +380,23 @@ def _labels_layer(
 def _clear_selection(viewer: Any) -> None:
     """Clear the selection of particles."""
     link_of(viewer).session.selection = ()
+
+
+def _go_on(viewer: Any) -> None:
+    """Go to the next particle in the order of the table."""
+    walk(link_of(viewer).session, 1)
+
+
+def _go_back(viewer: Any) -> None:
+    """Go to the particle before in the order of the table."""
+    walk(link_of(viewer).session, -1)
+
+
+def _inspect(viewer: Any) -> None:
+    """Open the Inspector."""
+    from napari_cathode.widgets.docks import INSPECTOR, open_dock
+
+    open_dock(viewer, INSPECTOR)
 
 
 def _undo_edit(_layer: Labels) -> None:

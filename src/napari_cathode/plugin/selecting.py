@@ -121,11 +121,16 @@ class Selecting:
 
     def _box(self, particles: ParticleSet, layer: Labels, label: int) -> Box | None:
         if label not in self._boxes:
-            box = find_box(full_data(layer), label, _centroid(particles, label, layer.ndim))
+            box = find_box(full_data(layer), label, centroid(particles, label, layer.ndim))
             if box is None:
                 return None
             self._boxes[label] = box
         return self._boxes[label]
+
+    def known_box(self, particles: ParticleSet, label: int) -> Box | None:
+        """Give the box (z, y, x) around a particle of the current set that was found already."""
+        box = self._boxes.get(label) if particles is self._session.current else None
+        return box if box is None or len(box) == 3 else (slice(0, 1), *box)
 
     def _focus(self, label: int) -> None:
         """Bring a particle into view: its middle slice, and the camera onto it."""
@@ -151,7 +156,7 @@ class Selecting:
             camera.zoom = 4 * _SMALLEST_ON_SCREEN_PX / size
 
 
-def _centroid(particles: ParticleSet, label: int, ndim: int) -> list[float] | None:
+def centroid(particles: ParticleSet, label: int, ndim: int = 3) -> list[float] | None:
     """Give the voxel of a particle's centroid as its table has it."""
     table, spacing = particles.table, particles.spacing_um
     names = ("z_um", "y_um", "x_um")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QObject
 
 from napari_cathode.kept_process import KeptProcess
+from napari_cathode.progress import Progress, Steps
 
 from .job import Job, make_worker
 
@@ -72,6 +73,28 @@ class Background(QObject):
             self.start(*following)
 
 
+class Here(Job):
+    """A short job in the worker's thread, where what takes time is a disk and a process of its own would take more.
+
+    Parameters
+    ----------
+    name : str
+        What is done.
+    call : callable
+        Does it; the thread ends only when it returns.
+    """
+
+    def __init__(self, name: str, call: Callable[[], Any]) -> None:
+        super().__init__(name, _nothing)
+        self._here = call
+
+    def steps(self) -> Generator[Progress, None, Any]:
+        """Do it."""
+        yield Progress(0, 0, str(self))
+        self.prepare()
+        return self._here()
+
+
 class Closing:
     """Ends a process when its widget goes; outlives the widget."""
 
@@ -95,3 +118,8 @@ class ScratchFolder:
     def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="napari-cathode-"))
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
+def _nothing() -> Steps[None]:
+    """Stand in for a step."""
+    yield Progress(0, 0, "")

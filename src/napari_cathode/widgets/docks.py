@@ -12,6 +12,7 @@ PLUGIN = "napari-cathode"
 IDENTIFY, FUSE, FEATURES, SHAP = "Identify particles", "Fuse views", "Particle features", "SHAP explanation"
 TRAIN = "Train a model"
 EDIT = "Edit particles"
+INSPECTOR = "Inspector"
 
 _TABLE_SHARE = 0.38
 _PANEL_WIDTH = 420

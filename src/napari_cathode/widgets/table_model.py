@@ -52,6 +52,8 @@ class ParticleTable(QAbstractTableModel):
 
     Attributes
     ----------
+    table : DataFrame, optional
+        What is shown.
     columns : dict of str to ndarray
         The table, in its own order.
 
@@ -66,6 +68,7 @@ class ParticleTable(QAbstractTableModel):
     def __init__(self) -> None:
         super().__init__()
         self.columns: dict[str, npt.NDArray[Any]] = {"label": np.zeros(0, np.int64)}
+        self.table: pd.DataFrame | None = None
         self._names: list[str] = ["label"]
         self._matching = np.zeros(0, np.bool_)
         self._order = np.zeros(0, np.int64)
@@ -77,6 +80,7 @@ class ParticleTable(QAbstractTableModel):
     def set_table(self, table: pd.DataFrame | None) -> None:
         """Show another table, unfiltered, in its own order."""
         self.beginResetModel()
+        self.table = table
         if table is None:
             self.columns = {"label": np.zeros(0, np.int64)}
         else:

@@ -138,6 +138,8 @@ class LinkedTable(QWidget):
         self._delay.timeout.connect(self.apply_filter)
         self._lay_out()
         self._connect()
+        self.model.modelReset.connect(self._tell_order)
+        self.destroyed.connect(_Forgetting(session))
         self._connections = Connections(self)
         self._connections.connect(session.current_changed, self._on_current)
         self._connections.connect(session.changed, self._on_changed)
@@ -239,6 +241,12 @@ class LinkedTable(QWidget):
             self.model.set_matching(np.ones(len(labels), bool) if shown is None else np.isin(labels, shown))
         self._count_rows()
         self._select_rows()
+
+    def _tell_order(self) -> None:
+        """Let keys walk the particles in the order of the rows."""
+        particles = self._session.current
+        if particles is not None:
+            particles.order = self.model.labels if self.model.table is particles.table else None
 
     def _count_rows(self) -> None:
         shown, total = self.model.rowCount(), len(self.model.columns["label"])
@@ -445,3 +453,14 @@ def _toggle(text: str, tooltip: str) -> QPushButton:
     button.setCheckable(True)
     button.setToolTip(tooltip)
     return button
+
+
+class _Forgetting:
+    """Takes the order of the rows back when the table goes; outlives it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __call__(self, _widget: Any = None) -> None:
+        for particles in self._session.particle_sets:
+            particles.order = None
