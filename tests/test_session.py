@@ -86,7 +86,6 @@ def test_other_labels_have_no_table_yet(session):
     [
         (Colouring("size", shap=True), "fit the SHAP panel"),
         (Colouring("volume_um3"), "measure the particles"),
-        (Colouring("name"), "holds no numbers"),
     ],
 )
 def test_only_what_is_there_can_colour(session, colouring, words):

@@ -74,6 +74,25 @@ class Measurement:
     changed: tuple[Box, ...] = ()
 
 
+MOST_CATEGORIES = 12
+"""Names in a column that can be told apart by their colours."""
+
+
+def category_names(column: pd.Series) -> tuple[str, ...]:
+    """Give the names in a column of categories, sorted; none where it holds numbers, or too many names."""
+    if pd.api.types.is_bool_dtype(column):
+        return ("no", "yes")
+    if pd.api.types.is_numeric_dtype(column):
+        return ()
+    found = {str(name) for name in pd.unique(column.dropna())} - {""}
+    return tuple(sorted(found, key=str.casefold)) if len(found) <= MOST_CATEGORIES else ()
+
+
+def _category(name: str) -> Any:
+    """Give what a name stands for in a column: yes and no are True and False there."""
+    return {"no": False, "yes": True}.get(name, name)
+
+
 @dataclass(eq=False)
 class ParticleSet:
     """Labels of particles, with what is known of them.
@@ -182,7 +201,7 @@ class ParticleSet:
         -------
         ids : ndarray of int
         values : ndarray of float
-            NaN where a particle has no value.
+            NaN where a particle has no value; of names their place in `names_of`.
 
         Raises
         ------
@@ -200,9 +219,24 @@ class ParticleSet:
             missing = f"There is no feature {colouring.column}; measure the particles first."
         if source is None or colouring.column not in source.columns:
             raise InputError(missing)
-        if not pd.api.types.is_numeric_dtype(source[colouring.column]):
-            raise InputError(f"{colouring.column} holds no numbers; choose another feature to colour by.")
-        return source["label"].to_numpy(np.int64), source[colouring.column].to_numpy(np.float64)
+        column = source[colouring.column]
+        names = category_names(column)
+        if names:
+            values = column.map({_category(name): place for place, name in enumerate(names)}).to_numpy(np.float64)
+        elif pd.api.types.is_numeric_dtype(column):
+            values = column.to_numpy(np.float64)
+        else:
+            raise InputError(
+                f"{colouring.column} holds no numbers and no more than {MOST_CATEGORIES} names can be told apart by "
+                "colour; choose another feature to colour by."
+            )
+        return source["label"].to_numpy(np.int64), values
+
+    def names_of(self, colouring: Colouring) -> tuple[str, ...]:
+        """Give the names that the values of a colouring stand for; none for amounts."""
+        if colouring.shap or colouring.result or self.columns is None or colouring.column not in self.columns:
+            return ()
+        return category_names(self.columns[colouring.column])
 
 
 @dataclass(eq=False)

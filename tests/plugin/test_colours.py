@@ -2,8 +2,19 @@
 
 import numpy as np
 import pytest
+from napari.layers import Labels
 
-from napari_cathode.plugin.colours import CHOICES, DIVERGING, MISSING, label_colormap, named, scale_for
+from napari_cathode.plugin.colours import (
+    CHOICES,
+    DIVERGING,
+    MISSING,
+    forget_largest,
+    label_colormap,
+    largest_of,
+    named,
+    recolour,
+    scale_for,
+)
 from napari_cathode.session import Colouring
 
 
@@ -47,3 +58,27 @@ def test_labels_without_a_row_are_grey_and_ids_do_not_wrap():
     red = np.array([[1.0, 0, 0, 1]])
     colormap = label_colormap(np.array([2]), red, largest=5)
     assert np.allclose(colormap.map(np.array([0, 2, 5], np.int32)), [[0, 0, 0, 0], [1, 0, 0, 1], MISSING])
+
+
+@pytest.mark.parametrize("largest", [200_000, 2**31 - 1])
+def test_ids_beyond_the_table_of_colours(largest):
+    ids = np.array([1, 70_000, largest])
+    values = np.array([0.0, 0.5, 1.0])
+    scale = scale_for(values, Colouring("v", limits=(0.0, 1.0)))
+    layer = Labels(np.array([[0, 1], [70_000, largest]], np.int32))
+    recolour(layer, ids, values, scale)
+    expected = scale.map(values)
+    for label, colour in zip(ids.tolist(), expected, strict=True):
+        np.testing.assert_allclose(layer.get_color(label), colour, atol=1e-3)
+    assert layer.colormap.map(np.array([0]))[0, 3] == 0
+    np.testing.assert_allclose(layer.colormap.map(np.array([5]))[0], MISSING)
+
+
+def test_the_largest_id_is_looked_for_once_and_again_after_an_edit():
+    data = np.array([[0, 1], [2, 3]], np.int32)
+    layer = Labels(data)
+    assert largest_of(layer) == 3
+    layer.data[0, 0] = 9
+    assert largest_of(layer) == 3
+    forget_largest(layer)
+    assert largest_of(layer) == 9

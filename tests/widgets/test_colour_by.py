@@ -3,9 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
 
+from napari_cathode.errors import InputError
+from napari_cathode.plugin.colours import scale_for
 from napari_cathode.session import Colouring, ParticleSet, Session
-from napari_cathode.widgets.colour_by import ColourBy, tick
+from napari_cathode.widgets.colour_bar import tick
+from napari_cathode.widgets.colour_by import ColourBy
 
 
 @pytest.fixture
@@ -24,9 +29,77 @@ def chooser(session, qtbot):
     return made
 
 
-def test_numbers_are_on_offer_and_text_is_not(chooser):
+def test_numbers_and_categories_are_on_offer_and_running_text_is_not(chooser, session):
     items = [chooser._value.itemText(i) for i in range(chooser._value.count())]
-    assert items == ["Each its own colour", "Damage"]
+    assert items == ["Each its own colour", "Damage", "Name"]
+    table = session.current.table.assign(review_note=["a", "", ""], cut=[True, False, True])
+    session.set_table(session.current, table)
+    items = [chooser._value.itemText(i) for i in range(chooser._value.count())]
+    assert {"Name", "Cut"} <= set(items)
+    assert "review_note" not in [(chooser._value.itemData(i) or [""])[0] for i in range(chooser._value.count())]
+
+
+def test_categories_get_a_colour_and_a_name_each(chooser, session):
+    particles = session.current
+    session.set_table(particles, particles.table.assign(name=["sound", "", "cracked"], cut=[True, False, True]))
+    session.set_colouring(particles, Colouring("name"))
+    values = particles.values(particles.colouring)[1]
+    assert particles.names_of(particles.colouring) == ("cracked", "sound")
+    np.testing.assert_array_equal(values, [1, np.nan, 0])
+    scale = scale_for(values, particles.colouring, particles.names_of(particles.colouring))
+    assert len({tuple(colour) for colour in scale.map(values)}) == 3
+    assert chooser.bar._missing, "a particle without a name is grey"
+    chooser.grab()
+    session.set_colouring(particles, Colouring("cut"))
+    np.testing.assert_array_equal(particles.values(particles.colouring)[1], [1, 0, 1])
+    chooser.grab()
+    many = pd.DataFrame({"label": np.arange(1, 31), "name": [f"n{i}" for i in range(30)]})
+    session.set_table(particles, many)
+    with pytest.raises(InputError, match="more than 12 names"):
+        session.set_colouring(particles, Colouring("name"))
+
+
+def test_one_click_goes_back_to_plain_labels(chooser, session):
+    assert not chooser._plain.isVisible()
+    session.set_colouring(session.current, Colouring("damage"))
+    assert chooser._plain.isVisible()
+    QTest.mouseClick(chooser._plain, Qt.MouseButton.LeftButton)
+    assert session.current.colouring is None
+
+
+def _drag(bar, start, stop):
+    y = 26
+    where = [QPoint(round(bar._x(value)), y) for value in (start, stop)]
+    QTest.mousePress(bar, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, where[0])
+    for share in (0.5, 1.0):
+        QTest.mouseMove(bar, where[0] + (where[1] - where[0]) * share)
+    QTest.mouseRelease(bar, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, where[1])
+
+
+def test_the_limits_are_dragged_on_the_bar(chooser, session):
+    particles = session.current
+    values = np.linspace(0, 1, 101)
+    table = pd.DataFrame({"label": np.arange(1, 102), "damage": values, "change": values - 0.3})
+    session.set_table(particles, table)
+    session.set_colouring(particles, Colouring("damage"))
+    chooser.resize(500, 120)
+    bar = chooser.bar
+    assert bar.limits == pytest.approx((0.02, 0.98))
+    assert bar._counts.sum() == 101
+    _drag(bar, 0.98, 0.5)
+    assert particles.colouring.limits == pytest.approx((0.02, 0.5), abs=0.01)
+    assert "percentiles 2 and 50" in bar.toolTip()
+    _drag(bar, 0.02, 0.9)
+    low, high = particles.colouring.limits
+    assert low < high, "the ends do not pass each other"
+    centre = QPoint(round(bar._x(0.5)), 26)
+    QTest.mouseDClick(bar, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, centre)
+    assert particles.colouring == Colouring("damage")
+    session.set_colouring(particles, Colouring("change"))
+    _drag(bar, bar.limits[1], 0.4)
+    low, high = particles.colouring.limits
+    assert low == -high and high == pytest.approx(0.4, abs=0.02), "zero stays in the middle"
+    chooser.grab()
 
 
 def test_choosing_colours_and_shows_the_limits(chooser, session):

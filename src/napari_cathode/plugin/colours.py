@@ -17,6 +17,8 @@ CYCLIC_ROWS = 65_535
 MISSING = (0.5, 0.5, 0.5, 1.0)
 """Colour of particles without a value."""
 
+_LARGEST_KEY = "napari_cathode_largest"
+
 HIDDEN = (0.0, 0.0, 0.0, 0.0)
 
 SEQUENTIAL = "viridis"
@@ -46,6 +48,13 @@ _CLASS_COLOURS = (
     (0.80, 0.47, 0.65),
     (0.94, 0.89, 0.26),
     (0.84, 0.37, 0.00),
+    (0.00, 0.45, 0.70),
+    # After Paul Tol's muted scheme.
+    (0.53, 0.13, 0.33),
+    (0.60, 0.60, 0.20),
+    (0.87, 0.80, 0.47),
+    (0.80, 0.40, 0.47),
+    (0.27, 0.67, 0.60),
 )
 
 
@@ -63,12 +72,18 @@ class ColourScale:
         RGBA of particles without a value.
     classes : tuple of int
         Values that are names of groups rather than amounts; empty for amounts.
+    names : tuple of str
+        What these groups are called; empty where their numbers are their names.
+    centred : bool
+        Whether zero is in the middle.
     """
 
     colormap: Colormap
     limits: tuple[float, float]
     missing: tuple[float, float, float, float] = MISSING
     classes: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
+    centred: bool = False
 
     def map(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Give the RGBA colours (n, 4) of n values."""
@@ -80,8 +95,8 @@ class ColourScale:
         return colours
 
 
-def scale_for(values: np.ndarray[Any, Any], colouring: Colouring) -> ColourScale:
-    """Choose colour map and limits for values.
+def scale_for(values: np.ndarray[Any, Any], colouring: Colouring, names: tuple[str, ...] = ()) -> ColourScale:
+    """Choose colour map and limits for values; where these are places in ``names``, each name gets a colour.
 
     Values on both sides of zero, and all SHAP values and residuals, get the diverging map with zero in its middle;
     groups get a colour each.
@@ -89,6 +104,8 @@ def scale_for(values: np.ndarray[Any, Any], colouring: Colouring) -> ColourScale
     finite = values[np.isfinite(values)]
     if colouring.result and colouring.column == "cluster":
         return _class_scale(finite, HIDDEN if colouring.hide_missing else MISSING)
+    if names:
+        return _named_scale(names, HIDDEN if colouring.hide_missing else MISSING)
     signed = (
         (colouring.result and colouring.column == "residual")
         or colouring.shap
@@ -96,7 +113,8 @@ def scale_for(values: np.ndarray[Any, Any], colouring: Colouring) -> ColourScale
     )
     name = colouring.colormap or (DIVERGING if signed else SEQUENTIAL)
     limits = colouring.limits or _limits(finite, signed)
-    return ColourScale(named(name), limits, HIDDEN if colouring.hide_missing else MISSING)
+    centred = signed and name == DIVERGING
+    return ColourScale(named(name), limits, HIDDEN if colouring.hide_missing else MISSING, centred=centred)
 
 
 def _class_scale(values: np.ndarray[Any, Any], missing: tuple[float, float, float, float]) -> ColourScale:
@@ -105,6 +123,15 @@ def _class_scale(values: np.ndarray[Any, Any], missing: tuple[float, float, floa
     stops = np.linspace(0, 1, most + 2)
     colormap = Colormap(colours, name="groups", interpolation="zero", controls=stops)
     return ColourScale(colormap, (-0.5, most + 0.5), missing, tuple(np.unique(values).astype(int).tolist()))
+
+
+def _named_scale(names: tuple[str, ...], missing: tuple[float, float, float, float]) -> ColourScale:
+    """Give each name a colour; the grey of those without one is left out."""
+    offered = _CLASS_COLOURS[1:]
+    colours = [offered[number % len(offered)] for number in range(len(names))]
+    stops = np.linspace(0, 1, len(names) + 1)
+    colormap = Colormap(colours, name="names", interpolation="zero", controls=stops)
+    return ColourScale(colormap, (-0.5, len(names) - 0.5), missing, tuple(range(len(names))), names)
 
 
 def named(name: str) -> Colormap:
@@ -166,6 +193,22 @@ def largest_id(labels: Any) -> int | None:
     return int(labels.max(initial=0))
 
 
+def largest_of(layer: Labels) -> int | None:
+    """Give the largest label id of a layer, looked for once; see `forget_largest`."""
+    from .layers import full_data
+
+    data = full_data(layer)
+    known = layer.metadata.get(_LARGEST_KEY)
+    if known is None or known[0] is not data:
+        known = layer.metadata[_LARGEST_KEY] = (data, largest_id(data))
+    return known[1]
+
+
+def forget_largest(layer: Labels) -> None:
+    """Have the largest label id looked for again, since labels changed in place."""
+    layer.metadata.pop(_LARGEST_KEY, None)
+
+
 def recolour(
     layer: Labels,
     ids: np.ndarray[Any, Any],
@@ -174,8 +217,6 @@ def recolour(
     shown: np.ndarray[Any, Any] | None = None,
 ) -> None:
     """Show each particle of a layer in the colour of its value; those that are not ``shown`` are transparent."""
-    from .layers import full_data
-
     missing: Any = scale.missing
     if shown is not None:
         known = np.isin(ids, shown)
@@ -183,13 +224,11 @@ def recolour(
         ids = np.concatenate([ids[known], without])
         values = np.concatenate([values[known], np.full(len(without), np.nan)])
         missing = HIDDEN
-    layer.colormap = label_colormap(ids, scale.map(values), largest_id(full_data(layer)), missing)
+    layer.colormap = label_colormap(ids, scale.map(values), largest_of(layer), missing)
 
 
 def show_only(layer: Labels, shown: np.ndarray[Any, Any], plain: Any) -> None:
     """Show some particles of a layer in their plain colours, and no others."""
-    from .layers import full_data
-
     ids = np.asarray(shown, np.int64)
     colours = np.asarray(plain.map(ids), np.float32).reshape(-1, 4)
-    layer.colormap = label_colormap(ids, colours, largest_id(full_data(layer)), HIDDEN)
+    layer.colormap = label_colormap(ids, colours, largest_of(layer), HIDDEN)

@@ -19,7 +19,7 @@ from napari_cathode.errors import InputError
 from napari_cathode.session import Colouring, Measurement, ParticleSet, Predictions, Session
 from napari_cathode.tomogram import Tomogram
 
-from .colours import ColourScale, recolour, scale_for, show_only
+from .colours import ColourScale, forget_largest, recolour, scale_for, show_only
 from .feature_copy import adopted_table, with_user_columns, write_features
 from .layers import VIEW_KEY, is_image, is_labels, place_like, same_array, spacing_of, tomogram_of, volume
 from .remeasuring import Remeasuring
@@ -337,6 +337,7 @@ class Link:
 
     def _on_labels_changed(self, particles: ParticleSet) -> None:
         layer = self._bindings[particles].layer
+        forget_largest(layer)
         if not same_array(volume(layer), particles.labels):
             layer.data = particles.labels[0] if layer.ndim == 2 else particles.labels
         else:
@@ -352,7 +353,8 @@ class Link:
         """Give the colour scale of a particle set, None while each particle has a colour of its own."""
         if particles.colouring is None:
             return None
-        return scale_for(particles.values(particles.colouring)[1], particles.colouring)
+        names = particles.names_of(particles.colouring)
+        return scale_for(particles.values(particles.colouring)[1], particles.colouring, names)
 
     def _recolour(self, particles: ParticleSet) -> None:
         binding = self._bindings[particles]
@@ -361,7 +363,8 @@ class Link:
         binding.hides = shown is not None
         if colouring is not None:
             ids, values = particles.values(colouring)
-            recolour(binding.layer, ids, values, scale_for(values, colouring), shown)
+            scale = scale_for(values, colouring, particles.names_of(colouring))
+            recolour(binding.layer, ids, values, scale, shown)
         elif shown is not None:
             show_only(binding.layer, shown, binding.plain)
         else:

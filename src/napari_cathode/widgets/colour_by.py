@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from qtpy.QtCore import QRectF, QSize, Qt
-from qtpy.QtGui import QColor, QLinearGradient, QPainter, QPaintEvent, QResizeEvent
-from qtpy.QtWidgets import QBoxLayout, QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QResizeEvent
+from qtpy.QtWidgets import QBoxLayout, QCheckBox, QHBoxLayout, QLabel, QPushButton, QWidget
 
-from napari_cathode.plugin.colours import CHOICES, MISSING, ColourScale, scale_for
-from napari_cathode.session import Colouring, ParticleSet, Session
+from napari_cathode.plugin.colours import CHOICES, scale_for
+from napari_cathode.session import Colouring, ParticleSet, Session, category_names
 
+from .colour_bar import ColourBar
 from .names import axis_title, display_name, tooltip
 from .parts import Connections, choice_box
 
@@ -25,89 +26,6 @@ _RESULTS = {
     "residual": "{target}: measured − predicted",
     "cluster": "Group by cause",
 }
-_STOPS = 33
-
-
-class ColourBar(QWidget):
-    """A colour map with the values at its ends and in its middle."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._scale: ColourScale | None = None
-        self._missing = False
-
-    @property
-    def limits(self) -> tuple[float, float] | None:
-        """Values at the ends, None while nothing is shown."""
-        return None if self._scale is None else self._scale.limits
-
-    def show_scale(self, scale: ColourScale | None, missing: bool = False) -> None:
-        """Show a scale; ``missing`` adds the colour of particles without a value."""
-        self._scale, self._missing = scale, missing
-        self.setVisible(scale is not None)
-        self.update()
-
-    def sizeHint(self) -> QSize:
-        """Ask for a bar and a line of text."""
-        return QSize(200, 18 + self.fontMetrics().height())
-
-    def minimumSizeHint(self) -> QSize:
-        """Ask for room for the three numbers."""
-        return QSize(120, self.sizeHint().height())
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        """Draw it."""
-        if self._scale is None:
-            return
-        painter = QPainter(self)
-        text = self.palette().windowText().color()
-        height = self.fontMetrics().height()
-        if self._scale.classes:
-            self._paint_classes(painter, text, height)
-            painter.end()
-            return
-        aside = 22 + self.fontMetrics().horizontalAdvance("no value") if self._missing else 0
-        bar = QRectF(1, 1, self.width() - 2 - aside, 12)
-        gradient = QLinearGradient(bar.topLeft(), bar.topRight())
-        for share, colour in zip(
-            np.linspace(0, 1, _STOPS), self._scale.colormap.map(np.linspace(0, 1, _STOPS)), strict=True
-        ):
-            gradient.setColorAt(float(share), QColor.fromRgbF(*(float(part) for part in colour[:3])))
-        painter.fillRect(bar, gradient)
-        low, high = self._scale.limits
-        painter.setPen(text)
-        place = QRectF(1, 15, bar.width(), height)
-        for value, side in (
-            (low, Qt.AlignmentFlag.AlignLeft),
-            ((low + high) / 2, Qt.AlignmentFlag.AlignHCenter),
-            (high, Qt.AlignmentFlag.AlignRight),
-        ):
-            painter.drawText(place, int(side | Qt.AlignmentFlag.AlignVCenter), tick(value, high - low))
-        if self._missing:
-            painter.fillRect(QRectF(bar.right() + 10, 1, 12, 12), QColor.fromRgbF(*MISSING))
-            words = QRectF(bar.right() + 10, 15, aside, height)
-            painter.drawText(words, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), "no value")
-        painter.end()
-
-    def _paint_classes(self, painter: QPainter, text: QColor, height: int) -> None:
-        """Draw a box with its number for each group."""
-        scale, width = self._scale, self.width() / len(self._scale.classes)
-        for place, (number, colour) in enumerate(zip(scale.classes, scale.map(np.array(scale.classes)), strict=True)):
-            box = QRectF(place * width + 1, 1, width - 4, 12)
-            painter.fillRect(box, QColor.fromRgbF(*(float(part) for part in colour[:3])))
-            painter.setPen(text)
-            painter.drawText(
-                QRectF(box.left(), 15, box.width(), height), int(Qt.AlignmentFlag.AlignHCenter), f"{number}"
-            )
-
-
-def tick(value: float, span: float) -> str:
-    """Write a value on an axis of some length: three digits of the length, no more."""
-    if not 1e-4 <= span < 1e6:
-        return f"{value:.3g}"
-    text = f"{value:.{max(0, 2 - math.floor(math.log10(span)))}f}"
-    return "0" if float(text) == 0 else text
 
 
 class ColourBy(QWidget):
@@ -125,6 +43,7 @@ class ColourBy(QWidget):
         super().__init__()
         self._session = session
         self._shap_only = shap_only
+        self._shown: Colouring | None = None
         self._value = choice_box()
         self._map = choice_box()
         self._map.setMinimumContentsLength(4)
@@ -133,12 +52,16 @@ class ColourBy(QWidget):
         for name in CHOICES:
             self._map.addItem(name, name)
         self._bar = ColourBar()
+        self._plain = QPushButton("Plain")
+        self._plain.setToolTip("<p>Shows each particle in a colour of its own again.</p>")
         self._hide = QCheckBox("hide")
         self._hide.setToolTip("Hide particles without a value, such as those that the border cuts.")
         self._lay_out()
         self._value.activated.connect(self._on_chosen)
         self._map.activated.connect(self._on_chosen)
         self._hide.clicked.connect(self._on_chosen)
+        self._plain.clicked.connect(lambda: self.choose(None))
+        self._bar.limits_changed.connect(self._on_limits)
         self._connections = Connections(self)
         self._connections.connect(session.current_changed, self._on_current)
         self._connections.connect(session.changed, self._on_changed)
@@ -155,6 +78,7 @@ class ColourBy(QWidget):
         row.addWidget(QLabel("Colour by"))
         row.addWidget(self._value, 5)
         row.addWidget(self._map, 2)
+        row.addWidget(self._plain)
         self._map.setVisible(not self._shap_only)  # the diverging map suits them, and the panel is narrow
         self._layout = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -186,11 +110,21 @@ class ColourBy(QWidget):
             return
         self.choose(None if chosen is None else self._colouring(*chosen))
 
+    def _on_limits(self, limits: tuple[float, float] | None) -> None:
+        """Take over limits that were dragged."""
+        particles = self._session.current
+        if particles is not None and particles.colouring is not None:
+            self.choose(replace(particles.colouring, limits=limits))
+
     def _on_current(self, _particles: ParticleSet | None) -> None:
         self._refresh()
 
     def _on_changed(self, particles: ParticleSet, what: str) -> None:
-        if particles is self._session.current and what != "labels":
+        if particles is not self._session.current or what in ("labels", "history", "review"):
+            return
+        if what == "colouring" and self._shown == _without_limits(particles.colouring):
+            self._show_bar(particles, particles.colouring)  # only its limits changed, perhaps many times a second
+        else:
             self._refresh()
 
     def _refresh(self) -> None:
@@ -211,24 +145,26 @@ class ColourBy(QWidget):
         self._show_bar(particles, colouring if places and chosen is not None else None)
 
     def _show_bar(self, particles: ParticleSet | None, colouring: Colouring | None) -> None:
+        self._shown = _without_limits(colouring)
+        self._plain.setVisible(particles is not None and particles.colouring is not None)
         if particles is None or colouring is None:
             self._bar.show_scale(None)
             self._hide.hide()
             return
         values = particles.values(colouring)[1]
         missing = _has_missing(particles, values)
-        self._bar.show_scale(scale_for(values, colouring), missing)
+        title = self._result_name(colouring.column) if colouring.result else axis_title(colouring.column)
+        title = f"SHAP of {title}" if colouring.shap else title
+        self._bar.show_scale(scale_for(values, colouring, particles.names_of(colouring)), missing, values, title)
         self._hide.setVisible(missing)
         self._hide.setChecked(colouring.hide_missing)
-        title = self._result_name(colouring.column) if colouring.result else axis_title(colouring.column)
-        self._bar.setToolTip(title)
 
     def _on_offer(self, particles: ParticleSet | None) -> list[tuple[str, bool, bool]]:
         if particles is None:
             return []
         found: list[tuple[str, bool, bool]] = []
         if particles.columns is not None and not self._shap_only:
-            found += [(name, False, False) for name in numeric_columns(particles.columns)]
+            found += [(name, False, False) for name in colour_columns(particles.columns)]
         if particles.explanation is not None:
             by_share = [str(name) for name in particles.explanation.importance["feature"]]
             shap = [(name, True, False) for name in by_share]
@@ -251,3 +187,17 @@ def numeric_columns(table: Any) -> list[str]:
     """List the columns of numbers but the label."""
     kept = [str(name) for name in table.columns if pd.api.types.is_numeric_dtype(table[name])]
     return [name for name in kept if name != "label"]
+
+
+def colour_columns(table: Any) -> list[str]:
+    """List the columns that particles can be coloured by: numbers and categories."""
+    numbers = set(numeric_columns(table))
+    return [name for name in map(str, table.columns) if name in numbers or _is_category(table, name)]
+
+
+def _is_category(table: Any, name: str) -> bool:
+    return name not in ("label", "review_note") and len(category_names(table[name])) > 0
+
+
+def _without_limits(colouring: Colouring | None) -> Colouring | None:
+    return None if colouring is None else replace(colouring, limits=None)
