@@ -166,7 +166,7 @@ def measure_particle(crop: Crop, context: Context) -> Measured:
     -------
     Measured
     """
-    own, filled, solid, box, quiet, _greys_here, found = divide_particle(crop, context)
+    own, filled, solid, box, quiet, greys, found = divide_particle(crop, context)
     cut = Crop(
         crop.label,
         crop.touches_border or _meets_outside(filled, crop.labels[box]),
