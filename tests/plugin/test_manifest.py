@@ -21,7 +21,7 @@ def test_the_panels_are_named_as_the_code_opens_them(manifest):
     from napari_cathode.widgets import docks
 
     names = {widget.display_name for widget in manifest.contributions.widgets}
-    assert names == {docks.IDENTIFY, docks.FUSE, docks.EDIT, docks.FEATURES, docks.SHAP, docks.TRAIN}
+    assert names == {docks.IDENTIFY, docks.FUSE, docks.EDIT, docks.FEATURES, docks.INSPECTOR, docks.SHAP, docks.TRAIN}
 
 
 def test_every_shipped_sample_is_on_offer(manifest):
