@@ -34,6 +34,7 @@ class Background(QObject):
         self._finish = finish
         self._worker: Any = None
         self._next: tuple[Job, Callable[[Any], None], Callable[[Exception], None]] | None = None
+        parent.destroyed.connect(lambda: self._forget())  # what comes later has nobody to be shown to
 
     @property
     def running(self) -> bool:
@@ -60,6 +61,9 @@ class Background(QObject):
         worker, self._worker = self._worker, None
         if worker is not None:
             worker.quit()
+
+    def _forget(self) -> None:
+        self._next = self._worker = None
 
     def _is_current(self, worker: Any) -> bool:
         return worker is self._worker
