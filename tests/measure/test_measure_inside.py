@@ -216,3 +216,80 @@ def test_highest_values_are_those_of_sorting():
         level = ordered[-voxels] if voxels <= len(ordered) else ordered[0]
         assert np.array_equal(highest(values, voxels), values >= level)
     assert not highest(values, 0).any()
+
+
+TURNED = {
+    "damage_open": 1e-3, "damage_closed": 1e-3, "largest_crack_volume_um3": 0.005, "largest_crack_extent_um": 0.15,
+    "hollow_core": 0.002, "crack_orientation": 0.02, "convexity": 0.006, "damage_grey": 0.002, "grey_gradient": 0.4,
+    "radius_long_um": 1e-9, "radius_middle_um": 1e-9, "radius_short_um": 1e-9, "coordination": 1e-9,
+    **{f"damage_shell_{shell}": 0.02 for shell in range(2, 6)}, **{f"grey_shell_{shell}": 0.5 for shell in range(2, 6)},
+}  # fmt: skip
+"""What a turn by a right angle may change at most: sums of grey, and so counts of voxels, are rounded otherwise."""
+
+
+@pytest.mark.parametrize("plane", [(0, 1), (0, 2), (1, 2)])
+def test_a_turn_changes_nothing_inside(balls, plane):
+    before = measure(balls.filled, balls.image, (0.1,) * 3)
+    labels, image = (np.ascontiguousarray(np.rot90(given, axes=plane)) for given in (balls.filled, balls.image))
+    after = measure(labels, image, (0.1,) * 3)
+    for column, most in TURNED.items():
+        assert after[column].to_numpy() == pytest.approx(before[column].to_numpy(), abs=most, nan_ok=True), column
+
+
+@pytest.mark.parametrize("edge", [0.2, 0.05], ids=["twice", "half"])
+def test_other_voxels_give_the_same_inside(edge):
+    rows = []
+    for z_edge in (0.1, edge):
+        spacing = (z_edge, 0.1, 0.1)
+        offset, distance, filled, _ = ball(tuple(10 * edge for edge in spacing))
+        void = (distance < 5) | ((np.abs(offset @ FRAME[0]) < 1.6) & (distance > 8) & (offset @ FRAME[1] > 3))
+        grey = np.where(filled > 0, 180.0, 95.0)
+        grey[void & (filled > 0)] = 80
+        image = ndimage.gaussian_filter(grey, 0.06 / np.array(spacing))
+        rows.append(measure(filled.astype(np.int32), image, spacing).iloc[0])
+    first, second = rows
+    assert second.convexity == pytest.approx(first.convexity, rel=0.03)
+    for column in ("radius_long_um", "radius_short_um", "largest_crack_extent_um", "grey_shell_3", "grey_shell_4"):
+        assert second[column] == pytest.approx(first[column], rel=0.04), column
+    for column in ("hollow_core", "damage_open", "damage_closed", "damage_shell_3", "damage_shell_4"):
+        assert second[column] == pytest.approx(first[column], abs=0.015), column
+    assert second.damage_grey == pytest.approx(first.damage_grey, abs=0.02)
+    assert second.crack_orientation == pytest.approx(first.crack_orientation, abs=0.1)
+
+
+def test_odd_particles_have_defined_values():
+    labels = np.zeros((24, 24, 24), np.int32)
+    labels[4, 4, 4] = 1  # one voxel
+    labels[8:12, 8:12, 8:12] = labels[16:20, 16:20, 16:20] = 2  # two pieces
+    labels[0:6, 14:20, 14:20] = 3  # cut by the border
+    table = measure(labels, None, (0.1,) * 3).set_index("label")
+    inside = [name for name in TURNED if name not in ("coordination",)]
+    assert table.loc[1, inside].isna().all() and table.loc[3, inside].isna().all()
+    assert 0 < table.loc[2, "convexity"] < 0.5
+    assert table.loc[2, "radius_long_um"] > table.loc[2, "radius_short_um"] > 0
+    assert table.loc[[1, 2], "coordination"].tolist() == [0, 0] and np.isnan(table.loc[3, "coordination"])
+
+
+def test_in_a_slice():
+    offset = np.stack(np.indices((1, 80, 80)), -1) - (0, 39.5, 39.5)
+    distance = np.linalg.norm(offset, axis=-1)
+    disc = (distance < 30).astype(np.uint8)
+    spokes = np.minimum(np.abs(offset[..., 1]), np.abs(offset[..., 2])) < 1
+
+    def of(crack):
+        solid = disc & ~crack.astype(np.uint8)
+        cracks = measure_cracks(disc, solid, (0.0, 39.5, 39.5), ISOTROPIC)
+        return cracks, measure_radially(disc, solid, None, (0.0, 39.5, 39.5), ISOTROPIC)
+
+    assert of(spokes & (distance > 8))[0].orientation < -0.9
+    assert of(np.abs(distance - 18) < 1.5)[0].orientation > 0.9
+    cracks, radial = of(distance < 12)
+    assert radial.hollow / disc.sum() == pytest.approx(0.4**2, rel=0.03)
+    assert radial.damage() == pytest.approx([1, 1, 0, 0, 0], abs=0.04)
+    assert cracks.largest == (distance < 12).sum() and cracks.extent_um == pytest.approx(24, abs=1)
+    image = np.where(distance < 12, 80.0, np.where(disc > 0, 180.0, 95.0))
+    row = measure(disc.astype(np.int32), image, (1.0, 0.1, 0.1)).iloc[0]
+    assert row.hollow_core == pytest.approx(0.16, rel=0.06) and "damage_open" not in row
+    assert row.largest_crack_area_um2 == pytest.approx(np.pi * 1.2**2, rel=0.06)
+    assert (row.radius_long_um, row.radius_short_um) == pytest.approx((3, 3), rel=0.01)
+    assert row.convexity == pytest.approx(1, abs=0.01)
