@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 PLUGIN = "napari-cathode"
 IDENTIFY, FUSE, FEATURES, SHAP = "Identify particles", "Fuse views", "Particle features", "SHAP explanation"
 TRAIN = "Train a model"
+PLOTS = "Particle plots"
 EDIT = "Edit particles"
 INSPECTOR = "Inspector"
 

@@ -23,7 +23,7 @@ from napari_cathode.session import ParticleSet
 from napari_cathode.tomogram import Tomogram
 
 from .colour_by import ColourBy
-from .docks import Docked, give_room
+from .docks import PLOTS, Docked, give_room, open_dock
 from .forms import Form
 from .job import Job
 from .parts import (
@@ -137,6 +137,7 @@ class FeaturesWidget(Docked, QWidget):
     def _connect(self) -> None:
         self.labels.layer_changed.connect(self._adopt)
         self.button.clicked.connect(self.measure)
+        self.table.plot_requested.connect(lambda name: open_dock(self._viewer, PLOTS, "right").show_column(name))
         self._measure_toggle.toggled.connect(self._arrange)
         self.population_toggle.toggled.connect(self._refresh)
         self.runner.started.connect(self._refresh)

@@ -116,12 +116,15 @@ class Plot(QWidget):
             return
         self._drawn.axes.xaxis.label.set_fontsize(_LABEL_PT)  # panels are narrower than pages
         if not hasattr(self._drawn, "features"):
-            self._ring = self._drawn.axes.scatter(
-                [], [], s=48, facecolors="none", edgecolors=self._used_theme["foreground"], linewidths=1.6, zorder=5,
-                animated=True,
-            )  # fmt: skip
+            self._ring = self._make_ring()
             self._place_ring()
         self._canvas.draw_idle()
+
+    def _make_ring(self) -> Any:
+        return self._drawn.axes.scatter(
+            [], [], s=48, facecolors="none", edgecolors=self._used_theme["foreground"], linewidths=1.6, zorder=5,
+            animated=True,
+        )  # fmt: skip
 
     def _make_canvas(self) -> None:
         from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg

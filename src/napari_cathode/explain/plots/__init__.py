@@ -2,19 +2,24 @@
 
 from .bars import comparison_rows, importance_bars, interaction_bars, stability_rows
 from .drawn import Bars, Curve, Points
+from .features import Histogram, Shade, histogram, scatter
 from .particle import waterfall, what_if_curve
 from .points import beeswarm, dependence, predicted_measured
 
 __all__ = [
     "Bars",
     "Curve",
+    "Histogram",
     "Points",
+    "Shade",
     "beeswarm",
     "comparison_rows",
     "dependence",
+    "histogram",
     "importance_bars",
     "interaction_bars",
     "predicted_measured",
+    "scatter",
     "stability_rows",
     "waterfall",
     "what_if_curve",
