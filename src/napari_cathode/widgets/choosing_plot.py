@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QToolTip
 
 from napari_cathode.explain.plots import Histogram
 
-from .plots import Plot
+from .plots import Plot, with_shift
 
 _DRAG_PX = 4
 
@@ -119,7 +119,7 @@ class ChoosingPlot(Plot):
     def _on_release(self, event: Any) -> None:
         if self._pressed is None or self._drawn is None:
             return
-        add = event.key == "shift"
+        add = with_shift(event)
         if not self._is_drag():
             self._pressed = None
             self._on_click(event, add)

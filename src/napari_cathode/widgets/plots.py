@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QEvent, QTimer, Signal
+from qtpy.QtCore import QEvent, Qt, QTimer, Signal
 from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
@@ -19,6 +19,11 @@ def prepare_plots() -> None:
     """Import what a plot needs, from any thread: it takes half a second."""
     import matplotlib.backends.backend_qtagg
     import matplotlib.figure  # noqa: F401
+
+
+def with_shift(event: Any) -> bool:
+    """Whether Shift was held; matplotlib's own ``key`` of a mouse event knows it only while the figure has the focus."""
+    return event.key == "shift" or bool(event.guiEvent.modifiers() & Qt.KeyboardModifier.ShiftModifier)
 
 
 class Plot(QWidget):
@@ -171,7 +176,7 @@ class Plot(QWidget):
         if hasattr(self._drawn, "label"):
             point = self._drawn.nearest(event.x, event.y)
             if point is not None:
-                self.particle_clicked.emit(int(self._drawn.label[point]), event.key == "shift")
+                self.particle_clicked.emit(int(self._drawn.label[point]), with_shift(event))
         elif hasattr(self._drawn, "features") and event.inaxes in (self._drawn.axes, *self._drawn.beside):
             feature = self._drawn.feature_at(event.ydata)
             if feature is not None:

@@ -56,7 +56,7 @@ class RangeHeader(QHeaderView):
     def show_strips(self, shown: bool) -> None:
         """Show the histograms, or titles alone."""
         self._strips = shown
-        self.updateGeometries()
+        self.headerDataChanged(Qt.Orientation.Horizontal, 0, max(0, self.count() - 1))  # forget the former height
         self.geometriesChanged.emit()
         self.viewport().update()
 
