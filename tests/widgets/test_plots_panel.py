@@ -121,9 +121,11 @@ def test_hovering_says_which_particle_and_a_click_selects_it(plotted, qtbot, mon
     monkeypatch.setattr(QToolTip, "showText", lambda _place, text, *_: said.append(text))
     row = particles.table.iloc[11]
     place = pixels(panel, [(row["damage"], row["elongation"])])[0]
-    QTest.mouseMove(panel.plot._canvas, place)
+    QTest.mouseMove(panel.plot._canvas, place + QPoint(2, 1))
     settle()
-    assert said and said[-1].startswith("Particle 12\nDamage: ")
+    QTest.mouseMove(panel.plot._canvas, place)
+    qtbot.waitUntil(lambda: bool(said), timeout=5000)
+    assert said[-1].startswith("Particle 12\nDamage: ")
     QTest.mouseClick(panel.plot._canvas, Qt.MouseButton.LeftButton, pos=place)
     settle()
     assert session.selection == {12}

@@ -22,7 +22,7 @@ def prepare_plots() -> None:
 
 
 def with_shift(event: Any) -> bool:
-    """Whether Shift was held; matplotlib's own ``key`` of a mouse event knows it only while the figure has the focus."""
+    """Whether Shift was held; matplotlib's ``key`` knows it only while the figure has the focus."""
     return event.key == "shift" or bool(event.guiEvent.modifiers() & Qt.KeyboardModifier.ShiftModifier)
 
 
