@@ -11,7 +11,7 @@ from napari_cathode.tomogram import Spacing
 
 from .hull import convexity
 from .inside import SHELLS, lacking_grey, measure_cracks, measure_radially
-from .kernels import OUTER, SOLID, Mask, erode, highest
+from .kernels import OUTER, SOLID, Mask, count, erode, highest
 from .parameters import MeasureParameters
 from .published import published_values
 from .shape import Shape, measure_shape, principal_radii
@@ -64,8 +64,9 @@ def describe(
     """
     flat = filled.shape[0] == 1
     voxel = spacing_um[1] * spacing_um[2] * (1.0 if flat else spacing_um[0])
+    image = None if image is None else np.ascontiguousarray(image)
     shape = measure_shape(filled, spacing_um)
-    n_solid = int(solid.sum())
+    n_solid = count(solid)
     values: dict[str, float] = dict(zip(("z_um", "y_um", "x_um"), shape.centroid, strict=True))
     if divided:
         values["solid_area_um2" if flat else "solid_volume_um3"] = n_solid * voxel
@@ -178,9 +179,9 @@ def _smoothed_areas(filled: Mask, solid: Mask, spacing_um: Spacing, length_um: f
     The smoothed bodies are cut at the level that keeps their volume, so that a smooth ball keeps its surface, too.
     """
     sigma = (length_um / spacing_um[0], length_um / spacing_um[1], length_um / spacing_um[2])
-    body = highest(gaussian(filled.astype(np.float32), sigma), int(filled.sum()))
+    body = highest(gaussian(filled.astype(np.float32), sigma), count(filled))
     cracks = filled & (1 - solid)
-    volume = int(cracks.sum())
+    volume = count(cracks)
     empty = body
     if volume:
         blurred = gaussian(cracks.astype(np.float32), sigma)

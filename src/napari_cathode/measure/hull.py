@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from napari_cathode.compile import jit
 
-from .kernels import Mask
+from .kernels import Mask, bounds, count
 
 FINE = 20
 """Voxels along an edge of the bounding box that are enough: of a larger mask every second, third … is looked at.
@@ -56,13 +56,15 @@ def convexity(mask: Mask) -> float:
         normals = np.cross(facets[:, 1] - facets[:, 0], facets[:, 2] - facets[:, 0])
         edges = np.ptp(corners, axis=0)
         within = hull.volume + np.gcd.reduce(normals, axis=1).sum() / 4 + 2 * edges.mean() + 1
-    return min(float(mask.sum()) / within, 1.0)
+    return min(count(mask) / within, 1.0)
 
 
 def _thinned(mask: Mask) -> Mask:
     """Take every second, third … voxel along axes that are long; convexity does not depend on the voxels' edges."""
-    used = [np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-    return np.ascontiguousarray(mask[tuple(slice(u[0], u[-1] + 1, max(1, round(len(u) / FINE))) for u in used)])
+    first, last = bounds(mask)
+    steps = np.maximum(np.rint((last - first + 1) / FINE), 1).astype(np.int64)
+    part = tuple(slice(*ends) for ends in zip(first, last + 1, steps, strict=True))
+    return np.ascontiguousarray(mask[part])
 
 
 @jit

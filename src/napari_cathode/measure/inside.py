@@ -11,7 +11,7 @@ import numpy.typing as npt
 from napari_cathode.tomogram import Spacing
 
 from .inside_kernels import crack_order, crack_pieces, distances_to, grey_histogram, radial_sums
-from .kernels import Mask, erode, grow
+from .kernels import Mask, count, erode, grow
 from .threshold import GreyLevels
 
 SHELLS = 5
@@ -105,7 +105,7 @@ def measure_radially(
     edges = np.asarray(spacing_um)
     centre = np.asarray(centroid)
     surface = filled & (1 - erode(filled))
-    bins = max(1, min(FINEST, math.isqrt(int(surface.sum()) // (PER_DIRECTION * (1 if flat else 6)))))
+    bins = max(1, min(FINEST, math.isqrt(count(surface) // (PER_DIRECTION * (1 if flat else 6)))))
     layer = LAYER * float(np.prod(edges[1:] if flat else edges)) ** (1 / (2 if flat else 3))
     reach = distances_to(surface, centre, edges, bins) + np.float32(layer)
     if image is None:
@@ -197,8 +197,8 @@ def lacking_grey(filled: Mask, solid: Mask, image: Floats, greys: GreyLevels) ->
         return math.nan
     level = low + (high - low) * _middle(counts) / STEPS
     lacking = voxels * level - total + float((level - image[empty.view(bool)]).sum(dtype=np.float64))
-    more = lacking / (level - void) - int(empty.sum())
-    whole, n_solid = int(filled.sum()), int(solid.sum())
+    more = lacking / (level - void) - count(empty)
+    whole, n_solid = count(filled), count(solid)
     return (whole - n_solid + more * n_solid / voxels) / whole
 
 

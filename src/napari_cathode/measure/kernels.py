@@ -324,6 +324,37 @@ def count_pairs(code: Mask) -> npt.NDArray[np.int64]:
     return counts
 
 
+def count(mask: Mask) -> int:
+    """Count the voxels of a mask, many times faster than their sum."""
+    return int(np.count_nonzero(mask.view(np.bool_)))
+
+
+@jit
+def bounds(mask: Mask) -> npt.NDArray[np.int64]:
+    """Give the first and last index (rows) of a mask's voxels along (z, y, x); −1 where it is empty."""
+    nz, ny, nx = mask.shape
+    ends = np.empty((2, 3), np.int64)
+    ends[0] = nz, ny, nx
+    ends[1] = -1
+    for z in range(nz):
+        for y in range(ny):
+            row = mask[z, y]
+            first = 0
+            while first < nx and not row[first]:
+                first += 1
+            if first == nx:
+                continue
+            last = nx - 1
+            while not row[last]:
+                last -= 1
+            ends[0, 0], ends[1, 0] = min(ends[0, 0], z), max(ends[1, 0], z)
+            ends[0, 1], ends[1, 1] = min(ends[0, 1], y), max(ends[1, 1], y)
+            ends[0, 2], ends[1, 2] = min(ends[0, 2], first), max(ends[1, 2], last)
+    if ends[1, 0] < 0:
+        ends[0] = -1
+    return ends
+
+
 @jit
 def highest(values: Floats, voxels: int) -> Mask:
     """Mark the given number of voxels with the highest values (more where the last ones are equal, none of zero).

@@ -14,7 +14,7 @@ from .contacts import contacts_of
 from .cracks import brighter, find_cracks
 from .describe import describe
 from .filling import fill_holes, fill_particle
-from .kernels import Mask, count_in_cells, erode
+from .kernels import Mask, bounds, count, count_in_cells, erode
 from .outline import complete_outline
 from .parameters import MeasureParameters
 from .threshold import GreyLevels, gaussian, particle_greys
@@ -194,7 +194,7 @@ def measure_particle(crop: Crop, context: Context) -> Measured:
         values[column] = (values[column] + cut.start[axis]) * scale[axis]
     values["label"] = crop.label
     values["touches_border"] = cut.touches_border
-    values["voxel_count"] = int(own.sum())
+    values["voxel_count"] = count(own)
     first_cell, counts = _in_cells(solid, cut.start, context.cell)
     return Measured(values, first_cell, counts.astype(np.min_scalar_type(int(counts.max(initial=0)))), contacts)
 
@@ -247,9 +247,8 @@ def _greys(crop: Crop, own: Mask, context: Context) -> tuple[Floats | None, Grey
 
 def _box(filled: Mask, margin: tuple[int, int, int]) -> tuple[slice, slice, slice]:
     """Give the box of a mask with a margin around it, inside the array."""
+    first, last = bounds(filled)
     box = []
     for axis, size in enumerate(filled.shape):
-        others = tuple(other for other in range(3) if other != axis)
-        used = np.flatnonzero(filled.any(axis=others))
-        box.append(slice(max(int(used[0]) - margin[axis], 0), min(int(used[-1]) + 1 + margin[axis], size)))
+        box.append(slice(max(int(first[axis]) - margin[axis], 0), min(int(last[axis]) + 1 + margin[axis], size)))
     return box[0], box[1], box[2]

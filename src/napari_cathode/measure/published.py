@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from napari_cathode.tomogram import Spacing
 
-from .kernels import Mask, erode, highest
+from .kernels import Mask, count, erode, highest
 from .threshold import gaussian
 
 CLOSING_VOXELS = 10
@@ -49,7 +49,7 @@ def published_values(
     """
     flat = filled.shape[0] == 1
     edges = spacing_um[1:] if flat else spacing_um
-    size = int(filled.sum()) * math.prod(edges)
+    size = count(filled) * math.prod(edges)
     face = math.prod(edges) ** (1 / 2 if flat else 2 / 3)
     outer, inner = _surface_voxels(filled) * face, _surface_voxels(solid) * face
     values = {
@@ -71,10 +71,10 @@ def published_values(
 
 def _surface_voxels(mask: Mask) -> int:
     """Count the voxels of a mask that have a face on the outside."""
-    return int(mask.sum()) - int(erode(mask).sum())
+    return count(mask) - count(erode(mask))
 
 
 def _smoothed(mask: Mask, spacing_um: Spacing, length_um: float) -> int:
     """Count the surface voxels of a mask after smoothing that keeps its volume."""
     z, y, x = (length_um / edge for edge in spacing_um)
-    return _surface_voxels(highest(gaussian(mask.astype(np.float32), (z, y, x)), int(mask.sum())))
+    return _surface_voxels(highest(gaussian(mask.astype(np.float32), (z, y, x)), count(mask)))

@@ -13,6 +13,7 @@ from scipy import ndimage
 from napari_cathode.progress import Progress, Steps
 
 from .kernels import Mask, erode, smooth
+from .volume_pass import DIRECT_IDS
 
 Floats = npt.NDArray[np.float32]
 
@@ -237,8 +238,7 @@ def _holes_of_one(plane: npt.NDArray[Any], seen: npt.NDArray[np.bool_]) -> npt.N
     inside[0] = False
     for edge in (free[0], free[-1], free[:, 0], free[:, -1]):
         inside[edge] = False
-    numbers, owner = np.unique(plane, return_inverse=True)
-    owner = owner.reshape(plane.shape)
+    numbers, owner = _numbered(plane)
     touching = []
     for here, there in ((np.s_[1:], np.s_[:-1]), (np.s_[:-1], np.s_[1:])):
         for first, second in (((here,), (there,)), ((slice(None), here), (slice(None), there))):
@@ -251,6 +251,17 @@ def _holes_of_one(plane: npt.NDArray[Any], seen: npt.NDArray[np.bool_]) -> npt.N
     inside[(pairs[pairs % len(numbers) == np.searchsorted(numbers, 0)]) // len(numbers)] = False
     result: npt.NDArray[np.bool_] = inside[free]
     return result
+
+
+def _numbered(plane: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """Give the labels in a slice, ascending, and for each pixel the place of its label among them."""
+    top = int(plane.max())
+    if top > DIRECT_IDS:
+        numbers, owner = np.unique(plane, return_inverse=True)
+        return numbers, owner.reshape(plane.shape)
+    present = np.zeros(top + 1, np.bool_)
+    present[plane] = True
+    return np.flatnonzero(present), (present.cumsum() - 1)[plane]
 
 
 def _well_inside(quiet: Floats, mask: npt.NDArray[np.bool_]) -> Floats:
