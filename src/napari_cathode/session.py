@@ -504,6 +504,14 @@ class Session:
         _complete_table(particles)
         self._emit_table(particles)
 
+    def update_columns(self, particles: ParticleSet, table: pd.DataFrame) -> None:
+        """Show a table of the same measurement with other columns of other tools; summary and explanation stay."""
+        _on_main_thread()
+        particles.table = table
+        _complete_table(particles)
+        self._emit_table(particles)
+        self._keep_colours(particles)
+
     def set_agreement(self, particles: ParticleSet, agreement: pd.DataFrame | None) -> None:
         """Give a particle set what comparing its present labels with the views found; a table shows it, too."""
         _on_main_thread()

@@ -21,10 +21,19 @@ def _is_compact(largest: int, count: int) -> bool:
 def user_columns(layer: Labels, ours: frozenset[str]) -> pd.DataFrame:
     """Give the columns of ``layer.features`` that we did not write, indexed by label id."""
     features = pd.DataFrame(layer.features)
-    labels = features["index"] if "index" in features.columns else pd.RangeIndex(len(features))
     kept = features.drop(columns=[name for name in features.columns if name in ours or name == "index"])
-    kept = kept.set_axis(pd.Index(np.asarray(labels, dtype=np.int64)), axis=0)
+    kept = kept.set_axis(pd.Index(_labels_of_rows(features)), axis=0)
     return kept[~kept.index.duplicated()]
+
+
+def _labels_of_rows(features: pd.DataFrame) -> np.ndarray[Any, Any]:
+    """Give the particle of each row: ``index`` says so, else ``label``, as measuring tools write it, else its place."""
+    for name in ("index", "label"):
+        if name in features.columns:
+            labels = pd.to_numeric(features[name], errors="coerce")
+            if labels.notna().all() and (labels == labels.round()).all() and labels.is_unique and (labels >= 0).all():
+                return labels.to_numpy(np.int64)
+    return np.arange(len(features), dtype=np.int64)
 
 
 def adopted_table(layer: Labels) -> pd.DataFrame | None:

@@ -51,6 +51,7 @@ class _Binding:
     plain: Any
     ours: frozenset[str] = frozenset()
     hides: bool = False
+    writing: bool = False
 
 
 class Link:
@@ -205,6 +206,7 @@ class Link:
     def _bind(self, particles: ParticleSet, layer: Labels) -> None:
         self._bindings[particles] = _Binding(layer, layer.colormap)
         layer.events.data.connect(self._on_layer_data)
+        layer.events.features.connect(self._on_layer_features)
         layer.events.paint.connect(self._on_layer_painted)
         layer.events.name.connect(self._on_layer_renamed)
         layer.events.scale.connect(self._on_layer_scaled)
@@ -222,6 +224,7 @@ class Link:
             return None
         layer = binding.layer
         layer.events.data.disconnect(self._on_layer_data)
+        layer.events.features.disconnect(self._on_layer_features)
         layer.events.paint.disconnect(self._on_layer_painted)
         layer.events.name.disconnect(self._on_layer_renamed)
         layer.events.scale.disconnect(self._on_layer_scaled)
@@ -347,7 +350,21 @@ class Link:
 
     def _write_features(self, particles: ParticleSet) -> None:
         binding = self._bindings[particles]
+        binding.writing = True
         binding.ours = write_features(binding.layer, particles.table, binding.ours)
+        binding.writing = False
+
+    def _on_layer_features(self, event: Any) -> None:
+        """Show what another tool wrote into ``layer.features`` beside what is known."""
+        particles = self.particles_of(event.source)
+        if particles is None or self._bindings[particles].writing:
+            return
+        binding, table = self._bindings[particles], particles.table
+        known = [] if table is None else [name for name in table.columns if name == "label" or name in binding.ours]
+        if len(known) > 1:
+            self.session.update_columns(particles, with_user_columns(table[known], binding.layer, binding.ours))
+        else:
+            self.session.set_table(particles, adopted_table(binding.layer))
 
     def colour_scale(self, particles: ParticleSet) -> ColourScale | None:
         """Give the colour scale of a particle set, None while each particle has a colour of its own."""

@@ -178,6 +178,19 @@ def iter_measure_edit(
     return table, summarise(table, labels, state.spacing_um, state.field_of_view)
 
 
+def iter_load_table(path: str, labels: Any, layer: str) -> Steps[Any]:
+    """Read a table and match it with the labels of a layer; gives `measure.matching.Matched`."""
+    from pathlib import Path
+
+    from napari_cathode.io import read_table
+    from napari_cathode.measure.matching import iter_find_labels, match_labels
+
+    yield Progress(0, 0, f"Reading {Path(path).name}")
+    table = read_table(path)
+    ids = yield from iter_find_labels(labels)
+    return match_labels(table, ids, Path(path).name, layer)
+
+
 def iter_explain_table(table: pd.DataFrame, parameters: Any) -> Steps[Any]:
     """Explain a feature table; see `explain.iter_explain`."""
     yield Progress(0, 0, "Loading the regression")

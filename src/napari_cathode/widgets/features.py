@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import html
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QBoxLayout, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QBoxLayout, QFileDialog, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from napari_cathode.errors import InputError
 from napari_cathode.io import write_table
 from napari_cathode.measure import MeasureParameters
 from napari_cathode.parameters import to_dict
+from napari_cathode.plugin.foreign import add_columns
 from napari_cathode.plugin.layers import is_image, is_particles, shows, spacing_of, tomogram_of
 from napari_cathode.plugin.link import link_of
-from napari_cathode.plugin.steps import iter_measure_layers
+from napari_cathode.plugin.steps import iter_load_table, iter_measure_layers
 from napari_cathode.results import define_columns, write_contacts, write_summary
 from napari_cathode.session import ParticleSet
 from napari_cathode.tomogram import Tomogram
@@ -56,6 +58,7 @@ GROUP_NAMES = {
 _CONTROLS_WIDTH = 340
 _SIDE_BY_SIDE = 620
 """Width from which the summary has its buttons beside it, not below it."""
+_TABLES = "Tables (*.csv *.tsv *.txt *.parquet)"
 _UNLIMITED = 16_777_215
 
 
@@ -72,6 +75,8 @@ class FeaturesWidget(Docked, QWidget):
         self.voxel_size = VoxelSize(self._viewer)
         self.form = Form(MeasureParameters, choices={"groups": GROUP_NAMES})
         self.button = primary_button("Measure", "Measures every particle of the chosen Labels layer.")
+        self.load_button = QPushButton("Load a table …")
+        self.load_button.setToolTip("Reads a CSV or Parquet file; its column label says which particle a row is.")
         self.runner = Runner()
         self.colour_by = ColourBy(self._session)
         self.table = LinkedTable(self._session)
@@ -108,7 +113,7 @@ class FeaturesWidget(Docked, QWidget):
         inner.addLayout(form)
         inner.addWidget(Fold("Settings", self.form))
         self._controls = Panel()
-        for widget in (self._empty, settings, self.button):
+        for widget in (self._empty, settings, self.button, self.load_button):
             self._controls.column.addWidget(widget)
         self._controls.column.addStretch(1)
         self._results = QWidget()
@@ -137,6 +142,7 @@ class FeaturesWidget(Docked, QWidget):
     def _connect(self) -> None:
         self.labels.layer_changed.connect(self._adopt)
         self.button.clicked.connect(self.measure)
+        self.load_button.clicked.connect(self._ask_table)
         self.table.plot_requested.connect(lambda name: open_dock(self._viewer, PLOTS, "right").show_column(name))
         self._measure_toggle.toggled.connect(self._arrange)
         self.population_toggle.toggled.connect(self._refresh)
@@ -212,6 +218,7 @@ class FeaturesWidget(Docked, QWidget):
         particles = self._session.current
         has_table = self._has_table()
         self.button.setEnabled(self.labels.layer is not None and not self.runner.running)
+        self.load_button.setEnabled(self.button.isEnabled())
         self._empty.setVisible(self.labels.layer is None)
         unknown = particles is not None and particles.spacing_um is None
         self._form_rows.setRowVisible(self.voxel_size, unknown)
@@ -261,6 +268,29 @@ class FeaturesWidget(Docked, QWidget):
             return ""
 
         self.runner.start(job, on_result)
+
+    def _ask_table(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Load a table", "", _TABLES)
+        if path:
+            self.load_table(path)
+
+    def load_table(self, path: str) -> None:
+        """Read a table of the particles of the chosen layer; it comes beside what was measured."""
+        if self.labels.layer is None:
+            self.runner.fail("No Labels layer is open; open the labels that the table is about first.")
+            return
+        particles = self._link.adopt(self.labels.layer)
+        revision = particles.revision
+
+        def on_result(matched: Any) -> str:
+            if particles not in self._session.particle_sets:
+                return "The particles were closed meanwhile; the table was dropped."
+            if particles.revision != revision:
+                raise InputError("The labels were changed while the table was read; load it again.")
+            self._measure_toggle.setChecked(False)
+            return add_columns(self._link, particles, matched, Path(path).name)
+
+        self.runner.start(Job("Load a table", iter_load_table, path, particles.labels, particles.name), on_result)
 
     def export(self, which: str) -> None:
         """Write the table as CSV or Parquet: "all" particles, those "shown", or those "selected"."""
