@@ -176,8 +176,10 @@ def _iter_block(fuser: Fuser, parameters: FuseParameters, region: Region) -> Ste
     del views
     smooth, foreground = yield from within(iter_smooth(gathered, parameters, spacing_um), 1, 4)
     cut = CUTS[parameters.method]
-    pieces = yield from within(cut(gathered, smooth, foreground, spacing_um, diameter), 2, 4)
+    field = yield from within(cut.iter_field(gathered, smooth, spacing_um, diameter), 4, 8)
     del gathered, smooth
+    pieces = yield from within(cut.iter_pieces(field, foreground, spacing_um, diameter), 5, 8)
+    del field
     return (yield from within(iter_spread(pieces, foreground), 3, 4))
 
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_cathode.compile import jit
-from napari_cathode.progress import Progress, Steps, within
+from napari_cathode.progress import Progress, Steps
 from napari_cathode.tomogram import Spacing
 
 from .basins import Labels, Map, slabs
@@ -35,10 +35,8 @@ _LEAST_WEIGHT = 0.05
 _CENTRE = 0.5
 
 
-def iter_flow_pieces(
-    gathered: Gathered, probability: Map, foreground: npt.NDArray[np.bool_], spacing_um: Spacing, diameter_um: float
-) -> Steps[Labels]:
-    """Divide the foreground into pieces whose voxels flow to the same place.
+def iter_flow(gathered: Gathered, probability: Map, spacing_um: Spacing, diameter_um: float) -> Steps[Flow]:
+    """Find the way of each voxel.
 
     Parameters
     ----------
@@ -46,7 +44,6 @@ def iter_flow_pieces(
         What the views say.
     probability : ndarray of float32, shape (z, y, x)
         The fused, smoothed probability.
-    foreground : ndarray of bool, shape (z, y, x)
     spacing_um : tuple of float
         Voxel edge lengths (z, y, x) in µm.
     diameter_um : float
@@ -55,28 +52,51 @@ def iter_flow_pieces(
 
     Returns
     -------
+    ndarray of int8, shape (z, y, x, 3)
+        The first step from each voxel along (z, y, x); 127 is a whole step.
+    """
+    return (yield from _iter_flow(gathered, probability, *_steps(spacing_um, diameter_um)))
+
+
+def iter_flow_pieces(
+    flow: Flow, foreground: npt.NDArray[np.bool_], spacing_um: Spacing, diameter_um: float
+) -> Steps[Labels]:
+    """Divide the foreground into pieces whose voxels flow to the same place.
+
+    Parameters
+    ----------
+    flow : ndarray of int8, shape (z, y, x, 3)
+        Of `iter_flow`.
+    foreground : ndarray of bool, shape (z, y, x)
+    spacing_um, diameter_um
+        As there.
+
+    Returns
+    -------
     ndarray of int32, shape (z, y, x)
         Pieces 1 … n; every voxel of the foreground that can be reached from a piece belongs to one.
     """
-    finest = min(spacing_um)
-    edges = np.asarray(spacing_um) / finest
-    step = max(1.0, _STEP_SHARE * diameter_um / finest)
-    flow = yield from within(_iter_flow(gathered, probability, edges, step), 0, 3)
+    edges, step = _steps(spacing_um, diameter_um)
     ends = np.empty(foreground.shape, dtype=np.int32 if foreground.size < 2**31 else np.int64)
     parts = slabs(foreground.shape, voxels=1 << 19)
     for done, (first, last) in enumerate(parts):
         _follow(flow, foreground, edges, step, first, last, ends)
-        yield Progress(1000 + 1000 * done // len(parts), 3000, "Following voxels to their centres")
-    del flow
+        yield Progress(done, len(parts) + 1, "Following voxels to their centres")
     dense = max(3.0, _DENSITY_SHARE * math.pi / 6 * diameter_um**3 / math.prod(spacing_um))
     crowd = np.zeros(ends.size, dtype=np.uint16)
     _count(ends.reshape(-1), crowd)
-    cores = cc3d.connected_components((crowd > dense).reshape(ends.shape), connectivity=26, out_dtype=np.uint32)
-    yield Progress(2, 3, "Gathering the voxels of each particle")
-    labels = cores.view(np.int32)
-    _name(ends.reshape(-1), labels.reshape(-1).copy(), labels.reshape(-1))
-    yield Progress(2, 3, "Gathering the voxels of each particle")
-    return labels
+    crowded = (crowd > dense).reshape(ends.shape)
+    del crowd
+    cores = cc3d.connected_components(crowded, connectivity=26, out_dtype=np.uint32)
+    yield Progress(len(parts), len(parts) + 1, "Gathering the voxels of each particle")
+    _name(ends.reshape(-1), cores.reshape(-1).view(np.int32))
+    return ends.astype(np.int32, copy=False)
+
+
+def _steps(spacing_um: Spacing, diameter_um: float) -> tuple[npt.NDArray[np.float64], float]:
+    """Give the voxel's edges and the length of a step in units of the finest one."""
+    finest = min(spacing_um)
+    return np.asarray(spacing_um) / finest, max(1.0, _STEP_SHARE * diameter_um / finest)
 
 
 def _iter_flow(gathered: Gathered, probability: Map, edges: npt.NDArray[np.float64], step: float) -> Steps[Flow]:
@@ -181,6 +201,7 @@ def _count(ends, crowd):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _name(ends, cores, labels):  # type: ignore[no-untyped-def]
+def _name(ends, cores):  # type: ignore[no-untyped-def]
+    """Replace each end by the number of its core, in place."""
     for i in range(ends.size):
-        labels[i] = cores[ends[i]] if ends[i] >= 0 else 0
+        ends[i] = cores[ends[i]] if ends[i] >= 0 else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from .agreement import iter_agreement
 from .basins import Labels, Map, iter_basins, slabs
 from .clustering import iter_cluster
 from .consensus import iter_consensus
-from .flow import iter_flow_pieces
+from .flow import iter_flow, iter_flow_pieces
 from .kept import Kept
 from .linking import LinkRule, iter_link
 from .maps import check_views, seeing
@@ -167,14 +167,13 @@ def fuse(views: Mapping[str, ViewPrediction], parameters: FuseParameters, spacin
 
 
 Found = tuple[Labels, Map, FuseParameters]
-Cut = Callable[[Gathered, Map, npt.NDArray[np.bool_], Spacing, float], Steps[Labels]]
 
 
-def _iter_by_pieces(cut: Cut, fuser: Fuser, parameters: FuseParameters) -> Steps[Found]:
+def _iter_by_pieces(fuser: Fuser, parameters: FuseParameters) -> Steps[Found]:
     """Cut the foreground into pieces, and join those that the views see as one."""
     pieces, probability, graph = yield from within(
         fuser.kept.iter_get(
-            "pieces", (parameters.method, *_seen_with(parameters)), lambda: _iter_pieces(cut, fuser, parameters)
+            "pieces", (parameters.method, *_seen_with(parameters)), lambda: _iter_pieces(fuser, parameters)
         ),
         0,
         6,
@@ -207,12 +206,15 @@ def decide(
     return np.where(sizes <= largest, np.arange(sizes.size), 0).astype(np.int32)[table], parameters
 
 
-def _iter_pieces(cut: Cut, fuser: Fuser, parameters: FuseParameters) -> Steps[tuple[Labels, Map, Graph]]:
+def _iter_pieces(fuser: Fuser, parameters: FuseParameters) -> Steps[tuple[Labels, Map, Graph]]:
     spacing_um, diameter = fuser.spacing_um, fuser.diameter_um
     gathered = yield from within(_iter_gathered(fuser, parameters), 0, 6)
     probability, foreground = yield from within(iter_smooth(gathered, parameters, spacing_um), 1, 6)
-    pieces = yield from within(cut(gathered, probability, foreground, spacing_um, diameter), 2, 6)
+    cut = CUTS[parameters.method]
+    field = yield from within(cut.iter_field(gathered, probability, spacing_um, diameter), 2, 6)
     del gathered
+    pieces = yield from within(cut.iter_pieces(field, foreground, spacing_um, diameter), 3, 6)
+    del field
     yield from within(iter_spread(pieces, foreground), 4, 6)
     del foreground
     graph = yield from within(iter_graph(pieces, fuser.views, fuser.names, spacing_um, diameter), 5, 6)
@@ -282,18 +284,39 @@ def _iter_sized(labels: Labels, parameters: FuseParameters, spacing_um: Spacing)
     return parameters
 
 
-def iter_basin_pieces(
-    _gathered: Gathered, probability: Map, foreground: npt.NDArray[np.bool_], spacing_um: Spacing, _diameter_um: float
+@dataclass(frozen=True)
+class Cut:
+    """How the foreground is cut into pieces: in two stages, so that what the views say can go in between.
+
+    Attributes
+    ----------
+    iter_field : callable
+        (gathered, probability, spacing, diameter) to what leads voxels to their pieces.
+    iter_pieces : callable
+        (field, foreground, spacing, diameter) to labels.
+    """
+
+    iter_field: Callable[[Gathered, Map, Spacing, float], Steps[Any]]
+    iter_pieces: Callable[[Any, npt.NDArray[np.bool_], Spacing, float], Steps[Labels]]
+
+
+def _iter_height(_gathered: Gathered, probability: Map, _spacing_um: Spacing, _diameter_um: float) -> Steps[Map]:
+    yield Progress(1, 1, "Dividing touching particles")
+    return probability
+
+
+def _iter_basin_pieces(
+    probability: Map, foreground: npt.NDArray[np.bool_], spacing_um: Spacing, _diameter_um: float
 ) -> Steps[Labels]:
     """Divide the foreground into the basins of the fused probability, but for the shallowest."""
     return (yield from iter_basins(probability, foreground, spacing_um, _BASIN_DEPTH))
 
 
-CUTS: dict[str, Cut] = {"hybrid": iter_flow_pieces, "watershed": iter_basin_pieces}
+CUTS = {"hybrid": Cut(iter_flow, iter_flow_pieces), "watershed": Cut(_iter_height, _iter_basin_pieces)}
 """What cuts the foreground into pieces, by the name of the method."""
 
 METHODS: dict[str, Callable[..., Steps[Found]]] = {
-    **{name: partial(_iter_by_pieces, cut) for name, cut in CUTS.items()},
+    **dict.fromkeys(CUTS, _iter_by_pieces),
     "linking": _iter_by_linking,
     "clusters": _iter_by_clusters,
 }
