@@ -172,3 +172,24 @@ def test_settings_are_those_of_the_method(viewer):
         "linking"
     ]
     assert {"cluster_map", "working_scale"} <= visible["clusters"] and "gap_slices" not in visible["clusters"]
+
+
+def test_labels_of_any_tool_are_gone_through_without_views(viewer, qtbot):
+    labels = np.zeros((8, 30, 30), np.int32)
+    labels[2:6, 2:12, 2:12], labels[3:5, 20:24, 20:24], labels[2:6, 2:8, 18:24] = 4, 9, 2
+    viewer.add_labels(labels, name="cellpose", scale=SPACING, units=("um",) * 3)
+    panel = open_dock(viewer, FUSE)
+    settle()
+    review = panel.review
+    session = link_of(viewer).session
+    assert session.current is None and review.labels.layer is None, "labels of a view are no particles unasked"
+    review.labels.layer = viewer.layers["cellpose"]
+    assert session.current is not None and "No views" in review._state.text()
+    with qtbot.waitSignal(panel.runner.finished, timeout=60_000):
+        QTest.mouseClick(review.check_button, Qt.MouseButton.LeftButton)
+    assert review.queue() == [9, 2, 4] and "the smallest comes first" in review._state.text()
+    assert not review._colour.isVisibleTo(review)
+    press(viewer, Qt.Key.Key_N)
+    assert session.selection == {9}
+    press(viewer, Qt.Key.Key_D)
+    assert session.selection == {2} and set(session.current.review) == {9}

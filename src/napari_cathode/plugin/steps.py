@@ -122,9 +122,18 @@ def _cut(inputs: Mapping[str, Any], region: Region | None) -> dict[str, Any]:
 
 
 def iter_compare_layers(labels: Any, inputs: Mapping[str, Any], spacing_um: Spacing) -> Steps[pd.DataFrame]:
-    """Compare particles of any origin with the views; see `fuse.iter_agreement`."""
-    from napari_cathode.fuse import iter_agreement
+    """Compare particles of any origin with the views; see `fuse.iter_agreement`.
 
+    Without views there is a column ``label`` only, the smallest particle first.
+    """
+    from napari_cathode.fuse import iter_agreement
+    from napari_cathode.fuse.tidy import voxel_counts
+
+    if not inputs:
+        yield Progress(0, 1, "Listing particles")
+        sizes = voxel_counts(labels)
+        order = np.argsort(sizes[1:], kind="stable") + 1
+        return pd.DataFrame({"label": order[sizes[order] > 0]})
     views = yield from _iter_views(inputs, spacing_um)
     return (yield from iter_agreement(labels, views))
 

@@ -165,7 +165,8 @@ class FuseWidget(Docked, Panel):
         self._empty.setVisible(not self._chosen())
         for button in (self.button, self.preview_button):
             button.setEnabled(bool(self._chosen()) and not self.runner.running)
-        self.review.check_button.setEnabled(self.button.isEnabled())
+        self.review.check_button.setEnabled(not self.runner.running)
+        self.review.know_views(bool(self._chosen()))
 
     def _show_fields(self) -> None:
         """Show the settings that the method has."""
@@ -301,13 +302,13 @@ class FuseWidget(Docked, Panel):
         return shown.particles in self._link.session.particle_sets
 
     def check(self) -> None:
-        """Compare the current particles, whatever made them, with the chosen views."""
+        """Compare the current particles, whatever made them, with the chosen views; without views list them by size."""
         particles = self._link.session.current
         if particles is None:
             return
         try:
             layers = self._chosen()
-            spacing = self._spacing(layers)
+            spacing = self._spacing(layers) if layers else (1.0, 1.0, 1.0)
             inputs = {view: self._input(view, layer) for view, layer in layers.items()}
         except InputError as error:
             self.runner.fail(str(error))
@@ -320,7 +321,8 @@ class FuseWidget(Docked, Panel):
             if particles.revision != revision:
                 raise InputError("The labels were changed while they were compared; compare again.")
             self._link.session.set_agreement(particles, found)
-            return f"Compared {len(found)} particles with {len(inputs)} views."
+            views = "one view" if len(inputs) == 1 else f"{len(inputs)} views"
+            return f"Compared {len(found)} particles with {views}." if inputs else f"Listed {len(found)} particles."
 
         self.runner.start(Job("Compare with views", iter_compare_layers, particles.labels, inputs, spacing), on_result)
 

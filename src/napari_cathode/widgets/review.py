@@ -11,14 +11,17 @@ from qtpy.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_cathode.judging import VERDICTS, verdict_of
+from napari_cathode.plugin.layers import is_particles
 from napari_cathode.plugin.link import Link
 from napari_cathode.session import Colouring, ParticleSet
 
-from .parts import Connections, Heading, Text, rule
+from .parts import Connections, Heading, LayerChoice, Text, form_layout, rule
 
 _COLOURING = Colouring("view_agreement")
 _VIEWS = ("xy", "xz", "yz")
 _UNKNOWN = "How far the views agree on these particles is not known. Compare them with the views chosen above."
+_NO_VIEWS = "No views are chosen above that these particles could be compared with; go through them by size."
+_NONE = "Fuse the views first, or choose 3D labels of any tool; then you can go through the doubtful particles."
 _STALE = "The labels were changed since; compare again to see how far the views agree with them now."
 _SAID = {"": "", **{verdict: f" · {verdict}" for verdict in VERDICTS}}
 
@@ -42,14 +45,17 @@ class Review(QWidget):
     def __init__(self, viewer: Any, link: Link) -> None:
         super().__init__()
         self._viewer = weakref.ref(viewer)
+        self._link = link
         self._session = link.session
+        self._views_chosen = False
+        self.labels = LayerChoice(viewer, is_particles, "none")
+        self.labels.setToolTip("<p>The 3D labels to go through: fused here, found by a 3D network, or of any tool.</p>")
         self._at: int | None = None
         self._bound = False
         self._state = Text()
         self._particle = Text()
         self._colour = QCheckBox("Colour by agreement")
         self.check_button = QPushButton("Compare with the views")
-        self.check_button.setToolTip("Compares the particles as they are now with what each chosen view saw.")
         self.next_button = _button("Next", "N", "Goes to the next particle that nobody has looked at, the worst first.")
         self.back_button = _button("Back", "Shift+N", "Goes back to the particle before in this order.")
         self.accept_button = _button("Accept", "A", "The particle is fine; goes to the next.")
@@ -69,11 +75,12 @@ class Review(QWidget):
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(button.click)
         self._colour.clicked.connect(self._on_colour)
+        self.labels.layer_changed.connect(self._adopt)
         self._connections = Connections(self)
         self._connections.connect(self._session.current_changed, self._on_current)
         self._connections.connect(self._session.changed, self._on_changed)
         self._connections.connect(self._session.selection_changed, self._on_selection)
-        self._refresh()
+        self._on_current(self._session.current)
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
@@ -81,6 +88,9 @@ class Review(QWidget):
         column.setSpacing(6)
         column.addWidget(rule())
         column.addWidget(Heading("Review"))
+        form = form_layout()
+        form.addRow("Particles", self.labels)
+        column.addLayout(form)
         column.addWidget(self._state)
         column.addWidget(self._particle)
         grid = QGridLayout()
@@ -91,15 +101,28 @@ class Review(QWidget):
         column.addWidget(self._colour)
         column.addWidget(self.check_button)
 
+    def know_views(self, chosen: bool) -> None:
+        """Note whether views are chosen that particles can be compared with."""
+        self._views_chosen = chosen
+        self.check_button.setText("Compare with the views" if chosen else "List by size")
+        self.check_button.setToolTip(
+            "Compares the particles as they are now with what each chosen view saw."
+            if chosen
+            else "Lists the particles as they are now, the smallest first: fragments are the most frequent fault."
+        )
+        self._refresh()
+
     # ---- the queue -----------------------------------------------------------------------------------
 
     def queue(self) -> list[int]:
-        """Give the labels of the current particles, those that the views agree on least first."""
+        """Give the labels of the current particles, those that the views agree on least (or the smallest) first."""
         particles = self._session.current
         if particles is None or particles.agreement is None:
             return []
         found = particles.agreement
-        agree = found["view_agreement"].to_numpy(np.float64)
+        if _COLOURING.column not in found:
+            return [int(label) for label in found["label"]]
+        agree = found[_COLOURING.column].to_numpy(np.float64)
         order = np.lexsort((found["label"].to_numpy(), np.where(np.isnan(agree), np.inf, agree)))
         return [int(label) for label in found["label"].to_numpy()[order]]
 
@@ -141,8 +164,16 @@ class Review(QWidget):
 
     # ---- what is shown -------------------------------------------------------------------------------
 
-    def _on_current(self, _particles: ParticleSet | None) -> None:
+    def _adopt(self, layer: Any) -> None:
+        """Make the chosen labels the current particles."""
+        if layer is not None:
+            particles = self._link.adopt(layer)
+            if particles in self._session.particle_sets:
+                self._session.current = particles
+
+    def _on_current(self, particles: ParticleSet | None) -> None:
         self._at = None
+        self.labels.layer = None if particles is None else self._link.layer_of(particles)
         self._refresh()
 
     def _on_changed(self, particles: ParticleSet, what: str) -> None:
@@ -166,14 +197,14 @@ class Review(QWidget):
         particles = self._session.current
         queue = self.queue()
         known = bool(queue)
-        self.setEnabled(particles is not None)
         if particles is None or self._at not in queue:
             self._at = None
         for button in (self.next_button, self.back_button):
             button.setEnabled(known)
         for button in (self.accept_button, self.exclude_button):
             button.setEnabled(self._at is not None)
-        self._colour.setVisible(known)
+        compared = known and particles is not None and _COLOURING.column in particles.agreement
+        self._colour.setVisible(compared)
         self._colour.setChecked(
             particles is not None
             and particles.colouring is not None
@@ -185,19 +216,20 @@ class Review(QWidget):
         self.check_button.setVisible(stale)
         self._bind(known and self.isVisible())
 
-    @staticmethod
-    def _describe(particles: ParticleSet | None, queue: list[int]) -> str:
+    def _describe(self, particles: ParticleSet | None, queue: list[int]) -> str:
         if particles is None:
-            return "Fuse the views first; then you can look at the particles on which they disagree."
+            return _NONE
         if particles.agreement is None:
-            return _UNKNOWN
+            return _UNKNOWN if self._views_chosen else _NO_VIEWS
         if not queue:
             return "There are no particles to look at."
         if particles.agreement_revision != particles.revision:
             return _STALE
         said = [verdict for label in queue if (verdict := verdict_of(particles.review, label))]
         if not said:
-            return f"{len(queue)} particles; those that the views agree on least come first."
+            compared = _COLOURING.column in particles.agreement
+            first = "those that the views agree on least come" if compared else "the smallest comes"
+            return f"{len(queue)} particles; {first} first."
         done = f"{len(said)} of {len(queue)} looked at, {said.count('excluded')} excluded"
         return f"{done}: all done." if len(said) == len(queue) else f"{done}."
 
@@ -234,7 +266,7 @@ def _describe(particles: ParticleSet, label: int) -> str:
     if views:
         lines.append(f"Agreement {row['view_agreement']:.2f} · seen by {int(row['view_count'])} of {len(views)} views")
         lines.append("IoU " + " · ".join(ious))
-    if np.isfinite(row["view_volume_spread"]):
+    if views and np.isfinite(row["view_volume_spread"]):
         lines.append(f"Volumes differ by {100 * row['view_volume_spread']:.0f} %")
     return "<br>".join(lines)
 
