@@ -93,6 +93,13 @@ def _climb(height, foreground, step, first, last, up):  # type: ignore[no-untype
     On a plateau the way leads to the neighbour with the greatest index, so that there is no circle.
     """
     nz, ny, nx = height.shape
+    length = np.empty((3, 3, 3), dtype=np.float64)
+    for dz in range(-1, 2):
+        for dy in range(-1, 2):
+            for dx in range(-1, 2):
+                length[dz + 1, dy + 1, dx + 1] = np.sqrt(
+                    (dz * step[0]) ** 2 + (dy * step[1]) ** 2 + (dx * step[2]) ** 2
+                )
     for z in range(first, last):
         for y in range(ny):
             for x in range(nx):
@@ -120,9 +127,9 @@ def _climb(height, foreground, step, first, last, up):  # type: ignore[no-untype
                                 if steepest == 0.0 and there > best:
                                     best = there
                                 continue
-                            length = np.sqrt((dz * step[0]) ** 2 + (dy * step[1]) ** 2 + (dx * step[2]) ** 2)
-                            if rise / length > steepest:
-                                steepest = rise / length
+                            slope = rise / length[dz + 1, dy + 1, dx + 1]
+                            if slope > steepest:
+                                steepest = slope
                                 best = there
                 up[here] = best
 

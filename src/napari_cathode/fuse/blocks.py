@@ -23,7 +23,7 @@ from napari_cathode.tomogram import Region, Spacing
 
 from .agreement import iter_agreement
 from .basins import Labels
-from .fusion import CUTS, Fuser, Fusion, decide, iter_fuse, iter_smooth
+from .fusion import CUTS, Fuser, Fusion, decide, iter_fuse, iter_smooth, needs_ways
 from .overlaps import shared
 from .parameters import FuseParameters
 from .pieces import Asked, Graph
@@ -172,7 +172,8 @@ def _iter_block(fuser: Fuser, parameters: FuseParameters, region: Region) -> Ste
         return None
     spacing_um, diameter = fuser.spacing_um, fuser.diameter_um
     reach = {name: window(spacing_um, diameter, VIEW_AXIS[name], parameters.gap_slices) for name in fuser.names}
-    gathered = yield from within(iter_gather(views, fuser.names, spacing_um, reach, diameter), 0, 4)
+    steps = iter_gather(views, fuser.names, spacing_um, reach, diameter, needs_ways(parameters))
+    gathered = yield from within(steps, 0, 4)
     del views
     smooth, foreground = yield from within(iter_smooth(gathered, parameters, spacing_um), 1, 4)
     cut = CUTS[parameters.method]

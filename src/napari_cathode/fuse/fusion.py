@@ -326,15 +326,20 @@ METHODS: dict[str, Callable[..., Steps[Found]]] = {
 def _iter_gathered(fuser: Fuser, parameters: FuseParameters) -> Steps[Gathered]:
     from napari_cathode.identify import VIEW_AXIS
 
-    diameter, names = fuser.diameter_um, fuser.names
+    diameter, names, ways = fuser.diameter_um, fuser.names, needs_ways(parameters)
     reach = {name: window(fuser.spacing_um, diameter, VIEW_AXIS[name], parameters.gap_slices) for name in names}
     return (
         yield from fuser.kept.iter_get(
             "gathered",
-            parameters.gap_slices,
-            lambda: iter_gather(fuser.views, names, fuser.spacing_um, reach, diameter),
+            (parameters.gap_slices, ways),
+            lambda: iter_gather(fuser.views, names, fuser.spacing_um, reach, diameter, ways),
         )
     )
+
+
+def needs_ways(parameters: FuseParameters) -> bool:
+    """Whether a method follows ways to the centres of sections."""
+    return parameters.method == "hybrid"
 
 
 def iter_smooth(

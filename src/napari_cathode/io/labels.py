@@ -73,7 +73,9 @@ def _write_tiff(path: Path, labels: npt.NDArray[np.int32], spacing_um: Spacing |
         z, y, x = spacing_um
         metadata |= {"spacing": z, "unit": "um"}
         common["resolution"] = (1 / x, 1 / y)
-    tifffile.imwrite(path, labels.astype(dtype), imagej=True, metadata=metadata, **common)
+    # Slice by slice: a large volume may lie in a file itself.
+    planes = (plane.astype(dtype) for plane in labels)
+    tifffile.imwrite(path, planes, shape=labels.shape, dtype=dtype, imagej=True, metadata=metadata, **common)
 
 
 def read_labels(path: str | Path) -> tuple[npt.NDArray[np.int32], Spacing | None]:
