@@ -21,6 +21,7 @@ from napari_cathode import cli, io, results
 from napari_cathode.cli import progress
 from napari_cathode.cli.demo import has_display
 from napari_cathode.cli.options import read_parameters
+from napari_cathode.fuse.blocks import iter_fuse_blocks
 from napari_cathode.identify import match
 from napari_cathode.progress import Progress
 from napari_cathode.simulate import PRESETS, simulate, simulate_slice
@@ -121,6 +122,22 @@ def test_a_table_can_be_parquet_and_labels_zarr(command, data, tmp_path):
     assert said["table"] == "b.parquet" and set(said["columns"]) == set(table)
     assert said["parameters"]["spacing_um"] == [0.1, 0.1, 0.1] and said["parameters"]["measure"]["closing_radius_um"]
     pd.testing.assert_frame_equal(io.read_table(tmp_path / "b.parquet"), table)
+
+
+def test_large_volumes_are_fused_block_by_block(command, data, tmp_path, monkeypatch):
+    labels = data / "labels.tif"
+    given = ["--xy", labels, "--xz", labels, "--yz", labels, "--spacing", 0.1, 0.1, 0.1, "-q"]
+    assert command("fuse", *given, "-o", tmp_path / "whole.tif")[0] == 0
+    monkeypatch.setattr("napari_cathode.fuse.blocks.LARGE_VOXELS", 1000)
+    called = []
+    blocks = iter_fuse_blocks
+    monkeypatch.setattr("napari_cathode.fuse.blocks.iter_fuse_blocks", lambda *a: called.append(1) or blocks(*a))
+    code, out, err = command("fuse", *given, "-o", tmp_path / "new" / "parts.tif", "--agreement", tmp_path / "a.csv")
+    assert code == 0 and called, err
+    whole, parts = (io.read_labels(tmp_path / name)[0] for name in ("whole.tif", "new/parts.tif"))
+    assert out.startswith(f"{parts.max()} particles") and len(pd.read_csv(tmp_path / "a.csv")) == parts.max()
+    np.testing.assert_array_equal(parts > 0, whole > 0)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["parts.tif"], "nothing else is left"
 
 
 def test_a_single_view_and_labels_of_other_tools_can_be_fused(command, data, tmp_path):
