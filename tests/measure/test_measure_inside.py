@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from scipy import ndimage
+from scipy.spatial import ConvexHull
 
 from napari_cathode.measure import MeasureParameters, measure
-from napari_cathode.measure.hull import convexity
+from napari_cathode.measure.hull import convexity, hull_sizes, row_ends
 from napari_cathode.measure.inside import lacking_grey, measure_cracks, measure_radially
 from napari_cathode.measure.inside_kernels import crack_pieces
 from napari_cathode.measure.kernels import highest
@@ -195,6 +196,24 @@ def test_convexity_of_bodies_with_hollows(stretch):
     corner = np.zeros((24, 44, 44), np.uint8)
     corner[2:22, 2:42, 2:22] = corner[2:22, 2:22, 2:42] = 1
     assert convexity(corner) == pytest.approx(3 / 3.5, abs=0.02)
+
+
+def test_the_hull_is_qhulls():
+    rng = np.random.default_rng(7)
+    clouds = [rng.integers(0, 30, (count, 3)) for count in (5, 40, 300)]
+    body = ndimage.gaussian_filter(rng.normal(size=(24, 30, 20)), 4) > 0.01
+    box = np.zeros((9, 8, 7), bool)
+    box[2:7, 1:7, 1:6] = True  # all points in six planes
+    clouds += [row_ends(mask.astype(np.uint8)) for mask in (body, box)]
+    for points in clouds:
+        hull = ConvexHull(points)
+        facets = points[hull.simplices].astype(np.int64)
+        normals = np.cross(facets[:, 1] - facets[:, 0], facets[:, 2] - facets[:, 0])
+        volume, surface = hull_sizes(points.astype(np.int64))
+        assert volume == pytest.approx(hull.volume, rel=1e-9)
+        assert surface == np.gcd.reduce(normals, axis=1).sum() / 2
+    flat = np.array([[0, 0, 0], [0, 5, 0], [0, 0, 5], [0, 5, 5], [0, 2, 9]])
+    assert hull_sizes(flat)[0] == 0 and hull_sizes(flat[:3]) == (0, 0)
 
 
 def test_convexity_in_a_slice_counts_pixels():
