@@ -1,13 +1,14 @@
 """Contacts between particles and the electrode's faces, against lattices and bodies whose values are known."""
 
 import copy
+import json
 
 import cc3d
 import numpy as np
 import pandas as pd
 import pytest
 
-from napari_cathode.measure import MeasureParameters, measure
+from napari_cathode.measure import Contacts, MeasureParameters, measure
 
 LABELS_ONLY = MeasureParameters(threshold="labels", closing_radius_um=0.0, gap_tolerance_um=0.0)
 
@@ -112,6 +113,15 @@ def test_contacts_travel_with_the_table(lattice):
     assert copy.deepcopy(attached) is attached
     pd.concat([table, table])  # compares the attachments
     assert set(attached.of([10, 20, 30]).table["label_2"]) == {20, 30}
+
+
+def test_contacts_come_back_from_plain_values(lattice):
+    attached = Contacts.beside(lattice)
+    again = lattice.copy()
+    again.attrs["contacts"] = json.loads(json.dumps(attached.tolist()))
+    pd.testing.assert_frame_equal(Contacts.beside(again).table, attached.table)
+    again.attrs["contacts"] = "something else"
+    assert Contacts.beside(again) is None and Contacts.beside(pd.DataFrame({"label": [1]})) is None
 
 
 def test_nothing_touches_nothing():
