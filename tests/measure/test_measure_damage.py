@@ -89,6 +89,42 @@ def test_closing_is_scipys(balls):
     assert np.array_equal(closed.astype(bool), ndimage.binary_erosion(expected, element, border_value=1))
 
 
+@pytest.mark.parametrize("flat", [False, True], ids=["volume", "slice"])
+def test_filling_is_scipys(balls, flat):
+    from napari_cathode.measure.filling import fill_holes, fill_particle
+
+    mask = (balls.solid == 8)[46:, 46:, 46:]
+    mask = mask[23:24] if flat else mask
+    holes = np.random.default_rng(0).random(mask.shape) < 0.05
+    porous = (mask & ~holes).view(np.uint8)
+    expected = ndimage.binary_fill_holes(porous[0] if flat else porous)
+    assert np.array_equal(np.squeeze(fill_holes(porous)), np.squeeze(expected))
+    # A particle is filled while it is swollen: dilation, filling, erosion of it all.
+    reach = np.stack(np.meshgrid(*[np.arange(-3, 4)] * 3, indexing="ij"), -1)
+    element = (reach**2).sum(-1) <= 9
+    element = element[3:4] if flat else element
+    swollen = ndimage.binary_dilation(porous, element)
+    swollen = ndimage.binary_fill_holes(swollen[0])[None] if flat else ndimage.binary_fill_holes(swollen)
+    closed = ndimage.binary_erosion(swollen, element, border_value=1)
+    found = fill_particle(porous, porous, np.zeros(porous.shape, bool), SPACING, 0.3)
+    assert np.array_equal(found[1], closed) and np.array_equal(found[0], closed | porous.astype(bool))
+
+
+def test_filters_are_scipys(balls):
+    from napari_cathode.measure.kernels import box_sum, erode, grow
+    from napari_cathode.measure.threshold import gaussian
+
+    image = balls.image[:40, :42, :44].astype(np.float32)
+    mask = (balls.solid[:40, :42, :44] > 0).view(np.uint8)
+    cross, cube = ndimage.generate_binary_structure(3, 1), np.ones((3, 3, 3))
+    assert np.array_equal(erode(mask), ndimage.binary_erosion(mask, cross))
+    assert any(np.array_equal(grow(mask), ndimage.binary_dilation(mask, element)) for element in (cross, cube))
+    inner = np.s_[4:-4, 4:-4, 4:-4]
+    assert box_sum(image, 2)[inner] == pytest.approx(125 * ndimage.uniform_filter(image, 5)[inner], rel=1e-5)
+    smooth = ndimage.gaussian_filter(image, 0.8, mode="nearest", truncate=4)
+    assert gaussian(image, (0.8, 0.8, 0.8)) == pytest.approx(smooth, abs=0.05)
+
+
 def test_grey_does_not_leak_cracks(balls, tables):
     # Solid has one grey everywhere here, so EDensity must not follow damage.
     edensity = tables[0]["edensity"]

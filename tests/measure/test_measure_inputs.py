@@ -38,6 +38,25 @@ def test_no_particles():
     assert len(table) == 0 and list(table) == columns(3)
 
 
+@pytest.mark.parametrize("shape", [(4, 5, 6), (1, 5, 6)], ids=["volume", "slice"])
+def test_no_particles_and_no_image(shape):
+    table = measure(np.zeros(shape, np.int32), None, SPACING)
+    assert len(table) == 0 and list(table) == columns(2 if shape[0] == 1 else 3)
+
+
+def test_without_an_image_greys_are_empty_and_the_rest_is_there(balls):
+    table = measure(balls.filled, None, SPACING)
+    assert table[["edensity", "homogeneity"]].isna().all(axis=None)
+    for column in ("volume_um3", "surface_outer_um2", "damage", "elongation", "contact", "pdensity", "dist_nearest_um"):
+        assert table[column].notna().all(), column
+
+
+def test_one_particle_has_all_but_neighbours():
+    row = measure(_cube(), np.where(_cube() > 0, 200, 100), SPACING).iloc[0]
+    assert row[SHAPE_COLUMNS].notna().all() and row.damage == 0 and row.contact == 0
+    assert np.isnan(row.dist_nearest_um) and np.isnan(row.orien_iso)
+
+
 def test_one_voxel_has_a_place_and_a_volume_only():
     labels = np.zeros((9, 9, 9), np.int32)
     labels[3, 4, 5] = 7

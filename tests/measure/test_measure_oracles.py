@@ -95,6 +95,43 @@ def test_ball(draw_ellipsoid, spacing, tolerance, radius):
     assert np.isnan(row.yaw_deg) and np.isnan(row.axis_x)
 
 
+def test_box():
+    labels = np.zeros((40, 50, 60), np.int32)
+    labels[5:17, 6:26, 7:47] = 1
+    row = measure(labels, None, (0.1, 0.1, 0.1), LABELS_ONLY).iloc[0]
+    assert row.volume_um3 == pytest.approx(1.2 * 2.0 * 4.0)
+    assert row.elongation == pytest.approx(4.0 / 1.2)
+    assert (row.z_um, row.y_um, row.x_um) == pytest.approx((1.05, 1.55, 2.65))
+    assert (row.yaw_deg, row.pitch_deg) == pytest.approx((0, 0), abs=1e-6)
+
+
+def test_surface_of_turned_boxes():
+    # Flat faces and edges are where 13 directions are at their worst: 10 % low where faces lie along the voxels.
+    halves = np.array([6.0, 10.0, 20.0])
+    ideal = 8 * (halves[0] * halves[1] + halves[0] * halves[2] + halves[1] * halves[2])
+    grid = np.stack(np.indices((54,) * 3), -1) - 26.4
+    ratios = []
+    for seed in range(4):
+        turn = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))[0]
+        body = (np.abs(grid @ turn) < halves).all(-1)
+        row = measure(body.astype(np.int32), None, (1.0, 1.0, 1.0), LABELS_ONLY).iloc[0]
+        assert row.elongation == pytest.approx(20 / 6, rel=0.01)
+        ratios.append(row.surface_outer_um2 / ideal)
+    assert np.mean(ratios) == pytest.approx(0.97, abs=0.02) and min(ratios) > 0.94
+
+
+def test_surface_is_no_count_of_border_voxels(draw_ellipsoid):
+    # Such counts were 18 to 28 % low on balls.
+    from scipy import ndimage
+
+    for radius in (8, 12, 16):
+        body = draw_ellipsoid((40,) * 3, (19.6, 19.3, 19.9), (radius,) * 3)
+        ideal = 4 * np.pi * radius**2
+        counted = (body & ~ndimage.binary_erosion(body)).sum()
+        row = measure(body.astype(np.int32), None, (1.0, 1.0, 1.0), LABELS_ONLY).iloc[0]
+        assert row.surface_outer_um2 == pytest.approx(ideal, rel=0.01) and counted < 0.85 * ideal
+
+
 def test_small_ball_surface(draw_ellipsoid):
     body = draw_ellipsoid((16, 16, 16), (7.5, 7.4, 7.6), (5,) * 3)
     row = measure(body.astype(np.int32), None, (1.0, 1.0, 1.0)).iloc[0]
@@ -159,6 +196,32 @@ def test_contact_is_what_surfaces_lose_when_united(balls):
     for row in table.itertuples():
         assert row.contact * row.surface_outer_um2 == pytest.approx(lost / 2, rel=1e-9)
         assert lost > 100
+
+
+def test_who_is_in_contact_is_cc3ds():
+    rng = np.random.default_rng(6)
+    seeds = rng.uniform(2, 38, (30, 3))
+    nearest = np.linalg.norm(np.stack(np.indices((40,) * 3), -1)[..., None, :] - seeds, axis=-1)
+    labels = np.where(nearest.min(-1) < 6, nearest.argmin(-1) + 1, 0).astype(np.int32)
+    labels = np.pad(labels, 1)
+    pairs = cc3d.contacts(labels.astype(np.uint32), connectivity=26, surface_area=False)
+    tight = MeasureParameters(threshold="labels", closing_radius_um=0, gap_tolerance_um=0)
+    table = measure(labels, None, (1.0,) * 3, tight)
+    touching = {label for pair in pairs for label in pair}
+    assert 4 < len(touching) < len(table)
+    assert set(table["label"][table["contact"] > 1e-9]) == touching
+
+
+def test_contact_of_boxes_face_to_face():
+    labels = np.zeros((50, 50, 80), np.int32)
+    labels[5:45, 5:45, 5:35] = 1
+    labels[5:45, 5:45, 35:75] = 2
+    table = measure(labels, None, (0.1,) * 3, LABELS_ONLY)
+    faces = cc3d.contacts(labels.astype(np.uint32), connectivity=6)[(1, 2)]
+    assert faces == 1600
+    area = table["contact"] * table["surface_outer_um2"]
+    # At the seam's edge the two surfaces meet in a line, which the united body does not have.
+    assert area.to_numpy() == pytest.approx(faces * 0.01, rel=0.06)
 
 
 def test_contact_area_of_two_caps(draw_ellipsoid):
