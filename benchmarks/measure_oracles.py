@@ -1,4 +1,4 @@
-"""Measured values against oracles, and against themselves: the rows of ``measure_validation.py``."""
+"""Measured values against oracles: rows of ``measure_validation.py``."""
 
 from __future__ import annotations
 
@@ -70,6 +70,7 @@ def oracles() -> Iterator[str]:
     yield from _masks(electrode.labels, electrode.cracks)
     yield from _bodies()
     yield from _insides()
+    yield from _inner_structure()
     yield from _contacts()
     yield from _neighbours()
     yield from _slices()
@@ -193,6 +194,32 @@ def _insides() -> Iterator[str]:
         yield row("Damage", f"ball with a hollow of radius {inner} voxels", f"{error:.1g}", "0.002")
 
 
+def _inner_structure() -> Iterator[str]:
+    """Draw radii, hulls, slits, pores and hollows."""
+    rows = [one(ellipsoid((46,) * 3, (22.5,) * 3, (20, 13, 8), rotation=turn(seed)), (1.0,) * 3) for seed in range(4)]
+    found = [(r.radius_long_um, r.radius_middle_um, r.radius_short_um) for r in rows]
+    yield row("Principal radii", "ellipsoids 20, 13, 8 in 4 directions", share(off(found, [(20, 13, 8)] * 4)), "1.5 %")
+    yield row("Convexity", "ellipsoids: 1", share(off([r.convexity for r in rows], 1)), "1 %")
+    place = np.stack(np.indices((44, 44, 84)), -1) - 21.5
+    two = np.minimum(np.linalg.norm(place, axis=-1), np.linalg.norm(place - (0, 0, 40), axis=-1)) < 20
+    yield row("Convexity", "two balls that touch: 4/5", f"{abs(one(two).convexity - 0.8):.1g}", "0.01")
+    radius, shape, middle = 20, (52,) * 3, (25.5,) * 3
+    ball = ellipsoid(shape, middle, (radius,) * 3)
+    slit = ball & (np.abs(np.indices(shape)[1] - 33.5) < 1.2)
+    pore = ellipsoid(shape, np.array(middle) - (0, 7, 0), (5,) * 3)
+    cracked = one(ball & ~slit & ~pore, CUBES, replace(AS_LABELLED, closing_radius_um=0.3))
+    for name, column, body in (("Open cracks", "damage_open", slit), ("Closed pores", "damage_closed", pore)):
+        error = abs(cracked[column] - body.sum() / ball.sum())
+        yield row(name, "ball with a slit and a pore", f"{error:.1g}", "0.003")
+    hollow = ellipsoid(shape, middle, (0.4 * radius,) * 3)
+    found = one(ball & ~hollow)
+    error = off(found.hollow_core, 0.4**3)
+    yield row("Hollow core", "ball with a hollow of 0.4 of its radius", share(error), "6 %")
+    shells = [found[f"damage_shell_{number}"] for number in range(1, 6)]
+    error = np.abs(np.array(shells) - (1, 1, 0, 0, 0)).max()
+    yield row("Damage from core to rim", "ball with a hollow of 0.4 of its radius", f"{error:.1g}", "0.08")
+
+
 def _contacts() -> Iterator[str]:
     """Balls cut by a plane, boxes face to face, and who touches whom."""
     directions = [turn(seed)[0] for seed in range(8)]
@@ -215,6 +242,24 @@ def _contacts() -> Iterator[str]:
     table = measure(labels, None, (1.0,) * 3, AS_LABELLED)
     wrong = set(table["label"][table["contact"] > 1e-9]) ^ touching
     yield row("Contact", f"cc3d.contacts: which of {len(table)} touch", f"{len(wrong)} wrong", "0 wrong")
+    found = {tuple(pair) for pair in table.attrs["contacts"].table[["label_1", "label_2"]].to_numpy().tolist()}
+    counted = cc3d.contacts(labels.astype(np.uint32), connectivity=6)
+    faces = {(min(pair), max(pair)): area for pair, area in counted.items()}
+    large = {tuple(map(int, pair)) for pair, area in faces.items() if area >= 12}
+    wrong = (large - found) | (found - {tuple(map(int, pair)) for pair in pairs})
+    yield row(
+        "Contact list", f"cc3d.contacts: {len(large)} pairs of at least 12 faces", f"{len(wrong)} wrong", "0 wrong"
+    )
+    yield row("Coordination", "touching balls on a cubic lattice: 6", f"{_touching_balls():g}", "6")
+
+
+def _touching_balls() -> float:
+    """Give the coordination of the middle one of 27 balls on a lattice."""
+    labels = np.zeros((66,) * 3, np.int32)
+    ball = ellipsoid((20,) * 3, (9.5,) * 3, (10,) * 3)
+    for number, (z, y, x) in enumerate(np.ndindex(3, 3, 3), start=1):
+        labels[3 + 20 * z : 23 + 20 * z, 3 + 20 * y : 23 + 20 * y, 3 + 20 * x : 23 + 20 * x][ball] = number
+    return float(measure(labels, None, (1.0,) * 3, AS_LABELLED).set_index("label")["coordination"][14])
 
 
 def _cut_balls(direction: Any) -> float:
@@ -270,52 +315,3 @@ def _slices() -> Iterator[str]:
     yield row("Area (slice)", "disc of radius 30 pixels", share(off(found.area_um2, np.pi * 9)), "0.5 %")
     yield row("Perimeter (slice)", "disc of radius 30 pixels", share(off(found.perimeter_um, 6 * np.pi)), "1 %")
     yield row("Circularity (slice)", "disc of radius 30 pixels", share(off(found.circularity, 1)), "3 %")
-
-
-SIZES = ("volume_um3", "surface_outer_um2", "elongation", "vs_ratio")
-SCALARS = (*SIZES, "sphericity")
-
-
-def invariances() -> Iterator[str]:
-    """Give one row per change of description."""
-    electrode = simulate(replace(PRESETS["nmc-10-cycles"], size_z=80, size_y=80, size_x=80), 3)
-    labels, image = electrode.labels, electrode.image
-    base = measure(labels, image, CUBES)
-    scalars = [*SCALARS, "surface_inner_um2", "edensity", "rough_outer", "pdensity", "dist_nearest_um"]
-    worst, damage = 0.0, 0.0
-    for plane in ((0, 1), (0, 2), (1, 2)):
-        turned = measure(*(np.ascontiguousarray(np.rot90(a, axes=plane)) for a in (labels, image)), CUBES)
-        worst = max(worst, *(off(turned[name], base[name]) for name in scalars if name != "surface_inner_um2"))
-        damage = max(damage, float((turned["damage"] - base["damage"]).abs().max()))
-    yield row("rotation by 90° about each axis", "sizes, shapes, greys, neighbours", share(worst), "1 %")
-    yield row("rotation by 90° about each axis", "Damage", f"{damage:.1g}", "0.003")
-    numbers = np.random.default_rng(0).permutation(10 * int(labels.max()))[: int(labels.max()) + 1] + 1
-    numbers[0] = 0
-    other = measure(numbers[labels].astype(np.int32), image, CUBES)
-    back = base.assign(label=numbers[base["label"]]).sort_values("label", ignore_index=True)
-    change = np.abs(other.to_numpy(float) - back.to_numpy(float))
-    yield row("numbers permuted, with gaps", "all", share(float(np.nanmax(change))), "1e-12")
-    moved = [one(ellipsoid((50,) * 3, (24 + shift,) * 3, (18, 14, 12))) for shift in (0.0, 0.25, 0.5)]
-    for names, what, limit in ((("sphericity",), "Sphericity", "2 %"), (SIZES, "other sizes, shapes", "1 %")):
-        worst = max(off(body[list(names)], moved[0][list(names)]) for body in moved[1:])
-        yield row("half a voxel along each axis", what, share(worst), limit)
-    for edge, name in ((0.2, "twice"), (0.05, "half")):
-        bodies = [_hollow((z_edge, 0.1, 0.1)) for z_edge in (0.1, edge)]
-        physical = [*SCALARS, "edensity", "rough_outer", "z_um", "y_um", "x_um"]
-        worst = off(bodies[1][physical], bodies[0][physical])
-        yield row(f"voxels {name} as long along z", "sizes, shapes, greys, places", share(worst), "3 %")
-        worst = off(bodies[1].surface_inner_um2, bodies[0].surface_inner_um2)
-        yield row(f"voxels {name} as long along z", "SurfaceInner", share(worst), "3 %")
-        damage = abs(bodies[1].damage - bodies[0].damage)
-        yield row(f"voxels {name} as long along z", "Damage", f"{damage:.1g}", "0.003")
-
-
-def _hollow(spacing: tuple[float, float, float]) -> Any:
-    """Measure a turned ellipsoid with a hollow, imaged with blur."""
-    shape = (int(4.4 / spacing[0]), 44, 60)
-    axes = np.linalg.qr(np.random.default_rng(9).normal(size=(3, 3)))[0]
-    filled = ellipsoid(shape, (2.1, 2.15, 1.6), (1.6, 1.1, 1.2), spacing, axes)
-    other = ellipsoid(shape, (2.1, 2.15, 4.2), (1.5, 1.5, 1.45), spacing)
-    solid = filled & ~ellipsoid(shape, (2.1, 2.15, 1.6), (0.7, 0.6, 0.6), spacing)
-    grey = ndimage.gaussian_filter(np.where(solid | other, 180.0, 90.0), 0.05 / np.array(spacing))
-    return measure(np.where(filled, 1, 2 * other).astype(np.int32), grey, spacing).iloc[0]

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import measure_accuracy
+import measure_invariances
 import measure_oracles
 import numpy as np
 
@@ -121,7 +122,7 @@ def main() -> None:
     for row in measure_oracles.oracles():
         print(row)
     sys.stdout.write(SAME)
-    for row in measure_oracles.invariances():
+    for row in measure_invariances.invariances():
         print(row)
     if options.without_simulated:
         return
