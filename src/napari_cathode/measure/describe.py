@@ -79,8 +79,30 @@ def describe(
     if shape.voxels < FEWEST_VOXELS[2 if flat else 3]:
         return values
     values.update(_second_moments(shape))
+    if divided:
+        values["damage"] = 1 - n_solid / shape.voxels
+    if {"structure", "surroundings"} & set(parameters.groups):
+        values.update(_surface_features(filled, solid, size, touching_um, spacing_um, parameters, divided))
+    if {"grey", "cracks"} & set(parameters.groups) and divided:
+        values.update(_inside(filled, solid, image, shape, voxel, spacing_um, greys))
+    if parameters.definitions == "li2022" and divided:
+        values.update(published_values(filled, solid, image, spacing_um, parameters.smoothing_um))
+    return values
+
+
+def _surface_features(
+    filled: Mask,
+    solid: Mask,
+    size: float,
+    touching_um: float,
+    spacing_um: Spacing,
+    parameters: MeasureParameters,
+    divided: bool,
+) -> dict[str, float]:
+    """Surfaces and what is made of them."""
+    flat = filled.shape[0] == 1
     outer, inner = _surfaces(filled, solid, spacing_um)
-    values["contact"] = touching_um / outer
+    values = {"contact": touching_um / outer}
     if flat:
         values["perimeter_um"] = outer
         values["circularity"] = 4 * math.pi * size / outer**2
@@ -89,15 +111,10 @@ def describe(
         values["sphericity"] = 36 * math.pi * size**2 / outer**3
         values["vs_ratio"] = size ** (1 / 3) / outer**0.5
     if divided:
-        values["damage"] = 1 - n_solid / shape.voxels
         values["perimeter_inner_um" if flat else "surface_inner_um2"] = inner
     if "structure" in parameters.groups:
         values["convexity"] = convexity(filled)
         values.update(_roughness(filled, solid, outer, inner if divided else 0.0, spacing_um, parameters.smoothing_um))
-    if {"grey", "cracks"} & set(parameters.groups) and divided:
-        values.update(_inside(filled, solid, image, shape, voxel, spacing_um, greys))
-    if parameters.definitions == "li2022" and divided:
-        values.update(published_values(filled, solid, image, spacing_um, parameters.smoothing_um))
     return values
 
 
