@@ -19,3 +19,4 @@ def own_cache(tmp_path, monkeypatch) -> None:
     """Keep generated files of a test out of the person's own folders."""
     monkeypatch.setenv("NAPARI_CATHODE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NAPARI_CATHODE_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("NAPARI_CATHODE_RECOVERY", str(tmp_path / "recovery"))

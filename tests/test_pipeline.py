@@ -95,7 +95,7 @@ def test_too_few_particles_are_no_failure(volume_run):
     assert "at least 30" in result.not_explained
     files = {path.name for path in folder.iterdir()}
     tables = {f"{name}.{ending}" for name in ("features", "contacts", "summary") for ending in ("csv", "json")}
-    assert files == {"labels.tif", "scores.json", "parameters.yaml", "report.html", *tables}
+    assert files == {"labels.tif", "scores.json", "parameters.yaml", "report.html", "project.json", "project", *tables}
     assert json.loads((folder / "scores.json").read_text("utf-8"))["not_explained"] == result.not_explained
     assert "at least 30" in (folder / "report.html").read_text("utf-8")
 
@@ -124,7 +124,7 @@ def test_files_hold_what_was_found(slice_result, tmp_path):
     scores = json.loads((tmp_path / "scores.json").read_text("utf-8"))
     assert scores["summary"]["count"] == len(table)
     assert scores["explanation"]["r2_mean"] == slice_result.explanation.scores["r2_mean"]
-    assert not [path for path in tmp_path.iterdir() if path.name not in results.FILES]
+    assert not [path for path in tmp_path.iterdir() if path.name not in (*results.FILES, results.PARTS)]
 
 
 def test_a_rerun_from_the_written_parameters_is_identical(slice_truth, slice_result, tmp_path):
@@ -133,9 +133,11 @@ def test_a_rerun_from_the_written_parameters_is_identical(slice_truth, slice_res
         results.prepare_folder(folder)
     write_results(slice_result, first)
     run(as_tomogram(slice_truth, "slice"), load_parameters(first / "parameters.yaml"), second)
-    assert {path.name for path in first.iterdir()} == {path.name for path in second.iterdir()} == set(results.FILES)
-    for path in first.iterdir():
-        assert path.read_bytes() == (second / path.name).read_bytes(), path.name
+    assert {path.name for path in first.iterdir()} == {*results.FILES, results.PARTS}
+    names = [path.relative_to(first) for path in first.rglob("*") if path.is_file()]
+    assert names == [path.relative_to(second) for path in second.rglob("*") if path.is_file()]
+    for name in names:
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
 
 
 def test_files_of_finished_steps_stay_when_a_later_one_fails(slice_truth, tmp_path, monkeypatch):
@@ -146,7 +148,7 @@ def test_files_of_finished_steps_stay_when_a_later_one_fails(slice_truth, tmp_pa
     monkeypatch.setattr(pipeline, "iter_measure", fail)
     with pytest.raises(RuntimeError, match="burns"):
         run(as_tomogram(slice_truth, "slice"), QUICK, tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"labels.tif", "parameters.yaml"}
+    assert {path.name for path in tmp_path.iterdir()} == {"labels.tif", "parameters.yaml", "project.json", "project"}
     assert io.read_labels(tmp_path / "labels.tif")[0].max() > 20
 
 

@@ -34,6 +34,7 @@ from .identify.predict_3d import check_volume
 from .measure import MeasureParameters, Summary, check_scale, iter_measure, summarise
 from .parameters import check, from_dict, parameter, to_dict
 from .progress import Progress, Steps, drain, stretch
+from .project.of_run import RunProject
 from .tomogram import Tomogram
 
 
@@ -211,6 +212,8 @@ def iter_run(
     if folder is not None:
         results.write_parameters(folder, used)
         results.write_labels(folder, labels, spacing_um)
+        project = results.open_run_project(folder, tomogram)
+        project.save(to_dict(parameters), labels, used, agreement=found_agreement)
 
     table = yield from stretch(
         iter_measure(labels, tomogram.data, spacing_um, parameters.measure, tomogram.field_of_view, executor=executor),
@@ -229,6 +232,7 @@ def iter_run(
     if folder is not None:
         results.write_table(folder, table, used)
         results.write_summary(Path(folder) / results.TABLE, table, summary, used)
+        project.save(to_dict(parameters), labels, used, agreement=found_agreement, table=table, summary=summary)
 
     explanation, not_explained = None, ""
     try:
@@ -249,6 +253,7 @@ def iter_run(
     )
     if folder is not None:
         results.write_explanation(folder, result)
+        _save_project(project, result)
         yield from stretch(results.iter_write_report(folder, result), 970, 1000)
     yield Progress(1000, 1000, "Done")
     return result
@@ -272,7 +277,20 @@ def write_results(result: PipelineResult, folder: str | os.PathLike[str]) -> Non
     results.write_table(folder, result.table, result.used)
     results.write_summary(Path(folder) / results.TABLE, result.table, result.summary, result.used)
     results.write_explanation(folder, result)
+    _save_project(results.open_run_project(folder, result.tomogram), result)
     drain(results.iter_write_report(folder, result))
+
+
+def _save_project(project: RunProject, result: PipelineResult) -> None:
+    project.save(
+        to_dict(result.parameters),
+        result.labels,
+        result.used,
+        table=result.table,
+        summary=result.summary,
+        agreement=result.agreement,
+        explanation=result.explanation,
+    )
 
 
 def describe_run(tomogram: Tomogram, parameters: PipelineParameters, dataset: str | None = None) -> dict[str, Any]:

@@ -39,12 +39,23 @@ def user_models_folder() -> Path:
     ``NAPARI_CATHODE_MODELS`` overrides it.
     """
     override = os.environ.get("NAPARI_CATHODE_MODELS")
-    if override:
-        return Path(override)
+    return Path(override) if override else _user_folder() / "models"
+
+
+def recovery_folder() -> Path:
+    """Give the folder of work that nobody has saved yet (not created here).
+
+    ``NAPARI_CATHODE_RECOVERY`` overrides it.
+    """
+    override = os.environ.get("NAPARI_CATHODE_RECOVERY")
+    return Path(override) if override else _user_folder() / "recovery"
+
+
+def _user_folder() -> Path:
     if sys.platform == "win32":
         base = Path(os.environ.get("APPDATA", Path.home() / "AppData" / "Roaming"))
     elif sys.platform == "darwin":
         base = Path.home() / "Library" / "Application Support"
     else:
         base = Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share"))
-    return base / "napari-cathode" / "models"
+    return base / "napari-cathode"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,10 @@ from .explain.names import unit_of
 from .io.atomic import replacing
 from .measure import FEATURES, Contacts, Summary, population_table
 from .progress import Steps
-from .tomogram import Spacing, check_spacing
+from .project.manifest import MANIFEST as PROJECT
+from .project.manifest import PARTS, holds_project, read_manifest
+from .project.of_run import BY_RUN, RunProject
+from .tomogram import Spacing, Tomogram, check_spacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,8 +44,8 @@ INTERACTIONS = "interactions.csv"
 COMPARISON = "comparison.csv"
 REPORT = "report.html"
 SIDECARS = tuple(str(Path(name).with_suffix(".json")) for name in (TABLE, CONTACTS, SUMMARY, SHAP, IMPORTANCE))
-FILES = (PARAMETERS, LABELS, TABLE, CONTACTS, SUMMARY, SHAP, IMPORTANCE, SCORES, REPORT, *SIDECARS)
-"""The files of a run; `prepare_folder` touches no others."""
+FILES = (PARAMETERS, LABELS, TABLE, CONTACTS, SUMMARY, SHAP, IMPORTANCE, SCORES, REPORT, *SIDECARS, PROJECT)
+"""The files of a run, beside the folder `PARTS` with what napari needs besides; `prepare_folder` touches no others."""
 
 # Sections of parameters.yaml that are no parameters but say what they were used on.
 _PROVENANCE = ("napari_cathode", "input", "versions")
@@ -67,6 +71,11 @@ def check_folder(folder: str | os.PathLike[str], overwrite: bool = False) -> Non
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file, not a folder; name a folder for the results.")
+    if holds_project(folder) and read_manifest(folder).get("saved_by") != BY_RUN:
+        raise InputError(
+            f"{folder} is a project with work that was saved outside of a run; name another folder, so that nothing of "
+            "it is lost."
+        )
     present = [name for name in FILES if (folder / name).exists()]
     if present:
         if not _is_ours(folder):
@@ -101,7 +110,10 @@ def prepare_folder(folder: str | os.PathLike[str], overwrite: bool = False) -> P
     """
     folder = Path(folder)
     check_folder(folder, overwrite)
-    # The parameters last: they mark the other files as ours.
+    # The manifest first, since it speaks of the others; the parameters last: they mark the other files as ours.
+    if holds_project(folder):
+        (folder / PROJECT).unlink()
+        shutil.rmtree(folder / PARTS, ignore_errors=True)
     for name in sorted(FILES, key=lambda name: name == PARAMETERS):
         (folder / name).unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
@@ -154,6 +166,11 @@ def write_contacts(path: str | os.PathLike[str], table: pd.DataFrame, used: dict
     place = beside(path, "contacts")
     io.write_table(place, contacts.of(table["label"]).table, _CONTACT_COLUMNS, used)
     return place
+
+
+def open_run_project(folder: str | os.PathLike[str], tomogram: Tomogram) -> RunProject:
+    """Give what keeps ``project.json``, so that napari opens the folder of a run with everything linked."""
+    return RunProject(folder, tomogram, {"labels": LABELS, "table": TABLE, "shap": SHAP, "importance": IMPORTANCE})
 
 
 def write_explanation(folder: str | os.PathLike[str], result: PipelineResult) -> None:

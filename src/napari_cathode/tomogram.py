@@ -39,6 +39,8 @@ class Tomogram:
     whole : Tomogram, optional
         That larger tomogram: grey range and particle diameter are learnt from it, so that particles are found in a
         part as they are in the whole. Left out where nothing is left to be learnt.
+    dataset : str, optional
+        Which data set of its file it is, where that holds several.
     """
 
     data: Any
@@ -48,6 +50,7 @@ class Tomogram:
     field_of_view: npt.NDArray[np.bool_] | None = None
     region: Region | None = None
     whole: Tomogram | None = None
+    dataset: str | None = None
 
     def __post_init__(self) -> None:
         if getattr(self.data, "ndim", None) != 3:

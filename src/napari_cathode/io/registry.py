@@ -67,7 +67,7 @@ def read(
     mask = find_field_of_view(volume.data, sample) if field_of_view else None
     data, mask = _without_gaps(volume.data, mask, sample, path.name)
     name = path.name if path.is_dir() else path.name.removesuffix(path.suffix).removesuffix(".ome")
-    return Tomogram(data, spacing_um or volume.spacing_um, name or path.name, str(path), mask)
+    return Tomogram(data, spacing_um or volume.spacing_um, name or path.name, str(path), mask, dataset=dataset)
 
 
 def open_volume(path: str | Path, dataset: str | None = None) -> Volume:

@@ -125,7 +125,7 @@ def tomogram_of(layer: Layer) -> Tomogram:
     known = layer.metadata.get(TOMOGRAM_KEY)
     shown = layer.metadata.get(SHOWN_KEY)
     if isinstance(known, Tomogram) and known.shape == tuple(data.shape) and same_array(full_data(layer), shown):
-        return Tomogram(known.data, spacing, layer.name, known.source, known.field_of_view)
+        return Tomogram(known.data, spacing, layer.name, known.source, known.field_of_view, dataset=known.dataset)
     source = str(layer.source.path or "")
     return Tomogram(data, spacing, layer.name, source)
 

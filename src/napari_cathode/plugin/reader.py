@@ -132,7 +132,7 @@ def _tomograms(path: Path) -> list[Tomogram]:
             raise
     opened = [read(path, dataset=name) for name in chosen]
     return [
-        Tomogram(made.data, made.spacing_um, f"{made.name}: {name}", made.source, made.field_of_view)
+        Tomogram(made.data, made.spacing_um, f"{made.name}: {name}", made.source, made.field_of_view, dataset=name)
         for made, name in zip(opened, chosen, strict=True)
     ]
 
