@@ -2,17 +2,17 @@
 
 import numpy as np
 import pytest
+from tests.report.tiny_result import SPACING, tiny_result
 
 from napari_cathode import io
 from napari_cathode.edit import operations
 from napari_cathode.session import Colouring, ParticleSet, Session
 from napari_cathode.tomogram import Tomogram
-from tests.report.tiny_result import SPACING, tiny_result
 
 
 @pytest.fixture(scope="session")
 def tiny():
-    """Give a result of 40 balls with its explanation; not to be changed."""
+    """Give a result of 80 balls with its explanation; not to be changed."""
     return tiny_result()
 
 
@@ -33,7 +33,7 @@ def session(tiny, scan):
     made.add(ParticleSet(np.where(tiny.labels > 20, tiny.labels, 0), "others", SPACING))
     particles = ParticleSet(tiny.labels.copy(), "balls", SPACING, tomogram, provenance={"fuse": {"method": "hybrid"}})
     made.add(particles)
-    made.set_table(particles, tiny.table.assign(where=["left", "right"] * 20), tiny.summary)
+    made.set_table(particles, tiny.table.assign(where=["left", "right"] * 40), tiny.summary)
     made.set_explanation(particles, tiny.explanation)
     made.set_colouring(particles, Colouring("sphericity", shap=True, limits=(-0.1, 0.1)))
     change = operations.delete(particles.labels, [5])

@@ -18,7 +18,7 @@ from napari_cathode.tomogram import Tomogram, check_region
 from . import parts
 from .explained import read_explanation
 from .grey import open_tomogram
-from .manifest import folder_of, read_manifest, restored
+from .manifest import PARTS, folder_of, read_manifest, restored
 from .saving import Entry, Project, Written
 from .state import Look, ProjectState
 
@@ -141,12 +141,12 @@ class _Opening:
     ) -> ParticleSet | None:
         name = entry["name"]
         try:
+            same = self._is_as_written(entry["labels"], "labels", name)
             labels = parts.read_labels(self.folder / entry["labels"]["path"])
         except InputError as error:
             self.notes.append(f"The particles {name} are left out: {error}")
             self.project.aside.append(entry)
             return None
-        same = self._is_as_written(entry["labels"], "labels", name)
         place = entry["tomogram"]
         tomogram = None if place is None else tomograms[place]
         if tomogram is not None and entry["region"] is not None:
@@ -185,22 +185,36 @@ class _Opening:
         if entry is None:
             return None
         try:
+            self._is_as_written(entry, kind, name)
             value = read(self.folder / entry["path"], entry)
         except InputError as error:
             self.notes.append(f"The {_WORDS[kind]} of {name} is left out: {error}")
             self.project.damaged.append(entry["path"])
             return None
-        self._is_as_written(entry, kind, name)
         described = {key: value for key, value in entry.items() if key not in ("up_to_date", "attrs")}
         self.project.written.append(Written(kind, value, 0, described))
         return value
 
     def _is_as_written(self, entry: Entry, kind: str, name: str) -> bool:
-        if "sha256" not in entry or parts.digest(self.folder / entry["path"]) == entry["sha256"]:
-            return True
+        """Whether a file is as it was saved; one that a person may have changed is shown as it is now, and said so.
+
+        Raises
+        ------
+        InputError
+            When it is one that nobody changes, or there is none.
+        """
+        path = self.folder / entry["path"]
+        try:
+            if "sha256" not in entry or parts.digest(path) == entry["sha256"]:
+                return True
+        except OSError as error:
+            reason = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
+            raise InputError(f"{path} {reason}.") from None
+        if path.parent.name == PARTS:
+            raise InputError(f"{path} is damaged: its content is not what was written.")
         self.notes.append(
-            f"{self.folder / entry['path']}, the {_WORDS[kind]} of {name}, was changed by another program since the "
-            "project was saved; it is shown as it is now."
+            f"{path}, the {_WORDS[kind]} of {name}, was changed by another program since the project was saved; it is "
+            "shown as it is now."
         )
         return False
 

@@ -193,7 +193,10 @@ def read_features(path: Path, dtypes: dict[str, str]) -> pd.DataFrame:
 
 
 def digest(path: Path) -> str:
-    """Give a fingerprint of a file (SHA-256)."""
+    """Give a fingerprint (SHA-256) of a file, or of the names and contents of a folder's files."""
+    if path.is_dir():
+        inner = [f"{name.name} {digest(name)}" for name in sorted(path.iterdir())]
+        return hashlib.sha256("\n".join(inner).encode()).hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

@@ -193,8 +193,9 @@ class Project:
     def find(self, kind: str, thing: Any, revision: int = 0) -> Written | None:
         """Give what was written of a thing, where it is the same and still there."""
         for known in self.written:
-            same = known.thing is thing or (kind == "edits" and known.thing == thing)
-            if known.kind == kind and same and known.revision == revision:
+            if known.kind != kind or known.revision != revision:
+                continue
+            if known.thing is thing or (kind == "edits" and known.thing == thing):
                 path = known.entry.get("path")
                 return known if path is None or (self.folder / path).exists() else None
         return None
@@ -377,9 +378,7 @@ class _Save:
         if known is None:
             path = self._path(number, "particles", kind, suffix)
             write(path, thing)
-            entry = {"path": self._done(path)}
-            if path.is_file():
-                entry["sha256"] = parts.digest(path)
+            entry = {"path": self._done(path), "sha256": parts.digest(path)}
             known = Written(kind, thing, 0, entry)
         self.kept.append(known)
         return dict(known.entry)
