@@ -43,9 +43,12 @@ STABILITY = "stability.csv"
 INTERACTIONS = "interactions.csv"
 COMPARISON = "comparison.csv"
 REPORT = "report.html"
+EDITS = "edits.csv"
 SIDECARS = tuple(str(Path(name).with_suffix(".json")) for name in (TABLE, CONTACTS, SUMMARY, SHAP, IMPORTANCE))
 FILES = (PARAMETERS, LABELS, TABLE, CONTACTS, SUMMARY, SHAP, IMPORTANCE, SCORES, REPORT, *SIDECARS, PROJECT)
 """The files of a run, beside the folder `PARTS` with what napari needs besides; `prepare_folder` touches no others."""
+
+_GIVEN = {"labels": LABELS, "table": TABLE, "shap": SHAP, "importance": IMPORTANCE}
 
 # Sections of parameters.yaml that are no parameters but say what they were used on.
 _PROVENANCE = ("napari_cathode", "input", "versions")
@@ -114,7 +117,7 @@ def prepare_folder(folder: str | os.PathLike[str], overwrite: bool = False) -> P
     if holds_project(folder):
         (folder / PROJECT).unlink()
         shutil.rmtree(folder / PARTS, ignore_errors=True)
-    for name in sorted(FILES, key=lambda name: name == PARAMETERS):
+    for name in sorted((*FILES, EDITS), key=lambda name: name == PARAMETERS):
         (folder / name).unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -170,7 +173,20 @@ def write_contacts(path: str | os.PathLike[str], table: pd.DataFrame, used: dict
 
 def open_run_project(folder: str | os.PathLike[str], tomogram: Tomogram) -> RunProject:
     """Give what keeps ``project.json``, so that napari opens the folder of a run with everything linked."""
-    return RunProject(folder, tomogram, {"labels": LABELS, "table": TABLE, "shap": SHAP, "importance": IMPORTANCE})
+    return RunProject(folder, tomogram, _GIVEN)
+
+
+def given_files(folder: str | os.PathLike[str]) -> dict[str, str]:
+    """Give the files of a run's folder that a project names instead of writing them again."""
+    return {kind: name for kind, name in _GIVEN.items() if (Path(folder) / name).exists()}
+
+
+def write_edits(folder: str | os.PathLike[str], rows: list[dict[str, Any]]) -> None:
+    """Write ``edits.csv``: what was changed by hand, a row each."""
+    import pandas as pd
+
+    with replacing(Path(folder) / EDITS) as part:
+        pd.DataFrame(rows).to_csv(part, index=False, lineterminator="\n", encoding="utf-8")
 
 
 def write_explanation(folder: str | os.PathLike[str], result: PipelineResult) -> None:

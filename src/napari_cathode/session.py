@@ -592,17 +592,17 @@ class Session:
         _on_main_thread()
         if wanted == particles.filter:
             return
-        shown = _passing(particles, wanted)
+        shown = passing(particles, wanted)
         particles.filter, particles.shown = wanted, shown
         self.changed.emit(particles, "filter")
 
     def _emit_table(self, particles: ParticleSet) -> None:
         """Tell of a table, and of who passes the filter in it; a condition that does not fit it any more is dropped."""
         try:
-            particles.shown = _passing(particles, particles.filter)
+            particles.shown = passing(particles, particles.filter)
         except InputError:
             particles.filter = replace(particles.filter, text="")
-            particles.shown = _passing(particles, particles.filter)
+            particles.shown = passing(particles, particles.filter)
         self.changed.emit(particles, "table")
         if particles.filter.chooses:
             self.changed.emit(particles, "filter")
@@ -671,7 +671,7 @@ def _complete_table(particles: ParticleSet) -> None:
             )
 
 
-def _passing(particles: ParticleSet, wanted: Filter) -> np.ndarray[Any, Any] | None:
+def passing(particles: ParticleSet, wanted: Filter) -> np.ndarray[Any, Any] | None:
     """Give the labels of the particles that pass a filter, None where there is nothing to pass."""
     table = particles.table
     if table is None or not wanted.chooses:

@@ -6,6 +6,7 @@ from tests.report.tiny_result import SPACING, tiny_result
 
 from napari_cathode import io
 from napari_cathode.edit import operations
+from napari_cathode.filtering import Filter
 from napari_cathode.session import Colouring, ParticleSet, Session
 from napari_cathode.tomogram import Tomogram
 
@@ -36,6 +37,8 @@ def session(tiny, scan):
     made.set_table(particles, tiny.table.assign(where=["left", "right"] * 40), tiny.summary)
     made.set_explanation(particles, tiny.explanation)
     made.set_colouring(particles, Colouring("sphericity", shap=True, limits=(-0.1, 0.1)))
+    made.judge(particles, [4, 6], verdict="excluded", kind="halo", note="wäre rund")
+    made.set_filter(particles, Filter("sphericity > 0.5", (("damage", 0.1, 0.4),)))
     change = operations.delete(particles.labels, [5])
     made.edit(particles, change)
     made.selection = {7, 9}

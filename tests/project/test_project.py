@@ -49,9 +49,10 @@ def assert_same(particles, again):
     assert np.array_equal(particles.labels, again.labels) and again.labels.dtype == np.int32
     pd.testing.assert_frame_equal(particles.table, again.table)
     assert_same_explanation(particles.explanation, again.explanation)
-    for name in ("name", "spacing_um", "summary", "colouring", "review", "provenance", "out_of_date"):
+    for name in ("name", "spacing_um", "summary", "colouring", "review", "filter", "provenance", "out_of_date"):
         assert getattr(particles, name) == getattr(again, name), name
     assert particles.explanation_out_of_date == again.explanation_out_of_date
+    assert np.array_equal(particles.shown, again.shown) and particles.explanation_without == again.explanation_without
     assert particles.history.log() == again.history.log()
 
 

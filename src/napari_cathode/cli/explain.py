@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,17 +14,23 @@ from napari_cathode.explain.figure_files import iter_write_figures
 from napari_cathode.measure import FEATURES
 from napari_cathode.parameters import to_dict
 from napari_cathode.pipeline import PipelineParameters
+from napari_cathode.project import holds_project
+from napari_cathode.project.continuing import parameters_of
 
+from .continuing import current_of, open_given
 from .files import may_write_into
 from .options import Given, Overwrite, ParameterFile, Quiet, read_parameters, with_parameters
 from .progress import follow
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FIGURES = "figures"
 
 
 @with_parameters(PipelineParameters, {"explain": ""})
 def command(
-    table_file: Annotated[Path, typer.Argument(metavar="TABLE", help="CSV table with one row a particle.")],
+    table_file: Annotated[Path, typer.Argument(metavar="TABLE", help="CSV table, one row a particle; or a project.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the results go.")],
     preset: Annotated[
         str | None,
@@ -52,9 +58,9 @@ def command(
         if preset not in PRESETS:
             raise InputError(f"There is no preset {preset!r}; choose one of {', '.join(PRESETS)}.")
         given["explain"] = {**to_dict(PRESETS[preset]), **given.get("explain", {})}
-    settings = read_parameters(given, parameters).explain
-    table = io.read_table(table_file)
-    other = None if compare is None else io.read_table(compare)
+    table, known = _read(table_file, quiet)
+    other = None if compare is None else _read(compare, quiet)[0]
+    settings = read_parameters(given, parameters, known).explain
     names = [results.SHAP, results.IMPORTANCE, results.SCORES]
     names += [results.SHAP_PARQUET] * parquet + [results.STABILITY] * stability
     names += [results.INTERACTIONS] * interactions + [results.COMPARISON] * (other is not None)
@@ -78,6 +84,19 @@ def command(
     results.write_json(out / results.SCORES, scores)
     follow(iter_write_figures(out / FIGURES, explanation, figures), quiet)
     typer.echo(f"Results are in {out}.")
+
+
+def _read(path: Path, quiet: bool) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Read a table, or take that of a project with its parameters."""
+    if not holds_project(path):
+        return io.read_table(path), {}
+    opened = open_given(path, quiet)
+    particles = current_of(opened)
+    if particles.table is None or particles.out_of_date:
+        raise InputError(
+            f"The particles of {path} are not measured as they are now; run `napari-cathode run {path}` first."
+        )
+    return particles.table, parameters_of(opened.state)
 
 
 def _say(explanation: Explanation) -> None:

@@ -10,10 +10,14 @@ import typer
 from napari_cathode import io, results
 from napari_cathode.errors import InputError
 from napari_cathode.fuse import with_agreement
+from napari_cathode.judging import with_review
 from napari_cathode.measure import iter_measure, summarise
 from napari_cathode.parameters import to_dict
 from napari_cathode.pipeline import PipelineParameters
+from napari_cathode.project import holds_project
+from napari_cathode.project.continuing import parameters_of
 
+from .continuing import current_of, open_given
 from .files import may_write
 from .options import Dataset, Given, Overwrite, ParameterFile, Quiet, Spacing, read_parameters, with_parameters
 from .progress import follow, threads
@@ -21,7 +25,7 @@ from .progress import follow, threads
 
 @with_parameters(PipelineParameters, {"measure": ""})
 def command(
-    labels_file: Annotated[Path, typer.Argument(metavar="LABELS", help="Label image, 0 is background.")],
+    labels_file: Annotated[Path, typer.Argument(metavar="LABELS", help="Label image, 0 is background; or a project.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Table to write (.csv or .parquet).")],
     image: Annotated[
         Path | None, typer.Argument(metavar="IMAGE", help="Grey values; without them there is no damage and no grey.")
@@ -43,33 +47,41 @@ def command(
     With features.csv these are contacts.csv and summary.csv, with nmc.csv nmc_contacts.csv and nmc_summary.csv. Each
     has a JSON file beside it with the meaning of its columns.
     """
-    settings = read_parameters(given, parameters)
+    opened = open_given(labels_file, quiet) if holds_project(labels_file) else None
+    settings = read_parameters(given, parameters, None if opened is None else parameters_of(opened.state))
     for path in (out, results.beside(out, "contacts"), results.beside(out, "summary")):
         may_write(path, overwrite)
     if out.suffix.lower() not in (".csv", ".parquet"):
         raise InputError(f"{out} should end in .csv or .parquet, which tells how the table is written.")
-    labels, stated = io.open_labels(labels_file)
+    particles = None if opened is None else current_of(opened)
+    labels, stated = io.open_labels(labels_file) if particles is None else (particles.labels, particles.spacing_um)
     agreed = None if agreement is None else io.read_table(agreement)
     if agreed is not None and not any(str(name).startswith("view_") for name in agreed.columns):
         raise InputError(
             f"{agreement} does not say how far views agree; write it with `napari-cathode fuse --agreement`."
         )
-    tomogram = None if image is None else io.read(image, dataset=dataset)
+    known = None if particles is None else particles.tomogram
+    tomogram = known if image is None else io.read(image, dataset=dataset)
     spacing = spacing or stated or (None if tomogram is None else tomogram.spacing_um)
     if spacing is None:
         raise InputError(f"The voxel size of {labels_file} is not known; give it in µm by --spacing Z Y X.")
     if tomogram is not None and tomogram.shape != tuple(labels.shape):
         raise InputError(
-            f"{labels_file} has the shape {labels.shape}, {image} {tomogram.shape}; labels must be those of this image."
+            f"{labels_file} has the shape {labels.shape}, {tomogram.name} {tomogram.shape}; labels must be those of "
+            "this image."
         )
     grey, seen = (None, None) if tomogram is None else (tomogram.data, tomogram.field_of_view)
     with threads() as executor:
         table = follow(iter_measure(labels, grey, spacing, settings.measure, seen, executor=executor), quiet)
+    if agreed is None and particles is not None:
+        agreed = particles.agreement
     if agreed is not None:
         table = with_agreement(table, agreed)
+    if particles is not None and particles.review:
+        table = with_review(table, particles.review)
     made_with = {
         "labels": str(labels_file.absolute()),
-        "image": None if image is None else str(image.absolute()),
+        "image": str(image.absolute()) if image is not None else known.source if known is not None else None,
         "spacing_um": list(spacing),
         "measure": to_dict(settings.measure),
     }

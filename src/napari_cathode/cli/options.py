@@ -100,8 +100,10 @@ def with_parameters(
     return decorate
 
 
-def read_parameters(given: Given, file: Path | None) -> PipelineParameters:
-    """Make the parameters of all steps of defaults, a parameter file and what was given, the last coming first.
+def read_parameters(given: Given, file: Path | None, known: Mapping[str, Any] | None = None) -> PipelineParameters:
+    """Make the parameters of all steps of defaults, those of a project, a parameter file and what was given.
+
+    The last come first.
 
     Raises
     ------
@@ -111,10 +113,11 @@ def read_parameters(given: Given, file: Path | None) -> PipelineParameters:
     from napari_cathode import results
     from napari_cathode.pipeline import PipelineParameters
 
-    values = {} if file is None else results.read_parameter_values(file)
-    for name, value in given.items():
-        before = values.get(name)
-        values[name] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
+    values = dict(known or {})
+    for more in ({} if file is None else results.read_parameter_values(file), given):
+        for name, value in more.items():
+            before = values.get(name)
+            values[name] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
     return from_dict(PipelineParameters, values, str(file) if file is not None else "the command line")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +9,11 @@ import typer
 
 from napari_cathode import io, results
 from napari_cathode.errors import InputError
-from napari_cathode.pipeline import PipelineParameters, PipelineResult, iter_run, iter_settle
+from napari_cathode.pipeline import PipelineParameters, iter_run, iter_settle
+from napari_cathode.project import holds_project
 from napari_cathode.tomogram import Tomogram, check_region, parse_region
 
+from .continuing import continue_project, refuse_input_options
 from .options import (
     Dataset,
     Given,
@@ -25,18 +26,25 @@ from .options import (
     with_parameters,
 )
 from .progress import follow, threads
+from .summary import summary_text
 
 _PREFIXES = {"": "", "identify": "identify-", "fuse": "fuse-", "measure": "measure-", "explain": "explain-"}
 
 
 @with_parameters(PipelineParameters, _PREFIXES, aliases={"identify.diameter_um": "--diameter"})
 def command(
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the results go.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FOLDER", help="Where the results go; left out, a project is saved in place."
+        ),
+    ] = None,
     image: Annotated[
         Path | None,
         typer.Argument(
             metavar="INPUT",
-            help="TIFF, HDF5 or NumPy file or folder of slices; may be left out when --parameters names it.",
+            help="TIFF, HDF5 or NumPy file, folder of slices, or project to go on with; may be left out when "
+            "--parameters names it.",
         ),
     ] = None,
     spacing: Spacing = None,
@@ -50,8 +58,15 @@ def command(
 ) -> None:
     """Write labels.tif, features.csv, shap.csv, importance.csv, scores.json, parameters.yaml and report.html.
 
-    Running again with --parameters FOLDER/parameters.yaml gives identical files.
+    Running again with --parameters FOLDER/parameters.yaml gives identical files. The folder is a project that napari
+    opens. Of a project, what is missing or out of date is done; its particles, corrected or not, stay as they are.
     """
+    if image is not None and holds_project(image):
+        refuse_input_options(image, dataset, region)
+        continue_project(image, out, given, parameters, spacing, overwrite, quiet)
+        return
+    if out is None:
+        raise InputError("No folder for the results is given; name one by -o FOLDER.")
     settings = read_parameters(given, parameters)
     tomogram, dataset = _open(image, spacing, dataset, parameters, region)
     analyse(tomogram, out, overwrite, quiet, settings, dataset)
@@ -72,7 +87,7 @@ def analyse(
     out = results.prepare_folder(out, overwrite)
     with threads() as executor:
         result = follow(iter_run(tomogram, settings, out, dataset, executor), quiet)
-    typer.echo(_summary(result))
+    typer.echo(summary_text(result.summary, result.table, result.explanation, result.not_explained))
     typer.echo(f"Results are in {out}; open {out / results.REPORT} in a browser.")
 
 
@@ -100,17 +115,3 @@ def _open(
     elif known_region is not None:
         tomogram = tomogram.part(check_region(known_region, tomogram.shape, tomogram.name))
     return tomogram, dataset
-
-
-def _summary(result: PipelineResult) -> str:
-    """Give the numbers that people quote, one a line."""
-    lines = []
-    for name, value, unit, count in result.summary.rows():
-        number = f"{value}" if isinstance(value, int) else "–" if math.isnan(value) else f"{value:.4g}"
-        lines.append(f"{name:<28}{number:>10} {unit:<3}" + ("" if isinstance(value, int) else f" (n = {count})"))
-    lines += [f"Note: {note}" for note in result.table.attrs.get("notes", ())]
-    if result.explanation is None:
-        lines.append(f"Not explained: {result.not_explained}")
-    else:
-        lines.append(result.explanation.scores["verdict"]["text"])
-    return "\n".join(line.rstrip() for line in lines)

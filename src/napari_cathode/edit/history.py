@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -167,7 +167,7 @@ class History:
         self.dropped = 0
 
 
-def log_table(entries: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def log_table(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Make flat rows of a log, as for a CSV file.
 
     Parameters

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -82,7 +82,7 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
-def read_table(path: str | Path, exact: bool = False) -> pd.DataFrame:
+def read_table(path: str | Path) -> pd.DataFrame:
     """Read a table with one row a particle.
 
     Parameters
@@ -90,8 +90,6 @@ def read_table(path: str | Path, exact: bool = False) -> pd.DataFrame:
     path : path
         A CSV file, separated by comma, semicolon or tab; with semicolon or tab a decimal comma is understood
         (European spreadsheets). Or a Parquet file, whose name ends in .parquet.
-    exact : bool
-        Read each number to the last digit that was written; otherwise faster, to fifteen.
 
     Returns
     -------
@@ -110,10 +108,8 @@ def read_table(path: str | Path, exact: bool = False) -> pd.DataFrame:
     header = text.partition("\n")[0]
     separator = max(",;\t", key=header.count)
     decimal = "," if separator != "," and _DECIMAL_COMMA.search(text) else "."
-    precision: Literal["round_trip"] | None = "round_trip" if exact else None
     try:
-        stream = io.StringIO(text)
-        table = pd.read_csv(stream, sep=separator, decimal=decimal, skipinitialspace=True, float_precision=precision)
+        table = pd.read_csv(io.StringIO(text), sep=separator, decimal=decimal, skipinitialspace=True)
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         reason = str(error).splitlines()[0].removeprefix("Error tokenizing data. C error: ").strip()
         raise InputError(f"{path.name} is no table ({reason}); every row needs the same number of fields.") from error

@@ -130,8 +130,8 @@ def _read(path: Path) -> pd.DataFrame:
     if path.name.startswith("importance"):
         if not path.exists():
             raise InputError(f"{path} is missing.")
-        return pd.read_csv(path, float_precision="round_trip")
-    return read_table(path, exact=True)
+        return pd.read_csv(path)
+    return read_table(path)
 
 
 def _particles(explanation: Explanation) -> pd.DataFrame:

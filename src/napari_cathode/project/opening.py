@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from napari_cathode.edit.history import History
 from napari_cathode.errors import InputError
+from napari_cathode.filtering import Filter
 from napari_cathode.progress import Progress, Steps, drain
-from napari_cathode.session import Colouring, ParticleSet
+from napari_cathode.session import Colouring, ParticleSet, passing
 from napari_cathode.tomogram import Tomogram, check_region
 
 from . import parts
@@ -174,9 +176,12 @@ class _Opening:
         for kind in ("table", "agreement", "explanation"):
             if entry[kind] is not None:
                 setattr(particles, f"{kind}_revision", 0 if entry[kind]["up_to_date"] and same else _OLD)
+        if entry["explanation"] is not None:
+            particles.explanation_without = frozenset(entry["explanation"]["without"])
         if particles.table is not None and entry["summary"] is not None:
             particles.summary = _summary(entry["summary"])
         particles.colouring = _colouring(particles, colouring)
+        _filter(particles, entry["filter"])
         self.looks[particles] = entry["look"]
         return particles
 
@@ -191,7 +196,7 @@ class _Opening:
             self.notes.append(f"The {_WORDS[kind]} of {name} is left out: {error}")
             self.project.damaged.append(entry["path"])
             return None
-        described = {key: value for key, value in entry.items() if key not in ("up_to_date", "attrs")}
+        described = {key: value for key, value in entry.items() if key not in ("up_to_date", "without", "attrs")}
         self.project.written.append(Written(kind, value, 0, described))
         return value
 
@@ -249,6 +254,14 @@ def _summary(values: Entry) -> Any:
 
     known = {name: values[name] for name in Summary.__dataclass_fields__ if name in values}
     return Summary(**known)
+
+
+def _filter(particles: ParticleSet, values: Entry) -> None:
+    ranges = tuple((name, low, high) for name, low, high in values["ranges"])
+    wanted = Filter(**{**values, "ranges": ranges})
+    with suppress(InputError):  # what it asks for could not be read
+        particles.shown = passing(particles, wanted)
+        particles.filter = wanted
 
 
 def _colouring(particles: ParticleSet, values: Entry | None) -> Colouring | None:

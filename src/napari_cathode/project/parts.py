@@ -179,7 +179,7 @@ def read_features(path: Path, dtypes: dict[str, str]) -> pd.DataFrame:
     """
     if path.suffix == ".parquet":
         return read_parquet(path)
-    table = read_table(path, exact=True)
+    table = read_table(path)
     for name, dtype in dtypes.items():
         if name in table.columns and str(table[name].dtype) != dtype:
             try:

@@ -320,6 +320,7 @@ class _Save:
             "summary": particles.summary,
             "colouring": colouring,
             "review": particles.review,
+            "filter": particles.filter,
             "provenance": particles.provenance,
             "look": self.state.looks.get(particles, {}),
         }
@@ -331,6 +332,8 @@ class _Save:
         for kind in ("table", "agreement", "explanation"):
             if made[kind] is not None:
                 made[kind] = {**made[kind], "up_to_date": getattr(particles, f"{kind}_revision") == revision}
+        if made["explanation"] is not None:
+            made["explanation"]["without"] = sorted(particles.explanation_without)
         return made
 
     def _iter_labels(
