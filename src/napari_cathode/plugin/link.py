@@ -63,10 +63,13 @@ class Link:
         The state that all views of the viewer share.
     remeasuring : Remeasuring
         Keeps tables up to date while labels are edited.
+    parameters : dict
+        Parameters of the steps as they were set last, by the step's name: plain values.
     """
 
     def __init__(self, viewer: Any) -> None:
         self.session = Session()
+        self.parameters: dict[str, dict[str, Any]] = {}
         self._viewer = weakref.ref(viewer)
         self._bindings: dict[ParticleSet, _Binding] = {}
         self._views: dict[Layer, tuple[Predictions, str]] = {}

@@ -25,9 +25,11 @@ from napari_cathode.io import (
     read_labels,
 )
 from napari_cathode.io.annotations import iter_annotated, missing_pictures, say_missing
+from napari_cathode.project import holds_project, open_project
 from napari_cathode.tomogram import Spacing, Tomogram
 
 from .layers import AXES, SHOWN_KEY, TOMOGRAM_KEY
+from .project_layers import layer_data
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -53,7 +55,7 @@ def napari_get_reader(path: str | Sequence[str]) -> Callable[[str], list[Any]] |
         if len(path) != 1:
             return None
         path = path[0]
-    return read_layers if can_read(path) or is_annotations(path) else None
+    return read_layers if holds_project(path) or can_read(path) or is_annotations(path) else None
 
 
 def read_layers(path: str | Sequence[str]) -> list[Any]:
@@ -62,8 +64,9 @@ def read_layers(path: str | Sequence[str]) -> list[Any]:
     Returns
     -------
     list of tuple
-        An Image layer for each data set, a Labels layer for a file of ours, or both for each annotated image. What is
-        wrong with a file is shown as one sentence in the viewer, and no layer is added.
+        An Image layer for each data set, a Labels layer for a file of ours, or both for each annotated image. A project
+        takes the place of what is open in the window. What is wrong with a file is shown as one sentence in the viewer,
+        and no layer is added.
 
     Raises
     ------
@@ -72,12 +75,27 @@ def read_layers(path: str | Sequence[str]) -> list[Any]:
     """
     one = path if isinstance(path, str) else path[0]
     try:
-        return _layers(Path(one))
+        return _project(Path(one)) if holds_project(one) else _layers(Path(one))
     except InputError as error:
         if napari.current_viewer() is None:
             raise
         show_error(str(error))
         return _NOTHING
+
+
+def _project(path: Path) -> list[Any]:
+    """Open a project in the window; without one, give its layers."""
+    viewer = napari.current_viewer()
+    if viewer is None or threading.current_thread() is not threading.main_thread():
+        opened = open_project(path)
+        if viewer is not None:
+            for note in opened.notes:
+                show_warning(note)
+        return layer_data(opened.state)
+    from napari_cathode.widgets.keeper import keeper_of
+
+    keeper_of(viewer).open(path)
+    return _NOTHING
 
 
 def _layers(path: Path) -> list[LayerData]:
@@ -86,7 +104,7 @@ def _layers(path: Path) -> list[LayerData]:
     if path.is_file() and is_labels(path):
         labels, spacing = read_labels(path)
         data = labels[0] if labels.shape[0] == 1 else labels
-        return [(data, {"name": path.stem, **_placed(spacing, data.ndim)}, "labels")]
+        return [(data, {"name": path.stem, **placed(spacing, data.ndim)}, "labels")]
     tomograms = _tomograms(path)
     unknown = [tomogram.name for tomogram in tomograms if tomogram.spacing_um is None]
     if unknown and napari.current_viewer() is not None:
@@ -94,7 +112,7 @@ def _layers(path: Path) -> list[LayerData]:
             f"No voxel size in {' and '.join(unknown)}: shown in pixels. Enter the voxel size in the first Cathode "
             "widget that you use (Plugins > Cathode)."
         )
-    return [_image_layer(tomogram) for tomogram in tomograms]
+    return [image_layer(tomogram) for tomogram in tomograms]
 
 
 def _annotated(path: Path) -> list[LayerData]:
@@ -111,9 +129,9 @@ def _annotated(path: Path) -> list[LayerData]:
         found = [(path.stem, np.concatenate([one[1] for one in found]), np.concatenate([one[2] for one in found]))]
     layers = []
     for name, grey, labels in found:
-        image = _image_layer(Tomogram(grey, None, name, str(path), find_field_of_view(grey)))
+        image = image_layer(Tomogram(grey, None, name, str(path), find_field_of_view(grey)))
         shown = labels[0] if len(labels) == 1 else labels
-        layers += [image, (shown, {"name": f"{name} labels", **_placed(None, shown.ndim)}, "labels")]
+        layers += [image, (shown, {"name": f"{name} labels", **placed(None, shown.ndim)}, "labels")]
     return layers
 
 
@@ -149,12 +167,13 @@ def _ask(path: Path, names: list[str]) -> list[str]:
     return [name] if accepted else []
 
 
-def _placed(spacing_um: Spacing | None, ndim: int) -> dict[str, Any]:
+def placed(spacing_um: Spacing | None, ndim: int) -> dict[str, Any]:
+    """Give the keyword arguments that put a layer at the origin, in µm where the voxel size is known."""
     named: dict[str, Any] = {"axis_labels": AXES[-ndim:]}
     return named if spacing_um is None else {"scale": spacing_um[-ndim:], "units": ("µm",) * ndim, **named}
 
 
-def _image_layer(tomogram: Tomogram) -> LayerData:
+def image_layer(tomogram: Tomogram) -> LayerData:
     """Make an image layer of a tomogram, two-dimensional for a slice."""
     data = tomogram.data[0] if tomogram.is_slice else tomogram.data
     options: dict[str, Any] = {
@@ -162,6 +181,6 @@ def _image_layer(tomogram: Tomogram) -> LayerData:
         "contrast_limits": contrast_limits(tomogram.data, tomogram.field_of_view),
         "colormap": "gray",
         "metadata": {TOMOGRAM_KEY: tomogram, SHOWN_KEY: data},
-        **_placed(tomogram.spacing_um, data.ndim),
+        **placed(tomogram.spacing_um, data.ndim),
     }
     return data, options, "image"

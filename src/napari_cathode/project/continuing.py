@@ -178,7 +178,8 @@ def _with_own_columns(table: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame
 def _check_found(opened: OpenedProject, particles: ParticleSet | None) -> None:
     """Stop before particles would be measured without the grey values that belong to them."""
     project = opened.project
-    missing = project.missing.get(particles) if particles is not None else next(iter(project.missing_alone), None)
+    alone = next(iter(project.missing_alone), None)
+    missing = alone if particles is None else project.missing.get(particles, (None, None))[0]
     if missing is not None:
         raise InputError(next(note for note in opened.notes if str(missing["name"]) in note))
 

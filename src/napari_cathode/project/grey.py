@@ -92,8 +92,7 @@ def same_data(one: Any, other: Any) -> bool:
     if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
         same = one.shape == other.shape and one.dtype == other.dtype and one.strides == other.strides
         return bool(same and one.ctypes.data == other.ctypes.data)
-    names = getattr(one, "name", None), getattr(other, "name", None)  # dask
-    return type(one) is type(other) and names[0] is not None and names[0] == names[1]
+    return hasattr(one, "dask") and hasattr(other, "dask") and one.name == other.name
 
 
 def _candidates(entry: Mapping[str, Any], folder: Path) -> list[Path]:

@@ -164,7 +164,7 @@ class _Opening:
         )
         self.project.written.append(Written("labels", labels, 0, entry["labels"]))
         if place is not None and tomograms[place] is None:
-            self.project.missing[particles] = tomogram_entries[place]
+            self.project.missing[particles] = (tomogram_entries[place], entry["region"])
         for kind in ("table", "agreement"):
             table = self._part(entry[kind], kind, name, lambda path, said: _table(path, said))
             setattr(particles, kind, table)

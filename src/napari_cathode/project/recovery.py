@@ -90,18 +90,13 @@ class Recoverable:
         """The folder of the project in it."""
         return self.folder / _WORK
 
-    def describe(self) -> str:
-        """Say what it is in a line."""
+    def describe(self) -> tuple[str, str]:
+        """Say what it is, and from when."""
         when = datetime.fromtimestamp(self.saved)
-        day = (
-            "today"
-            if when.date() == datetime.now().date()
-            else f"{when:%-d %B %Y}"
-            if os.name != "nt"
-            else f"{when:%d %B %Y}"
-        )
-        corrected = ", corrected by hand" if self.edits else ""
-        return f"{', '.join(self.names) or 'unnamed'}{corrected} · {day}, {when:%H:%M}"
+        today = when.date() == datetime.now().date()
+        day = "today" if today else f"{when.day} {when:%B %Y}"
+        corrected = "corrected by hand, " if self.edits else ""
+        return ", ".join(self.names) or "unnamed", f"{corrected}kept {day}, {when:%H:%M}"
 
 
 def list_recoverable() -> list[Recoverable]:

@@ -76,8 +76,9 @@ class Project:
         How often it was saved; 0 for a project that does not exist yet.
     written : list of Written
         What need not be written again as long as it stays the same.
-    missing : dict of ParticleSet to dict
-        What the manifest said of tomograms that were not found, by the live particle set that they belong to.
+    missing : dict of ParticleSet to (dict, region)
+        What the manifest said of tomograms that were not found, and which part of them was meant, by the live particle
+        set that they belong to.
     missing_alone : list of dict
         The same of tomograms in which no particles were found.
     aside : list of dict
@@ -91,7 +92,7 @@ class Project:
     folder: Path
     generation: int = 0
     written: list[Written] = field(default_factory=list)
-    missing: dict[ParticleSet, Entry] = field(default_factory=dict)
+    missing: dict[ParticleSet, tuple[Entry, Any]] = field(default_factory=dict)
     missing_alone: list[Entry] = field(default_factory=list)
     aside: list[Entry] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
@@ -280,12 +281,22 @@ class _Save:
         if tomogram is not None:
             whole = tomogram.whole or tomogram
             return next(place for place, known in enumerate(tomograms) if same_data(known.data, whole.data))
-        entry = self.project.missing.get(self.state.live.get(particles, particles))
-        if entry is None:
+        missing = self._missing(particles)
+        if missing is None:
             return None
+        entry = missing[0]
         if entry not in entries:
             entries.append(entry)
         return entries.index(entry)
+
+    def _missing(self, particles: ParticleSet) -> tuple[Entry, Any] | None:
+        return self.project.missing.get(self.state.live.get(particles, particles))
+
+    def _region(self, particles: ParticleSet) -> Any:
+        tomogram, missing = particles.tomogram, self._missing(particles)
+        if tomogram is None:
+            return None if missing is None else missing[1]
+        return None if tomogram.whole is None else tomogram.region
 
     def _iter_tomogram(self, tomogram: Tomogram, number: int) -> Steps[Entry]:
         known = next(
@@ -309,13 +320,13 @@ class _Save:
 
     def _iter_particles(self, particles: ParticleSet, number: int) -> Steps[Entry]:
         live = self.state.live.get(particles, particles)
-        tomogram, colouring = particles.tomogram, particles.colouring
+        colouring = particles.colouring
         given = self.given if particles is self.state.current else {}
         labels, revision = yield from self._iter_labels(particles, live, number, given)
         made: Entry = {
             "name": particles.name,
             "spacing_um": particles.spacing_um,
-            "region": None if tomogram is None or tomogram.whole is None else tomogram.region,
+            "region": self._region(particles),
             "labels": labels,
             "summary": particles.summary,
             "colouring": colouring,

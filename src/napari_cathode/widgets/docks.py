@@ -12,6 +12,7 @@ PLUGIN = "napari-cathode"
 IDENTIFY, FUSE, FEATURES, SHAP = "Identify particles", "Fuse views", "Particle features", "SHAP explanation"
 TRAIN = "Train a model"
 PLOTS = "Particle plots"
+PROJECT = "Project"
 EDIT = "Edit particles"
 INSPECTOR = "Inspector"
 
@@ -38,6 +39,15 @@ class Docked:
         if not self._shown:
             self._shown = True
             QTimer.singleShot(0, self._join)
+            QTimer.singleShot(0, self._keep)
+
+    def _keep(self) -> None:
+        """Let what is done here be kept, as from the first panel on."""
+        viewer = getattr(self, "_viewer", None)
+        if isinstance(self.window(), QMainWindow) and hasattr(viewer, "window"):
+            from .keeper import keeper_of
+
+            keeper_of(viewer).start(self)
 
     def _join(self) -> None:
         self._placed = True
@@ -119,7 +129,7 @@ def open_dock(viewer: Any, name: str, area: str = "") -> Any:
     viewer : napari.Viewer
         The viewer.
     name : str
-        `IDENTIFY`, `FUSE`, `EDIT`, `FEATURES`, `SHAP` or `TRAIN`.
+        `IDENTIFY`, `FUSE`, `EDIT`, `FEATURES`, `SHAP`, `TRAIN` or `PROJECT`.
     area : {"", "right", "bottom"}
         Where it goes; "" leaves it where it is.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from typing import Any
 
 from qtpy.QtCore import Signal
@@ -77,6 +78,11 @@ class Form(QWidget):
         self._labels[info.name] = label
         form.addRow(label, field)
 
+    @property
+    def kind(self) -> type:
+        """The parameter dataclass."""
+        return self._cls
+
     def value(self, **others: Any) -> Any:
         """Make the parameters from what stands in the form and from the values of skipped fields.
 
@@ -91,6 +97,18 @@ class Form(QWidget):
         """Show the values of some parameters."""
         for name, field in self._fields.items():
             field.set_value(getattr(parameters, name))
+
+    def plain_values(self) -> dict[str, Any]:
+        """Give what stands in the fields, as plain values that a file can hold."""
+        values = {name: field.value() for name, field in self._fields.items()}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    def set_plain_values(self, values: Mapping[str, Any]) -> None:
+        """Show such values; what does not fit any more is left as it is."""
+        for name, value in values.items():
+            if name in self._fields:
+                with suppress(ValueError, TypeError):
+                    self._fields[name].set_value(tuple(value) if isinstance(value, list) else value)
 
     def show_field(self, name: str, visible: bool) -> None:
         """Show or hide one field with its label."""

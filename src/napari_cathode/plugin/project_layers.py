@@ -1,0 +1,124 @@
+"""A viewer's layers as the state of a project, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import Any
+
+import numpy as np
+from napari.layers import Layer
+
+from napari_cathode.errors import InputError
+from napari_cathode.filtering import Filter
+from napari_cathode.project import ProjectState, snapshot
+from napari_cathode.project.grey import same_data
+from napari_cathode.session import ParticleSet
+from napari_cathode.tomogram import Tomogram
+
+from .layers import full_data, is_image, tomogram_of
+from .link import Link, link_of
+
+_PLACED = ("translate", "rotate", "shear")
+_SHOWN = ("visible", "opacity", "blending")
+_IMAGE = ("contrast_limits", "gamma")
+_LABELS = ("contour",)
+
+
+def take_state(viewer: Any) -> ProjectState:
+    """Give the state of a viewer's session with its images, quickly; see `snapshot`."""
+    link = link_of(viewer)
+    looks: dict[Any, Mapping[str, Any]] = {}
+    tomograms = []
+    for layer in viewer.layers:
+        if is_image(layer):
+            tomogram = tomogram_of(layer)
+            tomograms.append(tomogram)
+            looks[tomogram] = look_of(layer)
+    for particles in link.session.particle_sets:
+        layer = link.layer_of(particles)
+        if layer is not None:
+            looks[particles] = look_of(layer)
+    return snapshot(link.session, tomograms, link.parameters, looks)
+
+
+def look_of(layer: Layer) -> dict[str, Any]:
+    """Give how a layer is shown, as plain values."""
+    names = (*_SHOWN, *_PLACED, *(_IMAGE if is_image(layer) else _LABELS))
+    look = {name: np.asarray(value).tolist() for name in names if (value := getattr(layer, name)) is not None}
+    look["affine"] = np.asarray(layer.affine.affine_matrix).tolist()
+    if is_image(layer):
+        look["colormap"] = str(layer.colormap.name)
+    return look
+
+
+def apply_look(layer: Layer, look: Mapping[str, Any]) -> None:
+    """Show a layer as it was; what does not fit any more is left as it is."""
+    for name, value in look.items():
+        try:
+            setattr(layer, name, np.asarray(value) if name in ("translate", "affine") else value)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue
+
+
+def iter_show_state(viewer: Any, state: ProjectState) -> Generator[None, None, None]:
+    """Show the state of a project in an empty viewer, a layer in each turn, everything linked."""
+    from .reader import image_layer
+
+    link = link_of(viewer)
+    link.parameters.update({name: dict(value) for name, value in state.parameters.items() if isinstance(value, dict)})
+    for tomogram in state.tomograms:
+        data, options, _ = image_layer(tomogram)
+        layer = viewer.add_image(data, **options)
+        apply_look(layer, state.looks.get(tomogram, {}))
+        yield
+    for particles in state.particle_sets:
+        _show(link, particles, state)
+        yield
+    if state.current is not None:
+        link.session.current = state.current
+        link.session.selection = state.selection
+    viewer.reset_view()
+
+
+def _show(link: Link, particles: ParticleSet, state: ProjectState) -> None:
+    """Add a particle set; what depends on its layer follows when the layer is there."""
+    colouring, wanted = particles.colouring, particles.filter
+    particles.colouring, particles.filter, particles.shown = None, Filter(), None
+    tomogram = particles.tomogram
+    region = None if tomogram is None else tomogram.region
+    first = (0, 0, 0) if region is None else tuple(side[0] for side in region)
+    layer = link.show(particles, _layer_of(link, tomogram), first)
+    apply_look(layer, state.looks.get(particles, {}))
+    try:
+        link.session.set_colouring(particles, colouring)
+        link.session.set_filter(particles, wanted)
+    except InputError:
+        pass  # the columns that they speak of could not be read
+
+
+def _layer_of(link: Link, tomogram: Tomogram | None) -> Layer | None:
+    """Give the image layer that shows a tomogram, or the one that it is a part of."""
+    if tomogram is None:
+        return None
+    whole = tomogram.whole or tomogram
+    for layer in link.layers:
+        if is_image(layer):
+            data = full_data(layer)
+            shown = whole.data[0] if layer.ndim == 2 else whole.data
+            if same_data(data, shown):
+                return layer
+    return None
+
+
+def layer_data(state: ProjectState) -> list[tuple[Any, dict[str, Any], str]]:
+    """Give the layers of a project as napari's readers give them, for a viewer that has no window."""
+    from .reader import image_layer, placed
+
+    layers = [image_layer(tomogram) for tomogram in state.tomograms]
+    for particles in state.particle_sets:
+        data = particles.labels[0] if particles.labels.shape[0] == 1 else particles.labels
+        options: dict[str, Any] = {"name": particles.name, **placed(particles.spacing_um, data.ndim)}
+        if particles.table is not None:
+            options["features"] = particles.table.rename(columns={"label": "index"})
+        layers.append((data, options, "labels"))
+    return layers

@@ -1,0 +1,249 @@
+"""Dock widget: save the work as a project, open one, and recover what a crash left."""
+
+from __future__ import annotations
+
+import html
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QMessageBox, QPushButton, QVBoxLayout, QWidget
+
+from napari_cathode.errors import InputError
+from napari_cathode.plugin.layers import is_image, tomogram_of
+from napari_cathode.project import Recoverable, holds_project
+from napari_cathode.tomogram import Tomogram
+
+from .docks import PROJECT, Docked, open_dock
+from .keeper import SHORTCUT, Keeper, keeper_of
+from .parts import Heading, Panel, Text, primary_button, rule
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+_EMPTY = "A project keeps everything in one folder: labels, tables, explanation, colours, settings and edits."
+_ERROR = "border-left: 3px solid #d9534f; padding: 2px 2px 2px 8px;"
+_CAUTION = "border-left: 3px solid #d9a441; padding: 2px 2px 2px 8px;"
+
+
+class ProjectWidget(Docked, Panel):
+    """Where the work is saved, what was not found in it, and what earlier sessions left."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__()
+        self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.keeper: Keeper = keeper_of(napari_viewer)
+        self.offer = QWidget()
+        self._offer_layout = QVBoxLayout(self.offer)
+        self._offer_layout.setContentsMargins(0, 0, 0, 0)
+        self._offer_layout.setSpacing(6)
+        self._shown: list[Recoverable] | None = None
+        self._name = Text()
+        self.state = Text()
+        self.error = Text()
+        self.error.setStyleSheet(_ERROR)
+        self.notes = Text()
+        self.notes.setStyleSheet(_CAUTION)
+        self.save_button = primary_button("Save project", f"Saves everything as a project ({SHORTCUT}).")
+        self.save_as_button = QPushButton("Save as …")
+        self.save_as_button.setToolTip("Saves the project into another folder, where it stays from then on.")
+        self.open_button = QPushButton("Open project …")
+        self.open_button.setToolTip("Opens a project in the place of what is open, which is saved before.")
+        self.locate_button = QPushButton("Show where it is …")
+        self._lay_out()
+        self.save_button.clicked.connect(self.save)
+        self.save_as_button.clicked.connect(self.save_as)
+        self.open_button.clicked.connect(self.open)
+        self.locate_button.clicked.connect(self.locate)
+        self.keeper.changed.connect(self._refresh)
+        self.keeper.finished.connect(self._refresh)
+        self._refresh()
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        row.addWidget(self.save_as_button)
+        row.addWidget(self.open_button)
+        for widget in (self.offer, self._name, self.save_button):
+            self.column.addWidget(widget)
+        self.column.addLayout(row)
+        for widget in (self.state, self.error, self.notes, self.locate_button):
+            self.column.addWidget(widget)
+        self.column.addStretch(1)
+
+    # ---- what is done ------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Save the project; the first time, ask where."""
+        if self.keeper.project is None:
+            self.save_as()
+        else:
+            self.keeper.save()
+
+    def save_as(self) -> None:
+        """Ask for a folder and save the project into it."""
+        save_as(self._viewer, self)
+
+    def open(self) -> None:
+        """Ask for a project and open it."""
+        open_another(self._viewer, self)
+
+    def locate(self) -> None:
+        """Ask where the missing tomogram is."""
+        names = self.keeper.missing
+        if not names:
+            return
+        title = f"Where is the tomogram {names[0]}?"
+        path, _ = QFileDialog.getOpenFileName(self, title, _start_folder(self._viewer))
+        if path:
+            try:
+                self.keeper.locate(path)
+            except InputError as error:
+                self.keeper._fail(str(error))
+
+    # ---- what is shown -----------------------------------------------------------------------------
+
+    def _refresh(self) -> None:
+        keeper = self.keeper
+        self._show_offer()
+        folder = None if keeper.project is None else keeper.project.folder
+        self._name.say(_EMPTY if folder is None else f"<b>{html.escape(folder.name)}</b><br>{html.escape(str(folder))}")
+        self.save_button.setEnabled(not keeper.busy)
+        self.open_button.setEnabled(not keeper.busy)
+        self.state.say(_state(keeper))
+        self.error.say(keeper.error)
+        self.notes.say("<br><br>".join(html.escape(note) for note in keeper.notes))
+        self.locate_button.setVisible(bool(keeper.missing))
+
+    def _show_offer(self) -> None:
+        """Show what earlier sessions left, with what can be done about each."""
+        found = self.keeper.recoverable
+        self.offer.setVisible(bool(found))
+        if found == self._shown:
+            return
+        self._shown = list(found)
+        while self._offer_layout.count():
+            item = self._offer_layout.takeAt(0).widget()
+            if item is not None:
+                item.setParent(None)
+                item.deleteLater()
+        self._offer_layout.addWidget(Heading("Recover work that was not saved"))
+        for left in found:
+            self._offer_layout.addWidget(_Offer(left, self.keeper))
+        self._offer_layout.addWidget(rule())
+
+
+class _Offer(QFrame):
+    """One piece of work that was left, and what can be done about it."""
+
+    def __init__(self, left: Recoverable, keeper: Keeper) -> None:
+        super().__init__()
+        names, when = left.describe()
+        text = Text(f"<b>{html.escape(names)}</b><br>{html.escape(when)}")
+        self.recover_button = primary_button("Recover", "Opens it in the place of what is open, which is kept.")
+        self.discard_button = QPushButton("Discard")
+        self.discard_button.setToolTip("Removes it for good. Asks once more.")
+        self._sure = False
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(text, 1)
+        row.addWidget(self.recover_button, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self.discard_button, 0, Qt.AlignmentFlag.AlignTop)
+        self.recover_button.clicked.connect(lambda: keeper.recover(left))
+        self.discard_button.clicked.connect(lambda: self._discard(left, keeper))
+
+    def _discard(self, left: Recoverable, keeper: Keeper) -> None:
+        """Discard at the second click."""
+        if self._sure:
+            keeper.discard(left)
+            return
+        self._sure = True
+        self.discard_button.setText("Really discard")
+
+
+def _state(keeper: Keeper) -> str:
+    if keeper.busy:
+        return keeper.status if keeper.status.endswith("…") else "Saving …"
+    if not keeper.unsaved or not keeper.has_work:
+        return keeper.status
+    if keeper.project is None:
+        return "Not saved as a project yet; what you do is kept every half minute in case of a crash."
+    return "Changed since it was saved; it is saved by itself every half minute."
+
+
+# ---- commands of the menu ----------------------------------------------------------------------------
+
+
+def save_project(viewer: napari.viewer.Viewer) -> None:
+    """Save the work as a project; the first time, ask where."""
+    keeper = keeper_of(viewer)
+    if keeper.project is None:
+        save_as(viewer, viewer.window._qt_window)
+    else:
+        keeper.save()
+
+
+def save_project_as(viewer: napari.viewer.Viewer) -> None:
+    """Ask for a folder and save the work as a project into it."""
+    save_as(viewer, viewer.window._qt_window)
+
+
+def open_project_folder(viewer: napari.viewer.Viewer) -> None:
+    """Ask for a project and open it."""
+    open_another(viewer, viewer.window._qt_window)
+
+
+def save_as(viewer: Any, parent: QWidget) -> None:
+    """Ask for a folder, and save into it."""
+    keeper = keeper_of(viewer)
+    option = QFileDialog.Option.DontConfirmOverwrite  # it is asked for below, knowing what is there
+    start = str(Path(_start_folder(viewer)) / _suggested_name(viewer))
+    path, _ = QFileDialog.getSaveFileName(parent, "Folder of the project", start, "", options=option)
+    if not path:
+        return
+    overwrite = holds_project(path)
+    question = f"{Path(path).name} holds a project already. Do you want to replace it?"
+    here = keeper.project is not None and Path(path) == keeper.project.folder
+    if here:
+        keeper.save()
+        return
+    if overwrite and QMessageBox.question(parent, "Save project", question) != QMessageBox.StandardButton.Yes:
+        return
+    _show_panel(viewer)
+    try:
+        keeper.save_as(path, overwrite)
+    except InputError as error:
+        keeper._fail(str(error))
+
+
+def open_another(viewer: Any, parent: QWidget) -> None:
+    """Ask for the folder of a project, and open it."""
+    path = QFileDialog.getExistingDirectory(parent, "Folder of the project", _start_folder(viewer))
+    if path:
+        _show_panel(viewer)
+        keeper_of(viewer).open(path)
+
+
+def _show_panel(viewer: Any) -> None:
+    """Show the panel, which says what comes of it."""
+    open_dock(getattr(viewer, "__wrapped__", viewer), PROJECT)
+
+
+def _tomogram(viewer: Any) -> Tomogram | None:
+    return next((tomogram_of(layer) for layer in viewer.layers if is_image(layer)), None)
+
+
+def _start_folder(viewer: Any) -> str:
+    """Give the folder beside which a project probably belongs."""
+    keeper, tomogram = keeper_of(viewer), _tomogram(viewer)
+    if keeper.project is not None:
+        return str(keeper.project.folder.parent)
+    if tomogram is not None and tomogram.source and Path(tomogram.source).exists():
+        return str(Path(os.path.abspath(tomogram.source)).parent)
+    return str(Path.home())
+
+
+def _suggested_name(viewer: Any) -> str:
+    tomogram = _tomogram(viewer)
+    return "particles project" if tomogram is None else f"{tomogram.name} project"
