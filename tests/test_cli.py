@@ -314,8 +314,9 @@ def test_hdf5_data_sets_are_chosen_and_noted(command, data, tmp_path):
     assert used["input"]["dataset"] == "b" and used["views"] == ["xy"]
     again = ["-o", tmp_path / "again", "--parameters", tmp_path / "out" / "parameters.yaml", "-q"]
     assert command("run", *again)[0] == 0
-    for path in (tmp_path / "out").iterdir():
-        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes(), path.name
+    for path in (tmp_path / "out").rglob("*"):
+        again = tmp_path / "again" / path.relative_to(tmp_path / "out")
+        assert path.is_dir() or path.read_bytes() == again.read_bytes(), path.name
 
 
 def test_a_place_that_may_not_be_written_is_told_before_the_work(command, data, tmp_path, monkeypatch):

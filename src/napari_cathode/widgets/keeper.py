@@ -110,8 +110,8 @@ class Keeper(QObject):
         self._timer.setInterval(_TICK_MS)
         self._timer.timeout.connect(self._tick)
         main.installEventFilter(self)
-        shortcut = QShortcut(QKeySequence(SHORTCUT), main)
-        shortcut.activated.connect(self._on_shortcut)
+        self.shortcut = QShortcut(QKeySequence(SHORTCUT), main)
+        self.shortcut.activated.connect(self._on_shortcut)
         self._connections = Connections(self)
         session, layers = self._session, viewer.layers.events
         for signal in (session.changed, session.particle_sets_changed, session.current_changed):
@@ -139,7 +139,8 @@ class Keeper(QObject):
     @property
     def has_work(self) -> bool:
         """Whether there is something worth keeping."""
-        return self.project is not None or any(is_work(known) for known in self._session.particle_sets)
+        sets = self._session.particle_sets
+        return bool(sets) and (self.project is not None or any(is_work(known) for known in sets))
 
     def touch(self, *_: Any) -> None:
         """Notice that something changed."""
@@ -225,9 +226,10 @@ class Keeper(QObject):
         take_parameters(self._main, self._link)
         state = take_state(viewer)
         since, self._since = self._since, None
+        sets = self._session.particle_sets
         self._run(
             lambda: project.save(state),
-            lambda _: self._on_saved(project, said),
+            lambda _: self._on_saved(project, sets, said),
             lambda error: self._on_failed(error, since),
         )
 
@@ -384,7 +386,7 @@ class Keeper(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Save when the window closes; what has no project yet is offered at the next start."""
-        if watched is self._main and event.type() == QEvent.Type.Close:
+        if event.type() == QEvent.Type.Close and watched is self.parent():
             try:
                 self.finish()
             except (InputError, OSError) as error:
