@@ -48,7 +48,7 @@ SIDECARS = tuple(str(Path(name).with_suffix(".json")) for name in (TABLE, CONTAC
 FILES = (PARAMETERS, LABELS, TABLE, CONTACTS, SUMMARY, SHAP, IMPORTANCE, SCORES, REPORT, *SIDECARS, PROJECT)
 """The files of a run, beside the folder `PARTS` with what napari needs besides; `prepare_folder` touches no others."""
 
-_GIVEN = {"labels": LABELS, "table": TABLE, "shap": SHAP, "importance": IMPORTANCE}
+_GIVEN = {"labels": LABELS, "table": TABLE, "contacts": CONTACTS, "shap": SHAP, "importance": IMPORTANCE}
 
 # Sections of parameters.yaml that are no parameters but say what they were used on.
 _PROVENANCE = ("napari_cathode", "input", "versions")

@@ -31,7 +31,7 @@ from napari_cathode.io.tables import read_table
 from napari_cathode.parameters import from_dict, to_dict
 
 from .manifest import restored, storable
-from .parts import read_parquet, write_table
+from .parts import read_csv, read_parquet, write_table
 
 _INDEX = "explanation.json"
 _PLAIN = ("target", "scores", "dropped", "left_out", "used")
@@ -127,11 +127,7 @@ def read_explanation(folder: Path) -> Explanation:
 def _read(path: Path) -> pd.DataFrame:
     if path.suffix == ".parquet":
         return read_parquet(path)
-    if path.name.startswith("importance"):
-        if not path.exists():
-            raise InputError(f"{path} is missing.")
-        return pd.read_csv(path)
-    return read_table(path)
+    return read_csv(path) if path.name.startswith("importance") else read_table(path)
 
 
 def _particles(explanation: Explanation) -> pd.DataFrame:

@@ -168,6 +168,9 @@ class _Opening:
         for kind in ("table", "agreement"):
             table = self._part(entry[kind], kind, name, lambda path, said: _table(path, said))
             setattr(particles, kind, table)
+        contacts = self._part(entry["contacts"], "contacts", name, lambda path, _: _contacts(path))
+        if contacts is not None and particles.table is not None:
+            particles.table.attrs["contacts"] = contacts
         particles.explanation = self._part(
             entry["explanation"], "explanation", name, lambda path, _: read_explanation(path)
         )
@@ -228,6 +231,7 @@ _WORDS = {
     "labels": "labels",
     "table": "feature table",
     "agreement": "agreement of the views",
+    "contacts": "list of contacts",
     "explanation": "explanation",
     "edits": "list of edits",
 }
@@ -237,6 +241,12 @@ def _table(path: Path, entry: Entry) -> Any:
     table = parts.read_features(path, entry.get("dtypes", {}))
     table.attrs = dict(entry.get("attrs", {}))
     return table
+
+
+def _contacts(path: Path) -> Any:
+    from napari_cathode.measure import Contacts
+
+    return Contacts(parts.read_parquet(path) if path.suffix == ".parquet" else parts.read_csv(path))
 
 
 def _log(path: Path) -> list[dict[str, Any]]:

@@ -169,6 +169,22 @@ def read_parquet(path: Path) -> pd.DataFrame:
         raise InputError(f"{path} is damaged and cannot be read ({_reason(error)}).") from None
 
 
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read a table that has no labels of its own.
+
+    Raises
+    ------
+    InputError
+        When it is missing or damaged.
+    """
+    try:
+        return pd.read_csv(path)
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing.") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is damaged and cannot be read ({_reason(error)}).") from None
+
+
 def read_features(path: Path, dtypes: dict[str, str]) -> pd.DataFrame:
     """Read a feature table from Parquet, or from CSV with the types that its columns had.
 

@@ -226,6 +226,9 @@ def parts_of(particles: ParticleSet) -> Iterator[tuple[str, Any, int]]:
     for kind in ("table", "agreement", "explanation"):
         if getattr(particles, kind) is not None:
             yield kind, getattr(particles, kind), 0
+    contacts = _contacts(particles.table)
+    if contacts is not None:
+        yield "contacts", contacts, 0
     log = particles.history.log()
     if log:
         yield "edits", log, 0
@@ -337,6 +340,8 @@ class _Save:
         }
         for kind in ("table", "agreement"):
             made[kind] = self._table(kind, getattr(particles, kind), number, given)
+        contacts = _contacts(particles.table)
+        made["contacts"] = None if contacts is None else self._contacts(contacts, number, given)
         made["explanation"] = self._explanation(particles.explanation, number, given)
         log = particles.history.log()
         made["edits"] = self._part("edits", log, number, ".json", _write_json) if log else None
@@ -371,10 +376,18 @@ class _Save:
         if kind in given:
             entry = self._given(given[kind])
             entry["dtypes"] = {str(name): str(dtype) for name, dtype in table.dtypes.items()}
-            entry["attrs"] = dict(table.attrs)
+            entry["attrs"] = _notes(table)
             self.kept.append(Written(kind, table, 0, entry))
             return entry
-        return {**self._part(kind, table, number, ".parquet", parts.write_table), "attrs": dict(table.attrs)}
+        return {**self._part(kind, table, number, ".parquet", parts.write_table), "attrs": _notes(table)}
+
+    def _contacts(self, contacts: Any, number: int, given: Given) -> Entry:
+        if "contacts" not in given:
+            write = lambda path, found: parts.write_table(path, found.table)  # noqa: E731
+            return self._part("contacts", contacts, number, ".parquet", write)
+        entry = self._given(given["contacts"])
+        self.kept.append(Written("contacts", contacts, 0, entry))
+        return entry
 
     def _explanation(self, explanation: Any, number: int, given: Given) -> Entry | None:
         if explanation is None:
@@ -412,6 +425,20 @@ class _Save:
         path = self.project.folder / name
         sync(path)
         return {"path": name, "sha256": parts.digest(path)}
+
+
+_NOTES = ("notes", "definitions")
+
+
+def _notes(table: Any) -> Entry:
+    """Give what is said beside a table in words; what else goes with it has files of its own, or is made again."""
+    return {name: table.attrs[name] for name in _NOTES if name in table.attrs}
+
+
+def _contacts(table: Any) -> Any:
+    from napari_cathode.measure import Contacts
+
+    return None if table is None else Contacts.beside(table)
 
 
 def _revision_of(live: ParticleSet, particles: ParticleSet) -> Callable[[], int]:

@@ -30,8 +30,8 @@ from napari_cathode.project.grey import locate, open_tomogram
 from napari_cathode.session import ParticleSet
 from napari_cathode.tomogram import check_region
 
-from .parts import Connections
 from .panel_parameters import apply_parameters, take_parameters
+from .parts import Connections
 
 SHORTCUT = "Ctrl+Shift+S"
 """Ctrl+S is napari's own, which saves layers."""
