@@ -67,6 +67,8 @@ def test_a_run_leaves_a_project_with_everything(run_folder):
     assert particles.table["touches_border"].dtype == bool
     shap = pd.read_csv(run_folder / "shap.csv")
     pd.testing.assert_frame_equal(particles.explanation.shap, shap[particles.explanation.shap.columns])
+    contacts = pd.read_csv(run_folder / "contacts.csv")
+    pd.testing.assert_frame_equal(particles.table.attrs["contacts"].table, contacts)
     assert particles.explanation.models and not particles.out_of_date and not particles.explanation_out_of_date
     assert particles.colouring == Colouring("damage") and particles.summary.count == len(table)
     assert particles.spacing_um == (0.1, 0.1, 0.1) and particles.tomogram.name == "slice"
@@ -99,6 +101,7 @@ def test_a_project_goes_on_in_place(command, corrected):
     assert not particles.out_of_date and not particles.explanation_out_of_date
     assert particles.review[excluded]["note"] == "a halo" and "mine" in particles.table
     assert excluded not in particles.explanation.labels
+    assert gone not in particles.table.attrs["contacts"].table[["label_1", "label_2"]].to_numpy()
     assert len(particles.history.log()) == 1 and particles.colouring == Colouring("damage")
     assert particles.provenance["identify"]["method"] == "watershed"
     code, out, _ = command("run", folder, *QUICK)

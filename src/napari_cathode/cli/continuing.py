@@ -135,6 +135,8 @@ def _write(out: Path, continued: Continued, opened: OpenedProject, overwrite: bo
     results.write_parameters(out, continued.used)
     results.write_labels(out, particles.labels, particles.spacing_um)
     results.write_table(out, table, continued.used)
+    if particles.summary is not None:
+        results.write_summary(out / results.TABLE, table, particles.summary, continued.used)
     log = particles.history.log()
     if log:
         results.write_edits(out, log_table(log))
