@@ -220,7 +220,7 @@ def test_a_removed_layer_is_not_removed_from_the_project_unasked(viewer, qtbot, 
     assert_same_names(open_project(saved), ["others"])
 
 
-def test_discard_asks_once_more(viewer, session):  # noqa: F811
+def test_discard_asks_once_more(viewer, qtbot, session):  # noqa: F811
     left = RecoveryFolder()
     Project.new(left.project).save(take_state(viewer))
     left.release()
@@ -232,6 +232,7 @@ def test_discard_asks_once_more(viewer, session):  # noqa: F811
     assert left.folder.exists() and offer.discard_button.text() == "Really discard"
     QTest.mouseClick(offer.discard_button, Qt.MouseButton.LeftButton)
     assert not left.folder.exists() and not panel.offer.isVisible()
+    qtbot.wait(50)  # the offer goes in a later turn
 
 
 def test_a_missing_tomogram_is_shown_where_it_is(viewer, qtbot, saved, scan, tmp_path, monkeypatch):  # noqa: F811

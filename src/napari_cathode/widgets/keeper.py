@@ -44,6 +44,7 @@ SAVE_AT_LAST_S = 50.0
 
 QUIET_S = 1.0
 _TICK_MS = 2000
+_TURN_MS = 200
 
 
 def keeper_of(viewer: Any) -> Keeper:
@@ -382,7 +383,7 @@ class Keeper(QObject):
         apply_parameters(panel, self._link)
         if self.recoverable and not self._offered and viewer is not None:
             self._offered = True
-            open_dock(viewer, PROJECT)
+            QTimer.singleShot(_TURN_MS, lambda: self._viewer() is None or open_dock(viewer, PROJECT))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Save when the window closes; what has no project yet is offered at the next start."""

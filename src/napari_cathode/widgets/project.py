@@ -17,7 +17,7 @@ from napari_cathode.tomogram import Tomogram
 
 from .docks import PROJECT, Docked, open_dock
 from .keeper import SHORTCUT, Keeper, keeper_of
-from .parts import Heading, Panel, Text, primary_button, rule
+from .parts import Connections, Heading, Panel, Text, primary_button, rule
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -58,6 +58,9 @@ class ProjectWidget(Docked, Panel):
         self.locate_button.clicked.connect(self.locate)
         self.keeper.changed.connect(self._refresh)
         self.keeper.finished.connect(self._refresh)
+        self._connections = Connections(self)
+        for signal in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
+            self._connections.connect(signal, lambda _event: self._refresh())
         self._refresh()
 
     def _lay_out(self) -> None:
@@ -109,7 +112,9 @@ class ProjectWidget(Docked, Panel):
         self._show_offer()
         folder = None if keeper.project is None else keeper.project.folder
         self._name.say(_EMPTY if folder is None else f"<b>{html.escape(folder.name)}</b><br>{html.escape(str(folder))}")
-        self.save_button.setEnabled(not keeper.busy)
+        something = bool(self._viewer.layers) and not keeper.busy
+        self.save_button.setEnabled(something)
+        self.save_as_button.setEnabled(something)
         self.open_button.setEnabled(not keeper.busy)
         self.state.say(_state(keeper))
         self.error.say(keeper.error)
@@ -126,7 +131,7 @@ class ProjectWidget(Docked, Panel):
         while self._offer_layout.count():
             item = self._offer_layout.takeAt(0).widget()
             if item is not None:
-                item.setParent(None)
+                item.hide()
                 item.deleteLater()
         self._offer_layout.addWidget(Heading("Recover work that was not saved"))
         for left in found:
@@ -143,6 +148,7 @@ class _Offer(QFrame):
         text = Text(f"<b>{html.escape(names)}</b><br>{html.escape(when)}")
         self.recover_button = primary_button("Recover", "Opens it in the place of what is open, which is kept.")
         self.discard_button = QPushButton("Discard")
+        self.discard_button.setStyleSheet("padding: 6px 12px;")
         self.discard_button.setToolTip("Removes it for good. Asks once more.")
         self._sure = False
         row = QHBoxLayout(self)
