@@ -11,12 +11,8 @@ import os
 import tempfile
 from pathlib import Path
 
-SCRATCH = Path(tempfile.mkdtemp())
-os.environ["NAPARI_CONFIG"] = str(SCRATCH / "settings.yaml")  # not what the person has set
-os.environ["NAPARI_CATHODE_RECOVERY"] = str(SCRATCH / "recovery")
-
 from napari import Viewer
-from screenshots import SIZE, take, wait
+from screenshots import SIZE, take, wait  # not what the person has set
 
 from napari_cathode.edit import operations
 from napari_cathode.plugin.link import link_of
@@ -25,6 +21,9 @@ from napari_cathode.project import Project, RecoveryFolder
 from napari_cathode.session import Colouring
 from napari_cathode.widgets.docks import FEATURES, PLUGIN, PROJECT, open_dock
 from napari_cathode.widgets.keeper import keeper_of
+
+SCRATCH = Path(tempfile.mkdtemp())
+os.environ["NAPARI_CATHODE_RECOVERY"] = str(SCRATCH / "recovery")
 
 
 def main() -> None:

@@ -377,13 +377,17 @@ class Keeper(QObject):
 
     def start(self, panel: Any) -> None:
         """Begin with the first panel that is shown, and show what earlier sessions left, once."""
+        apply_parameters(panel, self._link)
+        if self.recoverable and not self._offered:
+            self._offered = True
+            QTimer.singleShot(_TURN_MS, self._offer)
+
+    def _offer(self) -> None:
         from .docks import PROJECT, open_dock
 
         viewer = self._viewer()
-        apply_parameters(panel, self._link)
-        if self.recoverable and not self._offered and viewer is not None:
-            self._offered = True
-            QTimer.singleShot(_TURN_MS, lambda: self._viewer() is None or open_dock(viewer, PROJECT))
+        if viewer is not None:
+            open_dock(viewer, PROJECT)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Save when the window closes; what has no project yet is offered at the next start."""

@@ -38,7 +38,7 @@ class ProjectWidget(Docked, Panel):
         self._offer_layout = QVBoxLayout(self.offer)
         self._offer_layout.setContentsMargins(0, 0, 0, 0)
         self._offer_layout.setSpacing(6)
-        self._shown: list[Recoverable] | None = None
+        self._offered: list[Recoverable] | None = None
         self._name = Text()
         self.state = Text()
         self.error = Text()
@@ -60,7 +60,7 @@ class ProjectWidget(Docked, Panel):
         self.keeper.finished.connect(self._refresh)
         self._connections = Connections(self)
         for signal in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
-            self._connections.connect(signal, lambda _event: self._refresh())
+            self._connections.connect(signal, self._on_layers)
         self._refresh()
 
     def _lay_out(self) -> None:
@@ -107,6 +107,9 @@ class ProjectWidget(Docked, Panel):
 
     # ---- what is shown -----------------------------------------------------------------------------
 
+    def _on_layers(self, _event: Any) -> None:
+        self._refresh()
+
     def _refresh(self) -> None:
         keeper = self.keeper
         self._show_offer()
@@ -125,9 +128,9 @@ class ProjectWidget(Docked, Panel):
         """Show what earlier sessions left, with what can be done about each."""
         found = self.keeper.recoverable
         self.offer.setVisible(bool(found))
-        if found == self._shown:
+        if found == self._offered:
             return
-        self._shown = list(found)
+        self._offered = list(found)
         while self._offer_layout.count():
             item = self._offer_layout.takeAt(0).widget()
             if item is not None:
@@ -144,6 +147,7 @@ class _Offer(QFrame):
 
     def __init__(self, left: Recoverable, keeper: Keeper) -> None:
         super().__init__()
+        self._left, self._keeper = left, keeper
         names, when = left.describe()
         text = Text(f"<b>{html.escape(names)}</b><br>{html.escape(when)}")
         self.recover_button = primary_button("Recover", "Opens it in the place of what is open, which is kept.")
@@ -156,13 +160,16 @@ class _Offer(QFrame):
         row.addWidget(text, 1)
         row.addWidget(self.recover_button, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self.discard_button, 0, Qt.AlignmentFlag.AlignTop)
-        self.recover_button.clicked.connect(lambda: keeper.recover(left))
-        self.discard_button.clicked.connect(lambda: self._discard(left, keeper))
+        self.recover_button.clicked.connect(self._recover)
+        self.discard_button.clicked.connect(self._discard)
 
-    def _discard(self, left: Recoverable, keeper: Keeper) -> None:
+    def _recover(self) -> None:
+        self._keeper.recover(self._left)
+
+    def _discard(self) -> None:
         """Discard at the second click."""
         if self._sure:
-            keeper.discard(left)
+            self._keeper.discard(self._left)
             return
         self._sure = True
         self.discard_button.setText("Really discard")
