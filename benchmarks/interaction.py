@@ -22,13 +22,14 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import napari
 
-from qtpy.QtCore import QSettings, Qt
+from qtpy.QtCore import QPoint, QSettings, Qt
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_cathode.filtering import Filter
 from napari_cathode.plugin.link import Link, link_of
 from napari_cathode.session import Colouring, ParticleSet
-from napari_cathode.widgets.docks import FEATURES, open_dock
+from napari_cathode.widgets.docks import FEATURES, PLOTS, open_dock
 
 CELL = 12
 COLUMNS = 40
@@ -112,11 +113,48 @@ class Window:
         yield "select one, highlighted", lambda turn: self._select(1 + turn)
         yield "select 1,000, highlighted", lambda _turn: self._select_many(1000)
         yield "select a third, highlighted", lambda _turn: self._select_many(self.count // 3)
+        yield "choose a lasso of points", self._lasso
+        yield "hover over a point", self._hover
         yield "exclude one", lambda turn: self.session.judge(self.particles, [5 + turn], verdict="excluded")
         yield "recolour", lambda turn: self.session.set_colouring(self.particles, Colouring(f"c{turn + 1}"))
+        yield "draw a histogram", lambda turn: self._plot(f"c{turn + 1}", "")
+        yield "draw a scatter plot", lambda turn: self._plot(f"c{turn + 1}", "damage")
 
     def _sort(self, turn: int) -> None:
         self.table.view.header.setSortIndicator(5 + turn, Qt.SortOrder.AscendingOrder)
+
+    def open_plots(self) -> None:
+        """Open the panel with a scatter plot."""
+        self.plots = open_dock(self.viewer, PLOTS, "right")
+        self.plots._ready.join()
+        self._plot("c1", "damage")
+        while self.plots.plot._background is None:
+            settle()
+
+    def _plot(self, x: str, y: str) -> None:
+        for box, value in ((self.plots.x, x), (self.plots.y, y), (self.plots.colour, "volume_um3" if y else "")):
+            box.setCurrentIndex(box.findData(value))
+        self.plots._on_chosen()
+        settle()
+
+    def _lasso(self, turn: int) -> None:
+        """Drag around a part of the plot with the mouse."""
+        canvas, plot = self.plots.plot._canvas, self.plots.plot
+        box = plot.drawn.axes.bbox
+        size = 0.2 + 0.05 * turn
+        corners = [(0.4, 0.1), (0.4 + size, 0.1), (0.4 + size, 0.1 + size), (0.4, 0.1 + size)]
+        places = [QPoint(round(box.x0 + x * box.width), round(canvas.height() - box.y0 - y * box.height))
+                  for x, y in corners]  # fmt: skip
+        QTest.mousePress(canvas, Qt.MouseButton.LeftButton, pos=places[0])
+        for place in places[1:]:
+            QTest.mouseMove(canvas, place)
+            QApplication.processEvents()
+        QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=places[-1])
+
+    def _hover(self, turn: int) -> None:
+        canvas = self.plots.plot._canvas
+        QTest.mouseMove(canvas, QPoint(canvas.width() // 2 + turn, canvas.height() // 2))
+        QApplication.processEvents()
 
     def _type(self, text: str) -> None:
         self.table.filter.setText(text)
@@ -144,6 +182,7 @@ def measure(count: int, rounds: int) -> None:
     print(f"\n{count} particles, {' × '.join(map(str, window.particles.labels.shape))} voxels, {COLUMNS} columns")
     print(f"{'':34}{'answer':>8}{'drawn':>8}  target")
     found = [("open the table", *window.open_table())]
+    window.open_plots()
     for name, action in window.steps():
         took = [timed(lambda turn=turn, action=action: action(turn)) for turn in range(rounds)]
         found.append((name, *(statistics.median(column) for column in zip(*took, strict=True))))

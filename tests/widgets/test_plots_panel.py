@@ -110,7 +110,7 @@ def test_a_lasso_selects_and_shift_adds(plotted, qtbot):
     assert first < session.selection and inside(0.62, 0.88, 1.12, 1.68) <= session.selection - first
     drag(panel, [(0.6, 1.1), (0.8, 1.4), (0.9, 1.7)])
     assert not first & session.selection and panel.filter_button.isEnabled()
-    ring = panel.plot._ring.get_offsets()
+    ring = panel.plot._ring.get_xdata()
     assert len(ring) == len(session.selection)
 
 

@@ -89,6 +89,8 @@ class FeaturesWidget(Docked, QWidget):
         self.population_toggle.setToolTip(
             "Shows sizes, solid fraction and the mean of each feature instead of the table."
         )
+        self.plots_button = QPushButton("Plots")
+        self.plots_button.setToolTip("Opens histograms and scatter plots of the features, linked with the table.")
         self._measure_toggle = QPushButton("Measure …")
         self._measure_toggle.setCheckable(True)
         self._measure_toggle.setToolTip("Shows what is measured, and how.")
@@ -123,7 +125,7 @@ class FeaturesWidget(Docked, QWidget):
         self._above = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._above.addWidget(self.summary, 1)
         buttons = QHBoxLayout()
-        for button in (self._measure_toggle, self.population_toggle, self.export_button):
+        for button in (self._measure_toggle, self.population_toggle, self.plots_button, self.export_button):
             buttons.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
         self._above.addLayout(buttons)
         results.addLayout(self._above)
@@ -143,6 +145,7 @@ class FeaturesWidget(Docked, QWidget):
         self.labels.layer_changed.connect(self._adopt)
         self.button.clicked.connect(self.measure)
         self.load_button.clicked.connect(self._ask_table)
+        self.plots_button.clicked.connect(lambda: open_dock(self._viewer, PLOTS, "right"))
         self.table.plot_requested.connect(lambda name: open_dock(self._viewer, PLOTS, "right").show_column(name))
         self._measure_toggle.toggled.connect(self._arrange)
         self.population_toggle.toggled.connect(self._refresh)
@@ -222,7 +225,7 @@ class FeaturesWidget(Docked, QWidget):
         self._empty.setVisible(self.labels.layer is None)
         unknown = particles is not None and particles.spacing_um is None
         self._form_rows.setRowVisible(self.voxel_size, unknown)
-        for widget in (self.export_button, self._measure_toggle):
+        for widget in (self.export_button, self.plots_button, self._measure_toggle):
             widget.setVisible(has_table)
         summed = has_table and particles.summary is not None and not particles.out_of_date
         self.population_toggle.setVisible(summed)

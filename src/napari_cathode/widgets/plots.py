@@ -160,7 +160,7 @@ class Plot(QWidget):
     def _blit(self) -> None:
         self._canvas.restore_region(self._background)
         self._drawn.axes.draw_artist(self._ring)
-        self._canvas.blit(self._drawn.axes.bbox)
+        self._canvas.update()  # matplotlib's own blit has the window drawn at once, the picture with it
 
     def _on_press(self, event: Any) -> None:
         self._pressed = (event.x, event.y)

@@ -405,41 +405,41 @@ class LinkedTable(QWidget):
 
     # Loops stop by equality: what the view shows of the selection is compared with what it could show of it.
 
-    def _view_selection(self) -> frozenset[int]:
-        labels = self.model.labels
-        chosen: set[int] = set()
-        for part in self.view.selectionModel().selection():
-            chosen.update(labels[part.top() : part.bottom() + 1].tolist())
-        return frozenset(chosen)
+    def _view_rows(self) -> np.ndarray[Any, Any]:
+        """Give the rows that are selected here, in rising order."""
+        parts = [np.arange(part.top(), part.bottom() + 1) for part in self._chooser.selection()]
+        return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
 
-    def _visible_selection(self) -> frozenset[int]:
-        return frozenset(label for label in self._session.selection if self.model.row_of(label) is not None)
+    def _wanted_rows(self) -> np.ndarray[Any, Any]:
+        """Give the rows that show the session's selection, in rising order."""
+        wanted = self._session.selection
+        return np.flatnonzero(np.isin(self.model.labels, np.fromiter(wanted, np.int64, len(wanted))))
 
     def _on_view_selection(self, *_: Any) -> None:
-        chosen = self._view_selection()
-        if chosen == self._visible_selection():
+        rows = self._view_rows()
+        if np.array_equal(rows, self._wanted_rows()):
             return
-        self._session.selection = chosen
+        labels = self.model.labels
+        self._session.selection = chosen = frozenset(labels[rows].tolist())
         current = self.view.currentIndex()
         if len(chosen) == 1:
             self._session.focus(next(iter(chosen)))
-        elif current.isValid() and int(self.model.labels[current.row()]) in chosen:
-            self._session.focus(int(self.model.labels[current.row()]))
+        elif current.isValid() and int(labels[current.row()]) in chosen:
+            self._session.focus(int(labels[current.row()]))
 
     def _on_session_selection(self, _ids: frozenset[int]) -> None:
         self._select_rows()
 
     def _select_rows(self) -> None:
         """Show the session's selection, scrolled to when none of it is in sight."""
-        wanted = self._visible_selection()
-        if wanted == self._view_selection():
+        rows = self._wanted_rows()
+        if np.array_equal(rows, self._view_rows()):
             return
-        rows = np.array(sorted(self.model.row_of(label) for label in wanted), dtype=np.int64)
         selection = QItemSelection()
         for run in np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1):
             if len(run):
                 selection.append(QItemSelectionRange(*self.model.rows(int(run[0]), int(run[-1]))))
-        chooser = self.view.selectionModel()
+        chooser = self._chooser
         shown = self.view.first_shown() or 0
         if len(rows):
             chooser.setCurrentIndex(self.model.index(int(rows[0]), shown), QItemSelectionModel.SelectionFlag.NoUpdate)
