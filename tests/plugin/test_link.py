@@ -319,7 +319,14 @@ def test_thousands_of_selected_particles_are_outlined_at_once(model):
     link.session.add(ParticleSet(grid, "grid", SPACING))
     link.session.selection = range(1, 2501, 2)
     outline = next(layer for layer in model.layers if is_helper(layer))
-    assert outline.data.sum() == 1250 * 16
+    seen = outline.colormap.map(grid.ravel()).reshape(*grid.shape, 4)[..., 3] > 0
+    assert np.array_equal(seen, grid % 2 == 1)
+    link.session.selection = {5, 6}
+    assert outline.data.sum() == 2 * 16 and outline.get_color(1)[3] > 0
+    link.session.selection = range(2, 2501, 2)
+    assert outline.get_color(1)[3] == 0 and outline.get_color(2)[3] > 0
+    link.session.selection = ()
+    assert not outline.data.any()
 
 
 def test_another_voxel_size_makes_the_table_out_of_date(model, labels, table):

@@ -12,16 +12,17 @@ from napari.utils.colormaps import CyclicLabelColormap
 
 from napari_cathode.boxes import Box
 
-from .layers import HELPER_KEY, full_data
+from .colours import HIDDEN, label_colormap, largest_id
+from .layers import HELPER_KEY, full_data, same_array
 
 COLOUR = (1.0, 0.25, 0.85, 1.0)
 """A pink that neither grey values nor the colour maps contain."""
 
 _OUTLINE_PX = 2.5
 _LARGEST_CROP = 1 << 28
-_LARGEST_SEARCH = 1 << 25
-_LARGEST_TABLE = 1 << 24
+_LARGEST_IN_3D = 1 << 25
 _NAME = "Selected particles"
+_SELECTED = CyclicLabelColormap(colors=np.array([(0, 0, 0, 0), COLOUR], np.float32), name="selection")
 
 
 class Highlight:
@@ -35,6 +36,7 @@ class Highlight:
     def __init__(self, viewer: Any) -> None:
         self._viewer = weakref.ref(viewer)
         self._layer: Labels | None = None
+        self._outlines = False
         viewer.scene.camera.events.zoom.connect(self._fit_thickness)
         # Called before napari's own, which were connected earlier, and which complain of outlines in 3D.
         viewer.dims.events.ndisplay.connect(self._fit_thickness)
@@ -60,19 +62,29 @@ class Highlight:
         self._place(layer, _mask(full_data(layer), boxes, union), start)
 
     def show_many(self, layer: Labels, ids: Collection[int]) -> None:
-        """Outline so many particles that finding the box of each would take too long; nothing in huge arrays."""
-        labels = full_data(layer)
-        if not isinstance(labels, np.ndarray) or labels.size > _LARGEST_SEARCH:
+        """Outline so many particles that finding the box of each would take too long; in 3D nothing in huge arrays.
+
+        The layer shows the labels themselves then, in a colour map that leaves all others out.
+        """
+        labels, viewer = full_data(layer), self._viewer()
+        if viewer is None or (viewer.dims.ndisplay == 3 and np.prod(labels.shape, dtype=float) > _LARGEST_IN_3D):
             self.hide()
             return
-        self._place(layer, _members(labels, np.fromiter(ids, np.int64)), np.zeros(layer.ndim))
+        wanted = np.fromiter(ids, np.int64, len(ids))
+        colours = np.tile(np.array(COLOUR, np.float32), (len(wanted), 1))
+        colormap = label_colormap(wanted, colours, largest_id(labels), HIDDEN)
+        self._place(layer, labels, np.zeros(layer.ndim), colormap)
 
-    def _place(self, layer: Labels, mask: np.ndarray[Any, Any], start: np.ndarray[Any, Any]) -> None:
-        """Show a mask that begins at a voxel of a layer."""
+    def _place(self, layer: Labels, data: Any, start: np.ndarray[Any, Any], colormap: Any = _SELECTED) -> None:
+        """Show an array that begins at a voxel of a layer."""
         own = self._ensure(layer)
         if own is None:
             return
-        own.data = mask
+        self._outlines = True
+        if not same_array(own.data, data):
+            own.data = data
+        if own.colormap is not colormap:
+            own.colormap = colormap
         for name in ("units", "axis_labels", "scale", "rotate", "shear", "affine"):
             if not _same(getattr(own, name), getattr(layer, name)):  # napari draws anew each time one is set
                 setattr(own, name, getattr(layer, name))
@@ -82,12 +94,13 @@ class Highlight:
     def hide(self) -> None:
         """Outline nothing."""
         if self.outlines:
+            self._outlines = False
             self._layer.data = np.zeros((1,) * self._layer.ndim, np.uint8)
 
     @property
     def outlines(self) -> bool:
         """Whether anything is outlined."""
-        return self._exists() and bool(np.any(self._layer.data))
+        return self._exists() and self._outlines
 
     def _exists(self) -> bool:
         viewer = self._viewer()
@@ -120,18 +133,10 @@ class Highlight:
         thickness = int(np.clip(np.ceil(_OUTLINE_PX / max(viewer.scene.camera.zoom * step, 1e-9)), 1, 12))
         if viewer.dims.ndisplay == 3:
             thickness = 0
+            if np.prod(self._layer.data.shape, dtype=float) > _LARGEST_IN_3D:
+                self.hide()
         if self._layer.contour != thickness:
             self._layer.contour = thickness
-
-
-def _members(labels: np.ndarray[Any, Any], ids: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Draw some labels as ones; by a table of all ids where it is small, in a third of the time of NumPy's isin."""
-    largest = int(ids.max(initial=0))
-    if largest > _LARGEST_TABLE:
-        return np.isin(labels, ids).view(np.uint8)
-    table = np.zeros(largest + 2, np.uint8)  # the last entry is that of all larger labels
-    table[ids] = 1
-    return np.take(table, labels, mode="clip")
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -146,7 +151,7 @@ def _outline_layer(like: Labels) -> Labels:
         scale=like.scale,
         translate=like.translate,
         name=_NAME,
-        colormap=CyclicLabelColormap(colors=np.array([(0, 0, 0, 0), COLOUR], np.float32), name="selection"),
+        colormap=_SELECTED,
         opacity=1.0,
         blending="translucent_no_depth",
         metadata={HELPER_KEY: "selection"},
