@@ -1,10 +1,10 @@
 """How much memory fusing takes in memory and block by block.
 
-Run ``python benchmarks/fuse_memory.py [--sizes 160 256] [--block 192]``; it prints for each size the highest resident
+Run ``python benchmarks/fuse_memory.py [--sizes 160 256] [--tiles 1] [--block 192]``; it prints for each size the most
 memory of a fresh process that fuses, less that before the views are opened, per voxel and altogether, its CPU seconds
 per million voxels, and the adjusted Rand index between both ways on the voxels that either takes for particle. The
-views lie in a zarr folder, as the command line has them. Written and memory-mapped labels count as far as they are in
-memory.
+views lie in a zarr folder, as the command line has them. What the system holds of memory-mapped labels does not count,
+since it gives that back. Larger volumes are made quickly of mirrored copies (``--tiles``).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -25,6 +26,7 @@ SPACING = (1.0, 1.0, 1.0)
 def main() -> None:
     reader = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     reader.add_argument("--sizes", type=int, nargs="+", default=[160, 256], help="edges of the volumes in voxels")
+    reader.add_argument("--tiles", type=int, default=1, help="mirrored copies of each volume along each axis")
     reader.add_argument("--block", type=int, default=192, help="edge of a block with its surroundings")
     reader.add_argument("--method", default="hybrid")
     reader.add_argument("--diameter", type=float, default=24.0, help="median diameter of the particles in voxels")
@@ -40,7 +42,8 @@ def main() -> None:
     for size in given.sizes:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            made = [sys.executable, "-c", _MAKE, str(folder), str(size), str(given.diameter)]
+            made = [sys.executable, "-c", _MAKE, str(folder), str(size), str(given.diameter), str(given.tiles)]
+            edge = size * given.tiles
             subprocess.run(made, check=True)
             labels = {}
             for way in ("memory", "blocks"):
@@ -53,20 +56,26 @@ def main() -> None:
                     either = (labels["memory"] > 0) | (labels["blocks"] > 0)
                     rand = f"{adjusted_rand_score(labels['memory'][either], labels['blocks'][either]):8.5f}"
                 print(
-                    f"{size:5d} {way:<10} {found['particles']:9d} {found['bytes'] / 1e6:8.0f} "
-                    f"{found['bytes'] / size**3:12.1f} {found['seconds'] / size**3 * 1e6:11.2f} {rand:>8}",
+                    f"{edge:5d} {way:<10} {found['particles']:9d} {found['bytes'] / 1e6:8.0f} "
+                    f"{found['bytes'] / edge**3:12.1f} {found['seconds'] / edge**3 * 1e6:11.2f} {rand:>8}",
                     flush=True,
                 )
 
 
 _MAKE = f"""
 import sys
+from dataclasses import replace
+import numpy as np
 from napari_cathode.fuse.store import iter_write_predictions
 from napari_cathode.progress import drain
 from napari_cathode.simulate.faults import FAULTS, faulty_views
 from napari_cathode.simulate.packed import packed_particles
-folder, size, diameter = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+folder, size, diameter, tiles = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
 views = faulty_views(packed_particles((size,) * 3, 11, diameter=diameter), {SPACING}, FAULTS["standard"], 11)
+def tiled(array):
+    return np.pad(array, [(0, (tiles - 1) * size)] * 3, mode="symmetric")
+views = {{name: replace(view, labels=tiled(view.labels), probability=tiled(view.probability), distance=None)
+         for name, view in views.items()}}
 drain(iter_write_predictions(folder, views, {SPACING}))
 """
 
@@ -83,8 +92,8 @@ def measure(way: str, folder: Path, method: str, block: int) -> None:
     ball[2:6, 2:6, 2:6] = 1
     small = {view: prediction_from_labels(view, ball, SPACING) for view in ("xy", "xz", "yz")}
     drain(iter_fuse(small, parameters, SPACING))  # compiles
-    Path("/proc/self/clear_refs").write_text("5")  # compiling took memory for a while; forget that peak
-    before = _resident("VmRSS")
+    before = _own_bytes()
+    watcher = Watcher()
     views = read_predictions(folder).views
     start = time.process_time()
     if way == "memory":
@@ -92,15 +101,34 @@ def measure(way: str, folder: Path, method: str, block: int) -> None:
     else:
         fusion = drain(iter_fuse_blocks(views, parameters, SPACING, folder, block))
     seconds = time.process_time() - start
-    peak = _resident("VmHWM")
+    peak = watcher.peak()
     np.save(folder / f"{way}.npy", fusion.labels)
     print(json.dumps({"bytes": peak - before, "seconds": seconds, "particles": int(fusion.labels.max())}))
 
 
-def _resident(what: str) -> int:
-    """Give the resident memory (VmRSS) of this process, or its highest (VmHWM), in bytes; Linux only."""
+class Watcher(threading.Thread):
+    """Looks at this process's memory a hundred times a second."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._most = 0
+        self.start()
+
+    def run(self) -> None:
+        """Look, until the process ends."""
+        while True:
+            self._most = max(self._most, _own_bytes())
+            time.sleep(0.01)
+
+    def peak(self) -> int:
+        """Give the most that it has seen."""
+        return self._most
+
+
+def _own_bytes() -> int:
+    """Give the memory of this process that no file backs, in bytes; Linux only."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(what))
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon"))
 
 
 if __name__ == "__main__":

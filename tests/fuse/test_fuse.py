@@ -89,6 +89,19 @@ def test_a_particle_missing_in_one_view_is_kept(two):
     assert (overlaps(two, result.labels) > 0.8).all()
 
 
+@pytest.mark.parametrize("method", ["hybrid", "watershed"])
+def test_a_view_that_lost_a_particle_has_no_vote_on_it(two, method):
+    own, asked = FuseParameters(method=method), FuseParameters(method=method, minimal_votes=2)
+    views = lose(seen(two), "xz", two == 2)
+    assert overlaps(two, fuse(views, own, ISOTROPIC).labels).min() > 0.97
+    assert overlaps(two, fuse(views, asked, ISOTROPIC).labels)[1] < 0.9, "asked for votes, every view has one"
+    # Slices that the others lost leave voxels that one view alone sees.
+    views = lose(lose(views, "xy", np.s_[20:24]), "yz", np.s_[:, :, 36:40])
+    own, asked = replace(own, gap_slices=0), replace(asked, gap_slices=0)
+    assert overlaps(two, fuse(views, own, ISOTROPIC).labels).min() > 0.8
+    assert overlaps(two, fuse(views, asked, ISOTROPIC).labels)[1] < 0.5
+
+
 def test_minimal_votes_decides_whether_one_view_is_enough(two):
     views = lose(lose(seen(two), "xz", two == 2), "yz", two == 2)
     assert fuse(views, FuseParameters(), ISOTROPIC).labels.max() == 1

@@ -23,12 +23,13 @@ from napari_cathode.tomogram import Region, Spacing
 
 from .agreement import iter_agreement
 from .basins import Labels
-from .fusion import CUTS, Fuser, Fusion, decide, iter_fuse, iter_smooth, needs_ways
+from .fusion import CUTS, Fuser, Fusion, decide, iter_fuse, iter_smooth, iter_voted_pieces, needs_ways
 from .overlaps import shared
 from .parameters import FuseParameters
 from .pieces import Asked, Graph
 from .repair import iter_gather, window
-from .tidy import iter_fill, iter_spread, renumber, voxel_counts
+from .tidy import iter_fill, renumber, voxel_counts
+from .votes import thresholds
 
 if TYPE_CHECKING:
     from napari_cathode.identify import ViewPrediction
@@ -175,13 +176,14 @@ def _iter_block(fuser: Fuser, parameters: FuseParameters, region: Region) -> Ste
     steps = iter_gather(views, fuser.names, spacing_um, reach, diameter, needs_ways(parameters))
     gathered = yield from within(steps, 0, 4)
     del views
-    smooth, foreground = yield from within(iter_smooth(gathered, parameters, spacing_um), 1, 4)
-    cut = CUTS[parameters.method]
-    field = yield from within(cut.iter_field(gathered, smooth, spacing_um, diameter), 4, 8)
+    smooth, share = yield from within(iter_smooth(gathered, parameters, spacing_um), 1, 4)
+    cut, seen = CUTS[parameters.method], gathered.seen
+    field = yield from within(cut.iter_field(gathered, smooth, spacing_um, diameter), 2, 4)
     del gathered, smooth
-    pieces = yield from within(cut.iter_pieces(field, foreground, spacing_um, diameter), 5, 8)
-    del field
-    return (yield from within(iter_spread(pieces, foreground), 3, 4))
+    limits = thresholds(len(fuser.names), parameters.minimal_votes)
+    voted = iter_voted_pieces(cut, field, seen, share, limits, spacing_um, diameter)
+    del field, seen, share
+    return (yield from within(voted, 3, 4))
 
 
 def _same(found: Labels, around: Region, band: Region, finished: list[Region], pieces: Labels) -> npt.NDArray[np.int32]:

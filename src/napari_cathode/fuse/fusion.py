@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import ndimage
 
 from napari_cathode.errors import InputError
-from napari_cathode.progress import Progress, Steps, drain, within
+from napari_cathode.progress import Progress, Steps, drain, stretch, within
 from napari_cathode.tomogram import Spacing, check_spacing
 
 from .agreement import iter_agreement
@@ -29,6 +29,7 @@ from .pieces import Graph, iter_graph, join
 from .repair import Gathered, iter_gather, window
 from .sizes import ball_voxels, decide_sizes, section_diameter
 from .tidy import iter_fill, iter_spread, renumber, voxel_counts
+from .votes import ONE, Thresholds, cut_by_votes, thresholds
 
 if TYPE_CHECKING:
     from napari_cathode.identify import ViewPrediction
@@ -39,9 +40,6 @@ _TRUNCATE = 3.0
 # Centroids of one particle's sections are hardly ever farther apart, those of neighbours hardly ever nearer.
 _LINK_SHARE = 0.25
 _BASIN_DEPTH = 0.02
-# Smoothed share of votes from which a voxel is particle, by the number of views. Of three, a little less than a half
-# makes up for slices that a view lost, and costs next to nothing where it lost none.
-_FOREGROUND = {1: 0.5, 2: 0.5, 3: 0.46}
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,9 +128,10 @@ def iter_fuse(
     """Fuse the predictions of the views into 3D particles.
 
     Each view is repaired along its own axis (see `repair`). A voxel is particle where the smoothed share of views that
-    see one exceeds a half (or what ``minimal_votes`` asks for). *Hybrid* and *watershed* cut that into pieces, and
-    pieces that the views see as one are joined (see `pieces`); for the others see `linking`, `consensus` and
-    `clustering`. Particles that are too small or too large are dropped, holes are filled.
+    see one exceeds a half (or what ``minimal_votes`` asks for), of those views that did not lose the particle (see
+    `votes`). *Hybrid* and *watershed* cut that into pieces, and pieces that the views see as one are joined (see
+    `pieces`); for the others see `linking`, `consensus` and `clustering`. Particles that are too small or too large are
+    dropped, holes are filled.
 
     Parameters
     ----------
@@ -209,16 +208,34 @@ def decide(
 def _iter_pieces(fuser: Fuser, parameters: FuseParameters) -> Steps[tuple[Labels, Map, Graph]]:
     spacing_um, diameter = fuser.spacing_um, fuser.diameter_um
     gathered = yield from within(_iter_gathered(fuser, parameters), 0, 6)
-    probability, foreground = yield from within(iter_smooth(gathered, parameters, spacing_um), 1, 6)
-    cut = CUTS[parameters.method]
+    probability, share = yield from within(iter_smooth(gathered, parameters, spacing_um), 1, 6)
+    cut, seen = CUTS[parameters.method], gathered.seen
     field = yield from within(cut.iter_field(gathered, probability, spacing_um, diameter), 2, 6)
     del gathered
-    pieces = yield from within(cut.iter_pieces(field, foreground, spacing_um, diameter), 3, 6)
-    del field
-    yield from within(iter_spread(pieces, foreground), 4, 6)
-    del foreground
+    limits = thresholds(len(fuser.names), parameters.minimal_votes)
+    steps = iter_voted_pieces(cut, field, seen, share, limits, spacing_um, diameter)
+    del field, seen, share
+    pieces = yield from stretch(steps, 500, 833)
     graph = yield from within(iter_graph(pieces, fuser.views, fuser.names, spacing_um, diameter), 5, 6)
     return pieces, probability, graph
+
+
+def iter_voted_pieces(
+    cut: Cut,
+    field: Any,
+    seen: npt.NDArray[np.uint8],
+    share: npt.NDArray[np.uint8],
+    limits: Thresholds,
+    spacing_um: Spacing,
+    diameter_um: float,
+) -> Steps[Labels]:
+    """Cut what any views may see as particle into pieces, and leave of each what the views that see it agree on."""
+    foreground = share > ONE * limits.loose
+    pieces = yield from within(cut.iter_pieces(field, foreground, spacing_um, diameter_um), 0, 2)
+    del field
+    yield from within(iter_spread(pieces, foreground), 1, 2)
+    cut_by_votes(pieces, seen, share, limits)
+    return pieces
 
 
 def _seen_with(parameters: FuseParameters) -> tuple[Any, ...]:
@@ -250,8 +267,9 @@ def _iter_linked(fuser: Fuser, parameters: FuseParameters) -> Steps[tuple[Labels
         linked[name] = yield from within(steps, done, len(names) + 3)
     done = len(names)
     gathered = yield from within(_iter_gathered(fuser, parameters), done, done + 3)
-    probability, foreground = yield from within(iter_smooth(gathered, parameters, spacing_um), done + 1, done + 3)
-    del gathered
+    probability, share = yield from within(iter_smooth(gathered, parameters, spacing_um), done + 1, done + 3)
+    foreground = share > ONE * thresholds(len(names), parameters.minimal_votes).all_voting
+    del gathered, share
     if len(names) == 1:
         (labels,) = linked.values()
         return labels, probability
@@ -344,15 +362,14 @@ def needs_ways(parameters: FuseParameters) -> bool:
 
 def iter_smooth(
     gathered: Gathered, parameters: FuseParameters, spacing_um: Spacing
-) -> Steps[tuple[Map, npt.NDArray[np.bool_]]]:
-    """Smooth the probability, and cut the smoothed share of votes."""
-    count, votes = len(gathered.names), parameters.minimal_votes
-    threshold = _FOREGROUND[count] if votes is None else (min(votes, count) - 0.5) / count
+) -> Steps[tuple[Map, npt.NDArray[np.uint8]]]:
+    """Smooth the probability and the share of the views that see a particle (in 1/255)."""
+    count = len(gathered.names)
     sigma = (parameters.smoothing_um or 0.0) / np.asarray(spacing_um)
     shape = gathered.seen.shape
     probability = np.empty(shape, dtype=np.float32)
-    foreground = np.empty(shape, dtype=bool)
-    bits = np.array([bin(number).count("1") / count for number in range(8)], dtype=np.float32)
+    share = np.empty(shape, dtype=np.uint8)
+    bits = np.array([ONE * bin(number).count("1") / count for number in range(8)], dtype=np.float32)
     halo = int(_TRUNCATE * sigma[0] + 0.5)
     parts = slabs(shape, voxels=max(1 << 21, 3 * halo * shape[1] * shape[2]))
     for done, (first, last) in enumerate(parts):
@@ -362,6 +379,6 @@ def iter_smooth(
         probability[first:last] = smooth[inner]
         yield Progress(2 * done, 2 * len(parts), "Adding up the views")
         smooth = ndimage.gaussian_filter(bits[gathered.seen[low:high]], sigma / 2, mode="nearest", truncate=_TRUNCATE)
-        np.greater(smooth[inner], threshold, out=foreground[first:last])
+        share[first:last] = np.rint(smooth[inner])
         yield Progress(2 * done + 1, 2 * len(parts), "Adding up the views")
-    return probability, foreground
+    return probability, share
