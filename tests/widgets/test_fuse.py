@@ -42,12 +42,16 @@ def test_particles_follow_the_slider_until_somebody_works_on_them(viewer, qtbot,
     particles, layer = session.current, viewer.layers["xy particles"]
     assert particles.labels.max() == 2
     pid = panel._process.pid
+    QTest.mouseClick(panel.review._colour, Qt.MouseButton.LeftButton)
+    assert particles.colouring is not None
     panel.slider.setFocus()
     QTest.keyClick(panel.slider, Qt.Key.Key_End)
     assert panel.form.value().split_merge == 1
     qtbot.waitUntil(lambda: "Now 1 particles" in panel.runner.status, timeout=TIMEOUT_MS)
     assert session.current is particles and viewer.layers["xy particles"] is layer
     assert layer.data.max() == 1 and len(particles.agreement) == 1
+    assert particles.colouring is not None, "the colours follow"
+    assert panel.review.queue() == [1]
     assert particles.provenance["fuse"]["split_merge"] == 1
     assert panel._process.pid == pid, "the process that keeps the views stays"
     session.set_review(particles, 1, "accepted")

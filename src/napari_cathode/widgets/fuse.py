@@ -286,8 +286,11 @@ class FuseWidget(Docked, Panel):
             shown.parameters = parameters
             self.runner.say(_previewed(fused))
         elif _untouched(shown):
-            self._link.session.set_labels(particles, fused.labels)
-            self._link.session.set_agreement(particles, fused.agreement)
+            session, colouring = self._link.session, particles.colouring
+            session.set_labels(particles, fused.labels)
+            session.set_agreement(particles, fused.agreement)
+            if colouring is not None and colouring.column in fused.agreement:
+                session.set_colouring(particles, colouring)
             particles.provenance.update(_how(fused))
             shown.parameters, shown.revision = parameters, particles.revision
             self.runner.say(f"Now {_count(fused)} particles.")
