@@ -74,8 +74,11 @@ folder, size, diameter, tiles = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]
 views = faulty_views(packed_particles((size,) * 3, 11, diameter=diameter), {SPACING}, FAULTS["standard"], 11)
 def tiled(array):
     return np.pad(array, [(0, (tiles - 1) * size)] * 3, mode="symmetric")
-views = {{name: replace(view, labels=tiled(view.labels), probability=tiled(view.probability), distance=None)
-         for name, view in views.items()}}
+copy = sum(np.ogrid[tuple(slice(0, size * tiles) for _ in range(3))][axis] // size * tiles**axis for axis in range(3))
+for name, view in views.items():
+    labels = tiled(view.labels)
+    labels += np.where(labels > 0, copy * (labels.max() + 1), 0).astype(np.int32)  # copies are sections of their own
+    views[name] = replace(view, labels=labels, probability=tiled(view.probability), distance=None)
 drain(iter_write_predictions(folder, views, {SPACING}))
 """
 
