@@ -54,31 +54,32 @@ class Counted:
 
 
 def test_a_chunk_is_read_once_while_boxes_move_on_and_few_are_kept(balls, monkeypatch):
-    room = 60 * 92 * 92
-    image = Counted(balls.image, (1, 92, 92))
-    reader = streamed(image)
-    monkeypatch.setattr(reader, "_room", room)
-    most = 0
+    """Of labels and image the same part of the volume is kept."""
+    monkeypatch.setattr(streaming, "KEPT_BYTES", 5 * 60 * 92 * 92)
+    given = [Counted(values, (1, 92, 92)) for values in (balls.filled, balls.image)]
+    readers = streamed(*given)
     for first in range(0, 92, 8):
-        reader[first : first + 30, 10:20, 5:9]
-        most = max(most, reader._bytes)
-    assert len(image.reads) == len(set(image.reads)) == 92
-    assert most <= room
+        for reader in readers:
+            reader[first : first + 30, 10:20, 5:9]
+            assert sum(values.nbytes for values in reader._kept.values()) <= 60 * 92 * 92 * reader.dtype.itemsize
+    for array in given:
+        assert len(array.reads) == len(set(array.reads)) == 92
 
 
 def test_boxes_are_those_of_the_array(tmp_path):
     values = np.random.default_rng(0).integers(0, 99, (13, 17, 19)).astype(np.int16)
     for chunk in ((5, 6, 7), (1, 17, 19), (13, 17, 19), (20, 20, 20)):
-        reader = ChunkReader(values, chunk, kept_bytes=500)
+        reader = ChunkReader(values, chunk)
+        reader.room = 500
         for box in np.ndindex(3, 3, 3):
             where = tuple(slice(at * 4, at * 6 + 3) for at in box)
             np.testing.assert_array_equal(reader[where], values[where])
         np.testing.assert_array_equal(reader[3:4], values[3:4])
         assert reader[4:4].size == 0
     np.save(tmp_path / "v.npy", values)
-    mapped = streamed(np.load(tmp_path / "v.npy", mmap_mode="r")[2:])
+    mapped, _ = streamed(np.load(tmp_path / "v.npy", mmap_mode="r")[2:], None)
     assert isinstance(mapped, MappedReader)
     np.testing.assert_array_equal(mapped[1:4, 2:9, 3:5], values[3:6, 2:9, 3:5])
     # What can be written to is not ours to drop.
-    assert isinstance(streamed(np.load(tmp_path / "v.npy", mmap_mode="c")), np.memmap)
-    assert streamed(values) is values
+    assert isinstance(streamed(np.load(tmp_path / "v.npy", mmap_mode="c"), None)[0], np.memmap)
+    assert streamed(values, values)[0] is values

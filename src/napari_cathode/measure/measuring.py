@@ -103,7 +103,7 @@ def iter_measure(
     parameters = parameters or MeasureParameters()
     shape = (int(labels.shape[0]), int(labels.shape[1]), int(labels.shape[2]))
     check_scale(shape, spacing, parameters)
-    labels, image = streamed(labels), None if image is None else streamed(image)
+    labels, image = streamed(labels, image)
     inventory, affected = yield from _iter_what_to_measure(labels, field_of_view, previous, only, changed)
     grey = GreyLevels()
     if previous is not None:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-KEPT_BYTES = 1_200 * 2**20
-"""Decoded chunks of one array that are kept: slices of 1324 × 1985 labels over 120 voxels of depth."""
+KEPT_BYTES = 2 * 10**9
+"""Decoded chunks of labels and image that are kept: slices of 1324 × 1985 voxels (16-bit image) over 127 of depth."""
 MAPPED_BYTES = 512 * 2**20
 """Pages of a memory-mapped file after which they are handed back to the system."""
 _PAGES = 2**16
@@ -21,14 +21,22 @@ _PAGES = 2**16
 Box = tuple[slice, slice, slice]
 
 
-def streamed(array: Any) -> Any:
-    """Give something that reads boxes of an array with little memory; an array in memory stays as it is.
+def streamed(labels: Any, image: Any | None) -> tuple[Any, Any | None]:
+    """Give something that reads boxes of labels and image with little memory; what is in memory stays as it is.
 
     Parameters
     ----------
-    array : array-like, shape (z, y, x)
+    labels, image : array-like, shape (z, y, x)
         In memory, memory-mapped, or lazy; what tells its ``chunks`` (zarr, dask, HDF5) is decoded chunk by chunk.
     """
+    readers = [_reader(array) for array in (labels, image)]
+    chunked = [reader for reader in readers if isinstance(reader, ChunkReader)]
+    for reader in chunked:  # so that both keep the same part of the volume
+        reader.room = KEPT_BYTES * reader.dtype.itemsize // sum(other.dtype.itemsize for other in chunked)
+    return readers[0], readers[1]
+
+
+def _reader(array: Any) -> Any:
     if isinstance(array, np.ndarray):
         root = _root(array)
         return MappedReader(array, root) if root is not None else array
@@ -54,18 +62,21 @@ class ChunkReader:
     array : array-like, shape (z, y, x)
     chunk : tuple of int
         Shape of the chunks, or of groups of them.
-    kept_bytes : int
-        Memory that decoded chunks may take.
+
+    Attributes
+    ----------
+    room : int
+        Memory that decoded chunks may take, in bytes.
     """
 
     ndim = 3
 
-    def __init__(self, array: Any, chunk: tuple[int, int, int], kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, array: Any, chunk: tuple[int, int, int]) -> None:
         self.array = array
         self.chunk = chunk
         self.shape = tuple(int(size) for size in array.shape)
         self.dtype = np.dtype(array.dtype)
-        self._room = kept_bytes
+        self.room = KEPT_BYTES
         self._kept: OrderedDict[tuple[int, ...], npt.NDArray[Any]] = OrderedDict()
         self._bytes = 0
 
@@ -100,7 +111,7 @@ class ChunkReader:
         box = tuple(slice(at, at + size) for at, size in zip(first, self.chunk, strict=True))
         values = np.asarray(self.array[box], self.dtype)
         self._bytes += values.nbytes
-        while self._kept and self._bytes > self._room:
+        while self._kept and self._bytes > self.room:
             self._bytes -= self._kept.popitem(last=False)[1].nbytes
         self._kept[place] = values
         return values
