@@ -5,6 +5,7 @@ from .features import FEATURES, Feature, columns
 from .measuring import check_scale, iter_measure, measure
 from .parameters import MeasureParameters
 from .state import MeasureState
+from .statistics import iter_label_statistics, label_statistics
 from .summary import Summary, population_table, summarise
 
 __all__ = [
@@ -16,7 +17,9 @@ __all__ = [
     "Summary",
     "check_scale",
     "columns",
+    "iter_label_statistics",
     "iter_measure",
+    "label_statistics",
     "measure",
     "population_table",
     "summarise",
