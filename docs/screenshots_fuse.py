@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")  # not what the person has set
+os.environ["NAPARI_CATHODE_RECOVERY"] = tempfile.mkdtemp()
 
 import napari
 import numpy as np
@@ -43,7 +44,6 @@ def main() -> None:
     run(panel, panel.show_preview)
     take(viewer, "fuse_preview.png")
     run(panel, panel.fuse)
-    take(viewer, "fuse.png")
     session = link_of(viewer).session
     review = panel.review
     panel.ensureWidgetVisible(review)
