@@ -441,9 +441,12 @@ class LinkedTable(QWidget):
                 selection.append(QItemSelectionRange(*self.model.rows(int(run[0]), int(run[-1]))))
         chooser = self._chooser
         shown = self.view.first_shown() or 0
+        chooser.reset()  # silently: Qt compares each new run of rows with each former one
         if len(rows):
             chooser.setCurrentIndex(self.model.index(int(rows[0]), shown), QItemSelectionModel.SelectionFlag.NoUpdate)
-        chooser.select(selection, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        chooser.select(selection, QItemSelectionModel.SelectionFlag.Select)
+        for view in (self.view, self.pinned):
+            view.viewport().update()
         if len(rows):
             self.view.scrollTo(self.model.index(int(rows[0]), shown))
 
