@@ -28,9 +28,9 @@ def test_opening_every_panel_loads_no_heavy_library():
 import sys, warnings
 warnings.simplefilter("ignore")
 import napari
-from napari_cathode.widgets.docks import FEATURES, FUSE, IDENTIFY, SHAP, TRAIN, open_dock
+from napari_cathode.widgets.docks import FEATURES, FUSE, IDENTIFY, PLOTS, SHAP, TRAIN, open_dock
 viewer = napari.Viewer(show=False)
-for name in (IDENTIFY, FUSE, FEATURES, SHAP, TRAIN):
+for name in (IDENTIFY, FUSE, FEATURES, PLOTS, SHAP, TRAIN):
     open_dock(viewer, name)
 heavy = ("tensorflow", "shap", "sklearn", "onnxruntime", "stardist", "matplotlib")
 print("loaded:", [name for name in heavy if name in sys.modules])

@@ -55,7 +55,6 @@ class PlotsWidget(Docked, Panel):
         self._ready = threading.Thread(target=prepare_plots, daemon=True)
         self._lay_out()
         self._connect()
-        self._ready.start()
         self._show_columns()
 
     def _lay_out(self) -> None:
@@ -174,6 +173,8 @@ class PlotsWidget(Docked, Panel):
         """Draw as soon as the library is there, which is imported beside the window."""
         if not self._columns:
             return
+        if self._ready.ident is None:
+            self._ready.start()
         if self._ready.is_alive():
             QTimer.singleShot(_WAIT_MS, self._redraw)
         else:
