@@ -52,7 +52,7 @@ def test_particles_follow_the_slider_until_somebody_works_on_them(viewer, qtbot,
     assert layer.data.max() == 1 and len(particles.agreement) == 1
     assert particles.colouring is not None, "the colours follow"
     assert panel.review.queue() == [1]
-    assert particles.provenance["fuse"]["split_merge"] == 1
+    assert particles.provenance["fuse"]["split_merge"] == layer.metadata["fuse"]["split_merge"] == 1
     assert panel._process.pid == pid, "the process that keeps the views stays"
     session.set_review(particles, 1, "accepted")
     panel.form.field("split_merge").set_value(0.05)

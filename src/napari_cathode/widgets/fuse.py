@@ -208,7 +208,8 @@ class FuseWidget(Docked, Panel):
                 return "The views were closed meanwhile; the result was dropped."
             self.preview.remove()
             particles = ParticleSet(fused.labels, name, spacing, tomogram, provenance=_how(fused))
-            self._link.show(particles, like)
+            layer = self._link.show(particles, like)
+            layer.metadata.update(_how(fused))  # goes with the layer, whoever saves it
             self._link.session.set_agreement(particles, fused.agreement)
             if fused.kept:
                 self._newest = _Shown(None, self.form.value(), particles, particles.revision)
@@ -292,6 +293,9 @@ class FuseWidget(Docked, Panel):
             if colouring is not None and colouring.column in fused.agreement:
                 session.set_colouring(particles, colouring)
             particles.provenance.update(_how(fused))
+            layer = self._link.layer_of(particles)
+            if layer is not None:
+                layer.metadata.update(_how(fused))
             shown.parameters, shown.revision = parameters, particles.revision
             self.runner.say(f"Now {_count(fused)} particles.")
 
