@@ -21,7 +21,7 @@ def test_the_panels_are_named_as_the_code_opens_them(manifest):
     from napari_cathode.widgets import docks
 
     names = {widget.display_name for widget in manifest.contributions.widgets}
-    ours = ("IDENTIFY", "FUSE", "EDIT", "FEATURES", "INSPECTOR", "PLOTS", "SHAP", "TRAIN", "PROJECT")
+    ours = ("START", "IDENTIFY", "FUSE", "EDIT", "FEATURES", "INSPECTOR", "PLOTS", "SHAP", "TRAIN", "PROJECT")
     assert names == {getattr(docks, name) for name in ours}
 
 

@@ -15,6 +15,7 @@ PLOTS = "Particle plots"
 PROJECT = "Project"
 EDIT = "Edit particles"
 INSPECTOR = "Inspector"
+START = "Start here"
 
 _TABLE_SHARE = 0.38
 _PANEL_WIDTH = 420

@@ -39,6 +39,7 @@ class Runner(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._worker: Any = None
+        self.job_name = ""
         self._on_result: Callable[[Any], str | Showing | None] = _nothing
         self._showing: Showing | None = None
         self._done = False
@@ -99,6 +100,7 @@ class Runner(QWidget):
         """
         if self._worker is not None:
             return
+        self.job_name = str(job)
         self.say("Starting …")
         self._on_result = on_result
         self._done = False

@@ -1,0 +1,269 @@
+"""The steps from a tomogram to an explanation: how far each is, and running those that are left, one by one."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+from typing import Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_cathode.errors import InputError
+from napari_cathode.explain import ExplainParameters
+from napari_cathode.fuse import FuseParameters
+from napari_cathode.identify import IdentifyParameters
+from napari_cathode.kept_process import KeptProcess
+from napari_cathode.measure import MeasureParameters, check_scale
+from napari_cathode.parameters import to_dict
+from napari_cathode.plugin.finding_steps import Found, iter_find_layer
+from napari_cathode.plugin.layers import prepare_labels, shows, tomogram_of
+from napari_cathode.plugin.link import Link
+from napari_cathode.plugin.steps import ViewsToFuse, iter_explain_table, iter_fuse_layers, iter_measure_layers
+from napari_cathode.session import Colouring, ParticleSet, Predictions
+from napari_cathode.tomogram import Tomogram
+
+from .job import Job
+from .plots import prepare_plots
+from .runner import Runner, Showing
+
+FIND, FUSE, MEASURE, EXPLAIN = "find", "fuse", "measure", "explain"
+STEPS = (FIND, FUSE, MEASURE, EXPLAIN)
+TO_DO, RUNNING, DONE, STALE, NOT_NEEDED = "to do", "running", "done", "out of date", "not needed"
+VIEWS = ("xy", "xz", "yz")
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What there is of a tomogram.
+
+    Attributes
+    ----------
+    predictions : Predictions, optional
+        What its views saw.
+    particles : ParticleSet, optional
+        Its particles: those shown, where they lie on its grid, whatever tool made them.
+    states : dict of str to str
+        For each step one of the words above.
+    """
+
+    predictions: Predictions | None
+    particles: ParticleSet | None
+    states: dict[str, str]
+
+
+def reached(link: Link, layer: Any) -> Reached:
+    """Say how far the steps are for the tomogram that a layer shows."""
+    if layer is None:
+        return Reached(None, None, dict.fromkeys(STEPS, TO_DO))
+    tomogram = tomogram_of(layer)
+    known = [found for found in link.session.predictions if shows(layer, found.tomogram)]
+    predictions = known[-1] if known else None
+    particles = link.session.current
+    if particles is not None and tuple(particles.labels.shape) != tomogram.shape:
+        particles = None
+    there = particles is not None
+    states = {
+        FIND: DONE if there or predictions is not None else TO_DO,
+        FUSE: NOT_NEEDED if tomogram.is_slice else DONE if there else TO_DO,
+        MEASURE: TO_DO,
+        EXPLAIN: TO_DO,
+    }
+    if particles is not None and particles.table is not None:
+        states[MEASURE] = STALE if particles.out_of_date else DONE
+    if particles is not None and particles.explanation is not None:
+        states[EXPLAIN] = STALE if particles.explanation_out_of_date else DONE
+    return Reached(predictions, particles, states)
+
+
+class Flow(QObject):
+    """Runs the steps that are left, each in its process; what a step found is on the screen before the next begins.
+
+    So a step that fails, or that is cancelled, takes nothing with it.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Shows the results.
+    link : Link
+        The viewer's link.
+    runner : Runner
+        Runs one step at a time, and says how far it is.
+    """
+
+    changed = Signal()
+    completed = Signal()
+
+    def __init__(self, parent: QObject, viewer: Any, link: Link, runner: Runner, kept: KeptProcess) -> None:
+        super().__init__(parent)
+        self._viewer = weakref.ref(viewer)
+        self._link = link
+        self._runner = runner
+        self._kept = kept
+        self._left: list[str] = []
+        self._layer: Any = None
+        self._tomogram: Tomogram | None = None
+        self._predictions: Predictions | None = None
+        self._particles: ParticleSet | None = None
+        self._went_well = False
+        self.step = ""
+        runner.finished.connect(self._on_finished)
+
+    def start(self, layer: Any, tomogram: Tomogram) -> None:
+        """Run what is left to do with a tomogram; everything anew where nothing is.
+
+        Raises
+        ------
+        InputError
+            When the voxel size is not known or cannot be right.
+        """
+        check_scale(tomogram.shape, tomogram.require_spacing(), MeasureParameters())
+        found = reached(self._link, layer)
+        left = [step for step in STEPS if found.states[step] not in (DONE, NOT_NEEDED)]
+        again = not left
+        if again:
+            left = [step for step in STEPS if found.states[step] != NOT_NEEDED]
+        if MEASURE in left and EXPLAIN not in left:
+            left.append(EXPLAIN)  # what is explained is measured anew
+        self._layer, self._tomogram, self._left = layer, tomogram, left
+        self._predictions = None if again else found.predictions
+        self._particles = None if again else found.particles
+        self._next()
+
+    def _next(self) -> None:
+        if not self._left:
+            self.step = ""
+            self.changed.emit()
+            self.completed.emit()
+            return
+        self.step = self._left.pop(0)
+        self._went_well = False
+        try:
+            job, on_result = {
+                FIND: self._find,
+                FUSE: self._fuse,
+                MEASURE: self._measure,
+                EXPLAIN: self._explain,
+            }[self.step]()
+        except InputError as error:
+            self._stop()
+            self._runner.fail(str(error))
+            return
+        self.changed.emit()
+        self._runner.start(job, on_result)
+
+    def _on_finished(self) -> None:
+        """Go on to the next step, or leave it at what was reached."""
+        if not self.step:
+            return
+        if self._went_well:
+            QTimer.singleShot(0, self._next)
+        else:
+            self._stop()
+
+    def _stop(self) -> None:
+        self._left = []
+        self.step = ""
+        self.changed.emit()
+
+    def _job(self, name: str, function: Any, *arguments: Any) -> Job:
+        job = Job(name, function, *arguments)
+        job.kept = self._kept
+        return job
+
+    # ---- the steps ---------------------------------------------------------------------------------
+
+    def _find(self) -> tuple[Job, Any]:
+        tomogram, parameters = self._tomogram, IdentifyParameters()
+        views = ("xy",) if tomogram.is_slice else VIEWS
+        region = tuple((0, size) for size in tomogram.shape)
+        job = self._job("Find particles", iter_find_layer, tomogram, parameters, views, region, False, None)
+        job.prepare = prepare_labels
+        return job, lambda found: self._on_found(found, parameters)
+
+    def _on_found(self, found: Found, parameters: IdentifyParameters) -> Showing:
+        self._check_open()
+        if self._tomogram.is_slice:
+            prediction = found.views["xy"]
+            how = {"identify": to_dict(prediction.parameters or parameters)}
+            self._show(prediction.labels, how)
+            self._went_well = True
+            return f"Found {int(prediction.labels.max(initial=0))} particles."
+        self._predictions = Predictions(self._tomogram.name, dict(found.views), self._tomogram)
+        yield from self._link.iter_show_predictions(self._predictions, self._layer)
+        self._went_well = True
+        return f"Found particles in {len(found.views)} views."
+
+    def _fuse(self) -> tuple[Job, Any]:
+        self._check_open()
+        parameters = FuseParameters()
+        spacing = self._tomogram.require_spacing()
+        views = ViewsToFuse("all steps", dict(self._predictions.views))
+        job = Job("Fuse views", iter_fuse_layers, views, parameters, spacing)  # the process goes, with what it keeps
+        job.prepare = prepare_labels
+        return job, self._on_fused
+
+    def _on_fused(self, fusion: Any) -> str:
+        self._check_open()
+        particles = self._show(fusion.labels, {"fuse": to_dict(fusion.parameters), "views": list(fusion.views)})
+        self._link.session.set_agreement(particles, fusion.agreement)
+        self._went_well = True
+        return f"Made {int(fusion.labels.max(initial=0))} particles."
+
+    def _show(self, labels: Any, how: dict[str, Any]) -> ParticleSet:
+        tomogram = self._tomogram
+        name = f"{tomogram.name} particles"
+        self._particles = ParticleSet(labels, name, tomogram.spacing_um, tomogram, provenance=how)
+        self._link.show(self._particles, self._layer)
+        return self._particles
+
+    def _measure(self) -> tuple[Job, Any]:
+        particles, parameters = self._there(), MeasureParameters()
+        tomogram = self._tomogram
+        if particles.spacing_um is None:
+            particles.spacing_um = tomogram.spacing_um
+        job = self._job(
+            "Measure particles", iter_measure_layers, particles.labels, tomogram, particles.spacing_um, parameters
+        )
+        revision = particles.revision
+
+        def on_result(result: Any) -> str:
+            self._there()
+            if particles.revision != revision:
+                raise InputError("The labels were changed while they were measured; run the rest again.")
+            particles.provenance["measure"] = to_dict(parameters)
+            self._link.set_table(particles, *result, tomogram)
+            table = particles.table
+            if table is not None and len(table) and table["damage"].notna().any():
+                self._link.session.set_colouring(particles, Colouring("damage"))
+            self._went_well = True
+            return f"Measured {len(result[0])} particles."
+
+        return job, on_result
+
+    def _explain(self) -> tuple[Job, Any]:
+        particles, parameters = self._there(), ExplainParameters()
+        table = particles.table
+        job = self._job("Explain", iter_explain_table, table, parameters)
+        job.prepare = prepare_plots
+
+        def on_result(explanation: Any) -> str:
+            self._there()
+            if particles.table is not table:
+                raise InputError("The table was changed while it was explained; run the rest again.")
+            particles.provenance["explain"] = to_dict(parameters)
+            self._link.session.set_explanation(particles, explanation)
+            self._went_well = True
+            return f"Found, measured and explained {len(table)} particles."
+
+        return job, on_result
+
+    def _check_open(self) -> None:
+        viewer = self._viewer()
+        if viewer is None or self._layer not in viewer.layers:
+            raise InputError("The image was closed meanwhile; open it again to go on.")
+
+    def _there(self) -> ParticleSet:
+        self._check_open()
+        if self._particles is None or self._particles not in self._link.session.particle_sets:
+            raise InputError("The particles were closed meanwhile; run the steps again to find them anew.")
+        return self._particles

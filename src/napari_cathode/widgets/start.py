@@ -1,0 +1,358 @@
+"""Dock widget: from a tomogram to an explanation, for somebody who has never been here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_cathode.errors import InputError
+from napari_cathode.identify import IdentifyParameters
+from napari_cathode.kept_process import KeptProcess
+from napari_cathode.plugin.keys import KEYS
+from napari_cathode.plugin.layers import is_image, tomogram_of
+from napari_cathode.plugin.link import link_of
+from napari_cathode.plugin.reader import napari_get_reader
+from napari_cathode.simulate.samples import SAMPLES
+
+from . import docks
+from .background import Closing
+from .beforehand import Beforehand
+from .flow import DONE, EXPLAIN, FIND, FUSE, MEASURE, NOT_NEEDED, RUNNING, STALE, STEPS, TO_DO, VIEWS, Flow, reached
+from .parts import Connections, Fold, Heading, LayerChoice, Panel, Text, form_layout, primary_button, rule
+from .runner import Runner
+from .voxel_size import VoxelSize
+
+_ROWS = {
+    FIND: ("1", "Find particles", docks.IDENTIFY, "Finds particles in slices along each axis."),
+    FUSE: ("2", "Fuse views", docks.FUSE, "Makes 3D particles of what the slices along each axis show."),
+    MEASURE: ("3", "Measure", docks.FEATURES, "Measures size, shape, cracks and surroundings of each particle."),
+    EXPLAIN: ("4", "Explain damage", docks.SHAP, "Fits a model of the damage and says what drives it."),
+}
+_JOBS = {"Find particles": FIND, "Fuse views": FUSE, "Measure particles": MEASURE, "Explain": EXPLAIN}
+_LOOK = {
+    TO_DO: ("○", ""),
+    RUNNING: ("◐", "color: #4c9be0;"),
+    DONE: ("●", "color: #3c9d62;"),
+    STALE: ("▲", "color: #d0921f;"),
+    NOT_NEEDED: ("–", ""),
+}
+_DROP = "<p>Drop a tomogram here</p><p>TIFF, HDF5, NumPy, or a folder of slices</p>"
+_SAMPLES = {
+    "nmc-50-cycles": "NMC, 50 cycles (3D)",
+    "nmc-10-cycles": "NMC, 10 cycles (3D)",
+    "single-crystal": "Single crystals and plates (3D)",
+    "nmc-slice": "NMC, one slice (2D)",
+}
+_POLL_MS = 500
+
+
+class StartWidget(docks.Docked, Panel):
+    """Open a tomogram, give its voxel size, run the steps; each opens its own panel for who wants to choose."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__()
+        self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self._link = link_of(napari_viewer)
+        self._kept = KeptProcess()
+        self.destroyed.connect(Closing(self._kept))
+        self.setAcceptDrops(True)
+        self.drop = _DropArea()
+        self.file_button, self.folder_button = QPushButton("Open file …"), QPushButton("Open folder …")
+        self.sample_button = QPushButton("Sample")
+        self.image = LayerChoice(self._viewer, is_image)
+        self.voxel_size = VoxelSize(self._viewer)
+        self.before = Beforehand(self._kept)
+        self.button = primary_button("Run all", "Runs the steps with usual settings; results appear one by one.")
+        self.runner = Runner()
+        self.results_button = QPushButton("Show table and explanation")
+        self.flow = Flow(self, self._viewer, self._link, self.runner, self._kept)
+        self.states: dict[str, QLabel] = {}
+        self.marks: dict[str, QLabel] = {}
+        self.open_buttons: dict[str, QPushButton] = {}
+        self._known: dict[str, str] = {}
+        self._lay_out()
+        self.align_labels()
+        self._timer = QTimer(self)
+        self._timer.setInterval(_POLL_MS)
+        self._connect()
+        self._on_image(self.image.layer)
+
+    def _lay_out(self) -> None:
+        menu = QMenu(self.sample_button)
+        for key in SAMPLES:
+            menu.addAction(_SAMPLES.get(key, key), lambda key=key: self.open_sample(key))
+        self.sample_button.setMenu(menu)
+        buttons = QHBoxLayout()
+        for button in (self.file_button, self.folder_button, self.sample_button):
+            buttons.addWidget(button, 1)
+        form = form_layout()
+        form.addRow("Tomogram", self.image)
+        form.addRow("Voxel size", self.voxel_size)
+        self._form = QWidget()
+        self._form.setLayout(form)
+        self.column.addWidget(self.drop)
+        self.column.addLayout(buttons)
+        self.column.addWidget(self._form)
+        self.column.addWidget(rule())
+        self.column.addWidget(Heading("Steps"))
+        self.column.addLayout(self._steps())
+        self.column.addWidget(self.before)
+        self.column.addWidget(self.button)
+        self.column.addWidget(self.runner)
+        self.column.addWidget(self.results_button)
+        self.column.addWidget(rule())
+        self.column.addLayout(self._further())
+        self.column.addWidget(Fold("Keys", Text(keys_text())))
+        self.column.addStretch(1)
+
+    def _steps(self) -> QGridLayout:
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(10)
+        grid.setVerticalSpacing(4)
+        grid.setColumnStretch(1, 1)
+        for row, step in enumerate(STEPS):
+            _, name, panel, help_text = _ROWS[step]
+            mark, state, button = QLabel(), QLabel(), QPushButton("Open")
+            title = QLabel(name)
+            for widget in (mark, title, state):
+                widget.setToolTip(f"<p>{help_text}</p>")
+            button.setToolTip(f"Opens the panel {panel}, where the step can be adjusted and run alone.")
+            button.clicked.connect(lambda _checked=False, panel=panel: docks.open_dock(self._viewer, panel))
+            self.marks[step], self.states[step], self.open_buttons[step] = mark, state, button
+            for column, widget in enumerate((mark, title, state, button)):
+                grid.addWidget(widget, row, column)
+        return grid
+
+    def _further(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.addWidget(QLabel("Then"))
+        for text, panel, help_text in (
+            ("Inspect", docks.INSPECTOR, "Shows all that is known of the particle that is clicked."),
+            ("Correct", docks.EDIT, "Merges, splits, deletes and redraws particles."),
+        ):
+            button = QPushButton(text)
+            button.setToolTip(f"<p>{help_text}</p>")
+            button.clicked.connect(lambda _checked=False, panel=panel: docks.open_dock(self._viewer, panel))
+            row.addWidget(button, 1)
+        return row
+
+    def _connect(self) -> None:
+        self.file_button.clicked.connect(self._ask_file)
+        self.folder_button.clicked.connect(self._ask_folder)
+        self.image.layer_changed.connect(self._on_image)
+        self.button.clicked.connect(self.run)
+        self.results_button.clicked.connect(self._show_results)
+        self.flow.changed.connect(self.refresh)
+        self.flow.completed.connect(self._on_completed)
+        self.runner.finished.connect(self.refresh)
+        self._timer.timeout.connect(self.refresh)
+        self._connections = Connections(self)
+        session = self._link.session
+        for signal in (session.predictions_changed, session.particle_sets_changed):
+            self._connections.connect(signal, self._on_session)
+        self._connections.connect(session.current_changed, self._on_current)
+        self._connections.connect(session.changed, self._on_changed)
+
+    # ---- opening -----------------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files and folders."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+            self.drop.set_hot(True)
+
+    def dragLeaveEvent(self, _event: Any) -> None:
+        """Look as before."""
+        self.drop.set_hot(False)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what was dropped."""
+        self.drop.set_hot(False)
+        event.acceptProposedAction()
+        for url in event.mimeData().urls():
+            if url.isLocalFile():
+                self.open_path(url.toLocalFile())
+
+    def _ask_file(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open a tomogram")
+        if path:
+            self.open_path(path)
+
+    def _ask_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Open a folder of slices")
+        if path:
+            self.open_path(path)
+
+    def open_path(self, path: str) -> None:
+        """Open a file or a folder, and choose what it holds."""
+        ours = napari_get_reader(path) is not None
+        self._open(Path(path).name, lambda: self._viewer.open(path, plugin=docks.PLUGIN if ours else None))
+
+    def open_sample(self, key: str) -> None:
+        """Open a sample, and choose it."""
+        self._open("The sample", lambda: self._viewer.open_sample(docks.PLUGIN, key))
+
+    def _open(self, name: str, opening: Any) -> None:
+        try:
+            layers = opening()
+        except InputError as error:
+            self.runner.fail(str(error))
+            return
+        except Exception as error:  # readers of other plugins raise what they like
+            self.runner.fail(f"{name} could not be opened: {error}")
+            return
+        images = [layer for layer in layers if is_image(layer)]
+        if images:
+            self.runner.say("")
+            self.image.layer = images[0]
+            self._viewer.layers.selection.active = images[0]
+        elif layers:
+            self.runner.say(f"{name} holds no grey values; open the tomogram as well.")
+
+    # ---- how far it is -----------------------------------------------------------------------------
+
+    def showEvent(self, event: Any) -> None:
+        """Follow what runs in other panels."""
+        super().showEvent(event)
+        self._timer.start()
+        self._look_ahead()
+
+    def hideEvent(self, event: Any) -> None:
+        """Rest."""
+        super().hideEvent(event)
+        self._timer.stop()
+
+    def _on_image(self, layer: Any) -> None:
+        self.voxel_size.show_layer(layer)
+        self._form.setVisible(layer is not None)
+        self.drop.set_small(layer is not None)
+        self.refresh()
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        layer = self.image.layer
+        if layer is None or reached(self._link, layer).states[FIND] != TO_DO or self.runner.running:
+            self.before.look(None, IdentifyParameters())
+            return
+        tomogram = tomogram_of(layer)
+        self.before.look(tomogram, IdentifyParameters())
+        self.before.plan(tomogram, ("xy",) if tomogram.is_slice else VIEWS)
+
+    def _on_session(self) -> None:
+        self.refresh()
+
+    def _on_current(self, _particles: Any) -> None:
+        self.refresh()
+
+    def _on_changed(self, _particles: Any, what: str) -> None:
+        if what in ("labels", "table", "explanation", "review"):
+            self.refresh()
+
+    def _running_elsewhere(self) -> set[str]:
+        """Give the steps that run in other panels."""
+        runners = self.window().findChildren(Runner)
+        names = {runner.job_name for runner in runners if runner is not self.runner and runner.running}
+        if "Run all steps" in names:
+            names.add("Find particles")
+        return {_JOBS[name] for name in names if name in _JOBS}
+
+    def refresh(self) -> None:
+        """Show how far each step is."""
+        layer = self.image.layer
+        states = dict(reached(self._link, layer).states)
+        elsewhere = self._running_elsewhere()
+        for step in STEPS:
+            if step == self.flow.step or step in elsewhere:
+                states[step] = RUNNING
+        busy = self.runner.running or bool(self.flow.step)
+        known = {**states, "busy": str(busy), "elsewhere": str(bool(elsewhere)), "layer": str(layer is not None)}
+        if known == self._known:
+            return
+        self._known = known
+        for step, state in states.items():
+            mark, style = _LOOK[state]
+            self.marks[step].setText(mark)
+            self.states[step].setText(state)
+            for label in (self.marks[step], self.states[step]):
+                label.setStyleSheet(style)
+        self.button.setEnabled(layer is not None and not busy and not elsewhere)
+        self.button.setText(_run_text(states))
+        self.results_button.setVisible(states[MEASURE] in (DONE, STALE) and not busy)
+
+    # ---- running -----------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Run the steps that are left."""
+        layer = self.image.layer
+        if layer is None:
+            self.runner.fail("No tomogram is open; drop one above, or take a sample.")
+            return
+        self.before.stop()
+        try:
+            spacing = self.voxel_size.spacing()
+            self.flow.start(layer, tomogram_of(layer).with_spacing(spacing))
+        except InputError as error:
+            self.runner.fail(str(error))
+
+    def _on_completed(self) -> None:
+        self.refresh()
+        self._show_results()
+
+    def _show_results(self) -> None:
+        docks.open_results(self._viewer)
+
+
+class _DropArea(QFrame):
+    """Where a tomogram can be dropped; the whole panel takes it, this says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("drop")
+        self._text = QLabel(_DROP)
+        self._text.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._text.setWordWrap(True)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 4, 8, 4)
+        layout.addWidget(self._text)
+        self.set_hot(False)
+        self.set_small(False)
+
+    def set_hot(self, hot: bool) -> None:
+        """Show that a drop would be taken."""
+        colour = "#2a6db0" if hot else "rgba(128, 128, 128, 160)"
+        self.setStyleSheet(f"QFrame#drop {{ border: 2px dashed {colour}; border-radius: 6px; }}")
+
+    def set_small(self, small: bool) -> None:
+        """Take less room once there is a tomogram."""
+        self._text.setText("Drop another tomogram here" if small else _DROP)
+        self.setMinimumHeight(34 if small else 96)
+
+
+def _run_text(states: dict[str, str]) -> str:
+    needed = [state for state in states.values() if state != NOT_NEEDED]
+    if all(state == TO_DO for state in needed):
+        return "Run all"
+    return "Run all again" if all(state == DONE for state in needed) else "Run the rest"
+
+
+def keys_text() -> str:
+    """Write the list of keys."""
+    rows = []
+    for group, keys in KEYS:
+        rows.append(f"<tr><td colspan=2><b>{group}</b></td></tr>")
+        rows += [f"<tr><td><b>{key}</b>&nbsp;&nbsp;&nbsp;</td><td>{what}</td></tr>" for key, what in keys]
+    return f"<table>{''.join(rows)}</table>"

@@ -1,0 +1,115 @@
+"""Start here: from a tomogram to coloured particles, step by step."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDropEvent
+
+from napari_cathode.errors import InputError
+from napari_cathode.plugin.link import link_of
+from napari_cathode.session import ParticleSet
+from napari_cathode.widgets import flow as flow_module
+from napari_cathode.widgets.docks import START, open_dock
+from napari_cathode.widgets.flow import DONE, EXPLAIN, FIND, FUSE, MEASURE, NOT_NEEDED, RUNNING, STALE, TO_DO, reached
+from tests.plugin.conftest import needs_canvas, settle
+
+from .steps import iter_count
+
+
+def _balls(flat=False):
+    """Give a volume of balls, or a slice of it, and the labels."""
+    z, y, x = np.ogrid[:24, :64, :64]
+    labels = np.zeros((24, 64, 64), np.int32)
+    for number, (cy, cx) in enumerate([(cy, cx) for cy in range(8, 64, 16) for cx in range(8, 64, 16)]):
+        labels[(z - 12) ** 2 + (y - cy) ** 2 + (x - cx) ** 2 < (5 + number % 3) ** 2] = number + 1
+    grey = np.where(labels > 0, 160, 60) + np.random.default_rng(0).normal(0, 5, labels.shape)
+    return (grey[12] if flat else grey).astype(np.uint8), labels
+
+
+def test_states_follow_what_there_is(model):
+    grey, labels = _balls()
+    layer = model.add_image(grey, scale=(0.2,) * 3, units=("um",) * 3)
+    link = link_of(model)
+    assert set(reached(link, layer).states.values()) == {TO_DO}
+    particles = ParticleSet(labels, "p", (0.2,) * 3)
+    link.show(particles, layer)
+    assert reached(link, layer).states == {FIND: DONE, FUSE: DONE, MEASURE: TO_DO, EXPLAIN: TO_DO}
+    import pandas as pd
+
+    link.set_table(particles, pd.DataFrame({"label": [1, 2], "damage": [0.1, 0.2]}))
+    assert reached(link, layer).states[MEASURE] == DONE
+    link.session.touch(particles)
+    assert reached(link, layer).states[MEASURE] == STALE
+    flat = model.add_image(grey[12], name="slice")
+    assert reached(link, flat).states[FUSE] == NOT_NEEDED
+    assert reached(link, flat).states[FIND] == TO_DO, "those particles are of another image"
+
+
+@needs_canvas
+def test_a_dropped_file_is_opened_and_its_voxel_size_asked_for(viewer, qtbot, tmp_path):
+    start = open_dock(viewer, START)
+    assert not start.button.isEnabled()
+    np.save(tmp_path / "tomo.npy", _balls()[0])
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(tmp_path / "tomo.npy"))])
+    copy, left, plain = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    start.dropEvent(QDropEvent(QPointF(50, 50), copy, data, left, plain))
+    settle()
+    assert start.image.layer is viewer.layers[0]
+    assert start.button.isEnabled() and start.button.text() == "Run all"
+    start.run()
+    assert "voxel size" in start.runner.error
+    data.setUrls([QUrl.fromLocalFile(str(tmp_path / "missing.npy"))])
+    start.dropEvent(QDropEvent(QPointF(50, 50), copy, data, left, plain))
+    assert start.runner.error
+
+
+@needs_canvas
+def test_what_a_step_found_stays_when_a_later_one_fails(viewer, qtbot):
+    grey, labels = _balls()
+    layer = viewer.add_image(grey, name="tomo", scale=(0.2,) * 3, units=("um",) * 3)
+    link = link_of(viewer)
+    particles = ParticleSet(labels, "tomo particles", (0.2,) * 3)
+    link.show(particles, layer)
+    start = open_dock(viewer, START)
+    settle()
+    assert start.button.text() == "Run the rest"
+    assert start.states[MEASURE].text() == TO_DO
+    with qtbot.waitSignal(start.flow.changed, timeout=10_000):
+        start.run()
+    assert start.states[MEASURE].text() == RUNNING
+    qtbot.waitUntil(lambda: not start.flow.step and not start.runner.running, timeout=120_000)
+    assert len(particles.table) == 16
+    assert start.runner.error, "sixteen particles are too few to be explained"
+    assert start.states[MEASURE].text() == DONE and start.states[EXPLAIN].text() == TO_DO
+
+
+@needs_canvas
+def test_cancel_keeps_what_there_is(viewer, qtbot, monkeypatch):
+    grey, labels = _balls()
+    layer = viewer.add_image(grey, name="tomo", scale=(0.2,) * 3, units=("um",) * 3)
+    link = link_of(viewer)
+    link.show(ParticleSet(labels, "tomo particles", (0.2,) * 3), layer)
+    start = open_dock(viewer, START)
+    monkeypatch.setattr(
+        start.flow, "_measure", lambda: (start.flow._job("Measure particles", iter_count, 2000), lambda _: "")
+    )
+    start.run()
+    qtbot.waitUntil(lambda: "Counting" in start.runner.status, timeout=60_000)
+    start.runner.cancel()
+    assert "Cancelled" in start.runner.status
+    assert not start.flow.step and start.button.isEnabled()
+    assert len(link.session.particle_sets) == 1
+
+
+def test_a_voxel_size_in_metres_is_refused(model, qtbot):
+    from napari_cathode.kept_process import KeptProcess
+    from napari_cathode.plugin.layers import tomogram_of
+    from napari_cathode.widgets.runner import Runner
+
+    layer = model.add_image(_balls()[0], scale=(2e-7,) * 3, units=("um",) * 3)
+    runner = Runner()
+    qtbot.addWidget(runner)
+    flow = flow_module.Flow(runner, model, link_of(model), runner, KeptProcess())
+    with pytest.raises(InputError, match="really in µm"):
+        flow.start(layer, tomogram_of(layer))
