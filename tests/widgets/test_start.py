@@ -113,3 +113,13 @@ def test_a_voxel_size_in_metres_is_refused(model, qtbot):
     flow = flow_module.Flow(runner, model, link_of(model), runner, KeptProcess())
     with pytest.raises(InputError, match="really in µm"):
         flow.start(layer, tomogram_of(layer))
+
+
+def test_the_keys_on_the_picture_are_in_the_docs():
+    from pathlib import Path
+
+    from napari_cathode.plugin.keys import KEYS
+
+    text = (Path(__file__).parents[2] / "docs" / "getting_started.md").read_text(encoding="utf-8")
+    for key, what in dict(KEYS)["On the picture"]:
+        assert f"| {what} |" in text and key in text

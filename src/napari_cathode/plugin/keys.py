@@ -46,4 +46,4 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
 )
-"""Groups of (keys, what they do); `docs/keyboard.md` is checked against it."""
+"""Groups of (keys, what they do)."""

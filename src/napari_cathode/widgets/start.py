@@ -282,6 +282,8 @@ class StartWidget(docks.Docked, Panel):
         known = {**states, "busy": str(busy), "elsewhere": str(bool(elsewhere)), "layer": str(layer is not None)}
         if known == self._known:
             return
+        if states[FIND] != TO_DO:
+            self.before.look(None, IdentifyParameters())  # there is nothing to be estimated any more
         self._known = known
         for step, state in states.items():
             mark, style = _LOOK[state]
