@@ -123,3 +123,16 @@ def test_the_keys_on_the_picture_are_in_the_docs():
     text = (Path(__file__).parents[2] / "docs" / "getting_started.md").read_text(encoding="utf-8")
     for key, what in dict(KEYS)["On the picture"]:
         assert f"| {what} |" in text and key in text
+
+
+@needs_canvas
+def test_closing_napari_in_the_middle_of_a_run_ends_cleanly():
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    script = Path(__file__).parent / "close_while_running.py"
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[0] != "0" and "0 left" in done.stdout
+    assert "Traceback" not in done.stderr
