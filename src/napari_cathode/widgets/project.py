@@ -192,19 +192,19 @@ def save_project(viewer: napari.viewer.Viewer) -> None:
     """Save the work as a project; the first time, ask where."""
     keeper = keeper_of(viewer)
     if keeper.project is None:
-        save_as(viewer, viewer.window._qt_window)
+        save_as(viewer, keeper.parent())
     else:
         keeper.save()
 
 
 def save_project_as(viewer: napari.viewer.Viewer) -> None:
     """Ask for a folder and save the work as a project into it."""
-    save_as(viewer, viewer.window._qt_window)
+    save_as(viewer, keeper_of(viewer).parent())
 
 
 def open_project_folder(viewer: napari.viewer.Viewer) -> None:
     """Ask for a project and open it."""
-    open_another(viewer, viewer.window._qt_window)
+    open_another(viewer, keeper_of(viewer).parent())
 
 
 def save_as(viewer: Any, parent: QWidget) -> None:
