@@ -418,3 +418,22 @@ def test_a_full_disk_loses_nothing(session, tmp_path):
         assert_same(session.current, open_project(folder).state.current)
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only there do dead processes keep their number")
+def test_work_of_a_killed_process_is_offered(session):
+    import subprocess
+    import sys
+
+    from napari_cathode.project import RecoveryFolder, list_recoverable
+    from napari_cathode.project.recovery import _start_of
+
+    left = RecoveryFolder()
+    Project.new(left.project).save(snapshot(session))
+    owner = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    (left.folder / "owner.json").write_text(json.dumps({"pid": owner.pid, "started": _start_of(owner.pid)}))
+    assert list_recoverable() == [], "its session is running"
+    os.kill(owner.pid, 9)
+    os.waitid(os.P_PID, owner.pid, os.WEXITED | os.WNOWAIT)  # dead, but nobody took notice
+    assert [found.folder for found in list_recoverable()] == [left.folder]
+    owner.communicate()
