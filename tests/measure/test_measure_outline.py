@@ -66,6 +66,32 @@ def test_what_labels_cover_is_noticed_and_can_be_said(draw_ellipsoid):
     assert blind.damage == pytest.approx((void & (filled == 1)).sum() / (filled == 1).sum(), abs=0.03)
 
 
+def test_grey_scale_does_not_matter(draw_ellipsoid):
+    image, _, solid, _ = _split_ball(draw_ellipsoid, 7)
+    tables = [measure(solid, grey, SPACING) for grey in (image, image * 0.01 - 3)]
+    assert tables[1]["damage"].to_numpy() == pytest.approx(tables[0]["damage"].to_numpy(), abs=1e-3)
+    assert tables[1]["volume_um3"].to_numpy() == pytest.approx(tables[0]["volume_um3"].to_numpy(), rel=1e-3)
+
+
+def test_stretched_voxels_of_solid_only_labels(draw_ellipsoid):
+    damage = []
+    for edge in (0.1, 0.2):
+        spacing = (edge, 0.1, 0.1)
+        shape = (round(5 / edge), 46, 92)
+        filled = draw_ellipsoid(shape, (2.25, 2.26, 2.24), (1.8,) * 3, spacing)
+        hollow = draw_ellipsoid(shape, (2.25, 2.26, 6.84), (1.8,) * 3, spacing)
+        _, y, x = np.indices(shape)
+        void = filled & (np.abs(y - 22.5) < 7) & (x > 14)
+        void |= draw_ellipsoid(shape, (2.25, 2.26, 6.84), (0.6,) * 3, spacing)
+        grey = np.where(filled | hollow, 180.0, 95.0)
+        grey[void] = 70
+        image = ndimage.gaussian_filter(grey, 0.08 / np.array(spacing))
+        solid = np.where(void, 0, filled + 2 * hollow).astype(np.int32)
+        damage.append(measure(solid, image, spacing)["damage"].to_numpy())
+    assert damage[1] == pytest.approx(damage[0], abs=0.02)
+    assert damage[0][0] > 0.3
+
+
 def test_what_lies_between_scattered_pieces_is_no_crack():
     labels = np.zeros((30, 30, 80), np.int32)
     labels[8:20, 8:20, 6:18] = 1

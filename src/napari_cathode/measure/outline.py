@@ -10,6 +10,7 @@ from scipy.spatial import ConvexHull, QhullError
 from napari_cathode.tomogram import Spacing
 
 from .filling import fill_holes
+from .hull import row_ends
 from .kernels import Mask, box_sum, grow, rows_within, within_ball
 from .threshold import GreyLevels
 
@@ -70,11 +71,12 @@ def complete_outline(
         solid, background, void = greys.solid, greys.background, greys.void
         if np.isnan(void):
             void = background
+        # Not known, as in a slit between pieces, counts as dark inside the hull, and not outside.
         wide = _mean(image, away, 3)
-        added = breach & (wide < background + BRIGHT * (solid - background))
+        added = breach & ~(wide > background + BRIGHT * (solid - background))
         if void < background:
             step = CLEARLY * (background - void)
-            shallow = wide < background - step
+            shallow = ~(wide > background - step)
             beside = within_ball(added, np.ones(3), BEYOND, False) & (_mean(image, away, 1) < void + step)
             added = added | (hollow & shallow) | (beside & free)
     return fill_holes(filled | added) & (free | filled)
@@ -93,11 +95,7 @@ def convex_hull(mask: Mask) -> Mask:
     ndarray of uint8, shape (z, y, x)
     """
     flat = mask.shape[0] == 1
-    rows = mask.any(axis=2)
-    z, y = np.nonzero(rows)
-    part = mask[z, y]
-    first, last = part.argmax(axis=1), part.shape[1] - 1 - part[:, ::-1].argmax(axis=1)
-    points = np.concatenate([np.stack([z, y, first], 1), np.stack([z, y, last], 1)]).astype(np.float64)
+    points = row_ends(mask).astype(np.float64)
     try:
         planes = ConvexHull(points[:, 1:] if flat else points).equations
     except (QhullError, ValueError):
@@ -131,6 +129,7 @@ def _breaches(hull: Mask, hollow: Mask, spacing_um: Spacing) -> Mask:
 
 
 def _mean(image: Floats, weight: Floats, reach: int) -> Floats:
-    """Give the mean of the image within so many voxels; nothing where no voxel has a weight, as in a narrow slit."""
-    mean: Floats = box_sum(image * weight, reach) / np.maximum(box_sum(weight, reach), 1)
-    return mean
+    """Give the mean of the image within so many voxels; NaN where no voxel has a weight."""
+    total = box_sum(weight, reach)
+    mean: Floats = np.full_like(image, np.nan)
+    return np.divide(box_sum(image * weight, reach), total, out=mean, where=total > 0.5)
