@@ -8,11 +8,12 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
+from napari_cathode.measure import MeasureParameters, measure
 from napari_cathode.plugin.layers import HELPER_KEY
 from napari_cathode.plugin.link import link_of
-from napari_cathode.session import ParticleSet
+from napari_cathode.session import Colouring, ParticleSet
 from napari_cathode.tomogram import Tomogram
-from napari_cathode.widgets.docks import EDIT, open_dock
+from napari_cathode.widgets.docks import EDIT, FEATURES, open_dock
 from tests.plugin.conftest import SPACING, click, drag, needs_canvas, settle
 
 pytestmark = needs_canvas
@@ -198,3 +199,47 @@ def test_nothing_to_edit_says_what_to_do(viewer):
     settle()
     assert "Find particles first" in panel._empty.text() and panel._empty.isVisible()
     assert not panel._tools.isVisible() and not panel.history.isVisible()
+
+
+def test_a_particle_is_split_at_clicked_seeds(editing, qtbot):
+    viewer, panel, particles = editing
+    click(viewer, (8, 14, 12))
+    QTest.mouseClick(panel.seed_button, Qt.MouseButton.LeftButton)
+    assert panel.seed_button.isChecked() and "Click into each part" in panel.runner.status
+    click(viewer, (8, 14, 10))
+    click(viewer, (8, 14, 28))
+    assert len(viewer.layers["seeds"].data) == 2 and link_of(viewer).session.selection == {5}, "clicks select nothing"
+    QTest.mouseClick(panel.seed_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel.preview.showing)
+    settle()
+    assert "seeds" not in viewer.layers
+    press(viewer, Qt.Key.Key_Return)
+    assert {particles.labels[8, 14, 8], particles.labels[8, 14, 30]} == {5, 9}
+    assert viewer.dims.point[0] == 16, "the picture stays at its slice"
+    click(viewer, (8, 36, 12))
+    assert link_of(viewer).session.selection == {2}, "clicks select again"
+
+
+def test_the_table_in_the_window_follows_edits_and_undoing(editing, qtbot):
+    viewer, panel, particles = editing
+    link, image = link_of(viewer), particles.tomogram.data
+    session = link.session
+    parameters = MeasureParameters(closing_radius_um=0.0, smoothing_um=1.0)
+    link.set_table(particles, measure(particles.labels, image, SPACING, parameters), None, particles.tomogram)
+    session.set_colouring(particles, Colouring("volume_um3"))
+    table = open_dock(viewer, FEATURES, "bottom").table
+    settle()
+    known, colour = particles.table, link.layer_of(particles).get_color(2)
+    assert sorted(table.model.labels) == [2, 5, 8]
+    click(viewer, (8, 36, 12))
+    click(viewer, (8, 14, 12), Qt.KeyboardModifier.ShiftModifier)
+    press(viewer, Qt.Key.Key_J)
+    assert "Measuring" in panel._stale.text() or not particles.out_of_date
+    qtbot.waitUntil(lambda: not particles.out_of_date, timeout=60_000)
+    settle()
+    assert sorted(table.model.labels) == [2, 8] and panel._stale.text() == ""
+    assert not np.allclose(link.layer_of(particles).get_color(2), colour)
+    press(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert sorted(table.model.labels) == [2, 5, 8] and not particles.out_of_date
+    pd.testing.assert_frame_equal(particles.table, known, check_exact=True)
+    assert np.allclose(link.layer_of(particles).get_color(2), colour)

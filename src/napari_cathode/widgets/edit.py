@@ -30,6 +30,7 @@ from .job import Job
 from .line_button import LineButton
 from .parts import Connections, Fold, Heading, Panel, Text, rule
 from .runner import Runner
+from .seed_button import SeedButton
 
 _EMPTY = (
     "Particles are corrected here: merged, split, deleted, drawn. Find particles first (Identify particles), or open a "
@@ -65,7 +66,8 @@ class EditWidget(Docked, Panel):
         # In a turn of its own: napari crashes when a layer comes before it has drawn that another one went.
         self._line_timer = QTimer(self)
         self._line_timer.setSingleShot(True)
-        self._line_timer.timeout.connect(lambda: self.edit("split", self._line))
+        self._line_timer.timeout.connect(lambda: self.edit("split", self._line, self._seeds))
+        self._seeds: list[list[float]] = []
         self._connections = Connections(self)
         session = self._session
         for signal in (session.current_changed, session.selection_changed, session.changed):
@@ -73,6 +75,7 @@ class EditWidget(Docked, Panel):
         self.runner.started.connect(self._refresh)
         self.runner.finished.connect(self._refresh)
         self.preview.changed.connect(self._refresh)
+        self._connections.connect(self._link.remeasuring.state_changed, self._refresh)
         self._refresh()
 
     def _make_buttons(self) -> None:
@@ -83,6 +86,7 @@ class EditWidget(Docked, Panel):
         )
         self.line_button = LineButton(self._viewer, self._split_layer, "Split along a line", "Drawing …", "split line")
         self.line_button.setToolTip("<p>Two clicks, or a drag, across the selected particle: it is divided there.</p>")
+        self.seed_button = SeedButton(self._viewer, self._split_layer)
         self.fill_button = _button("Fill holes", "", "Fills holes within the selected particles.")
         self.smooth_button = _button("Smooth", "", "Smooths the outlines of the selected particles.")
         self.grow_button = _button(
@@ -110,6 +114,7 @@ class EditWidget(Docked, Panel):
         self.draw_button.clicked.connect(lambda on: self._brush("paint" if on else "pan_zoom"))
         self.erase_button.clicked.connect(lambda on: self._brush("erase" if on else "pan_zoom"))
         self.line_button.drawn.connect(self._on_line)
+        self.seed_button.placed.connect(self._on_seeds)
         self.measure_button.clicked.connect(lambda: open_dock(self._viewer, FEATURES))
         self.history.undo_button.clicked.connect(self._link.undo)
         self.history.redo_button.clicked.connect(self._link.redo)
@@ -128,14 +133,13 @@ class EditWidget(Docked, Panel):
         rows = (
             (self.merge_button, self.delete_button),
             (self.split_button, self.line_button),
+            (self.seed_button, self.grow_button),
             (self.fill_button, self.smooth_button),
-            (self.grow_button, None),
             (self.draw_button, self.erase_button),
         )
         for row, pair in enumerate(rows):
             for column, button in enumerate(pair):
-                if button is not None:
-                    grid.addWidget(button, row, column)
+                grid.addWidget(button, row, column)
         again = QHBoxLayout()
         again.addWidget(self._stale, 1)
         again.addWidget(self.measure_button, 0, Qt.AlignmentFlag.AlignTop)
@@ -162,7 +166,7 @@ class EditWidget(Docked, Panel):
         for widget in (self._state, self._tools, self._settings, *self._lower):
             widget.setVisible(particles is not None)
         self.merge_button.setEnabled(free and selected > 1)
-        for button in (self.split_button, self.line_button):
+        for button in (self.split_button, self.line_button, self.seed_button):
             button.setEnabled(free and selected == 1)
         for button in (self.delete_button, self.fill_button, self.smooth_button, self.grow_button):
             button.setEnabled(free and selected > 0)
@@ -172,19 +176,27 @@ class EditWidget(Docked, Panel):
             button.setEnabled(free)
             button.setChecked(mode == own)
         self._state.say(_selected(sorted(self._session.selection)))
+        following = self._link.remeasuring.running(particles)
         stale = particles is not None and particles.out_of_date
-        if stale:
-            explained = particles is not None and particles.explanation is not None
-            both = "The table and the explanation are" if explained else "The table is"
-            self._stale.say(f"{both} of the particles before these edits.")
-        else:
-            self._stale.say("")
-        self.measure_button.setVisible(stale)
+        self._stale.say(self._describe_age(particles) if not following else "Measuring what the edit changed …")
+        self.measure_button.setVisible(stale and not following)
         self._bind(particles is not None and self.isVisible())
+
+    def _describe_age(self, particles: ParticleSet | None) -> str:
+        """Say what is of the particles before these edits."""
+        if particles is None:
+            return ""
+        if particles.out_of_date:
+            explained = particles.explanation is not None
+            both = "The table and the explanation are" if explained else "The table is"
+            return f"{both} of the particles before these edits. {self._link.remeasuring.problem}".strip()
+        if particles.explanation is not None and particles.explanation_revision != particles.revision:
+            return "The table has followed. The explanation is of the particles before these edits; explain again."
+        return ""
 
     # ---- edits -------------------------------------------------------------------------------------
 
-    def edit(self, kind: str, line: Any = None) -> None:
+    def edit(self, kind: str, line: Any = None, seeds: Any = ()) -> None:
         """Edit the selected particles; a split is shown before it is accepted.
 
         Parameters
@@ -193,13 +205,15 @@ class EditWidget(Docked, Panel):
             One of `napari_cathode.edit.EDITS`.
         line : tuple, optional
             Two points (z, y, x) in voxels, and the axis along which one looks.
+        seeds : list, optional
+            Points (z, y, x) in voxels, each of which becomes a part.
         """
         particles = self._session.current
         if particles is None or self.runner.running or self.preview.showing:
             return
         ids = sorted(self._session.selection)
         try:
-            job, voxels = self._job(particles, kind, ids, line)
+            job, voxels = self._job(particles, kind, ids, line, seeds)
         except InputError as error:
             self.runner.fail(str(error))
             return
@@ -220,7 +234,7 @@ class EditWidget(Docked, Panel):
         except InputError as error:
             self.runner.fail(str(error))
 
-    def _job(self, particles: ParticleSet, kind: str, ids: list[int], line: Any) -> tuple[Any, int]:
+    def _job(self, particles: ParticleSet, kind: str, ids: list[int], line: Any, seeds: Any) -> tuple[Any, int]:
         """Cut out what an edit needs; give its arguments and how many voxels it looks at."""
         if not ids:
             raise InputError("Select a particle first: click it in the picture or in the table.")
@@ -240,7 +254,10 @@ class EditWidget(Docked, Panel):
         grey = None if image is None else np.asarray(image[place])
         new_id = free_id(particles.labels) if kind == "split" else 0
         return (
-            ((kind, block, ids, spacing, parameters), {"image": grey, "start": low, "new_id": new_id, "line": line}),
+            (
+                (kind, block, ids, spacing, parameters),
+                {"image": grey, "start": low, "new_id": new_id, "line": line, "seeds": seeds},
+            ),
             block.size,
         )
 
@@ -260,9 +277,15 @@ class EditWidget(Docked, Panel):
             self.runner.fail("Select one particle first: click it.")
             return None
         if self._viewer.dims.ndisplay == 3:
-            self.runner.fail("Lines are drawn in slices; leave the 3D display (the cube button below the layer list).")
+            self.runner.fail(
+                "Lines and seeds are drawn in slices; leave the 3D display (the cube button below the layer list)."
+            )
             return None
-        self.runner.say("Draw a line across the particle: two clicks, or a drag.")
+        self.runner.say(
+            "Click into each part of the particle, in any slices; then press Split now."
+            if self.seed_button.isChecked()
+            else "Draw a line across the particle: two clicks, or a drag."
+        )
         return self._link.layer_of(particles)
 
     def _on_line(self, layer: Any, start: Any, end: Any) -> None:
@@ -273,8 +296,14 @@ class EditWidget(Docked, Panel):
             missing = self._viewer.dims.ndim - 3
             axis = next(i for i in range(3) if i + missing not in self._viewer.dims.displayed)
         self.runner.say("")
-        self._line = (ends[0].tolist(), ends[1].tolist(), axis)
+        self._line, self._seeds = (ends[0].tolist(), ends[1].tolist(), axis), []
         self._line_timer.start(_REDRAW_MS)
+
+    def _on_seeds(self, points: list[list[float]]) -> None:
+        self.runner.say("")
+        self._line, self._seeds = None, [[0.0, *point] if len(point) == 2 else point for point in points]
+        if self._seeds:
+            self._line_timer.start(_REDRAW_MS)
 
     def _brush(self, mode: str) -> None:
         """Take napari's brush or eraser, or put it down."""
@@ -333,6 +362,7 @@ class EditWidget(Docked, Panel):
         for key, (button, _) in self._actions.items():
             action = _clicking(button) if bound else None
             self._viewer.bind_key(key, action, overwrite=True)
+        self._viewer.bind_key("Enter", _clicking(self.preview.accept_button) if bound else None, overwrite=True)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Take the keys."""

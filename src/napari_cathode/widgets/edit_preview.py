@@ -53,7 +53,7 @@ class SplitPreview(QWidget):
         self._waiting: tuple[ParticleSet, Change, int] | None = None
         self._layer: Labels | None = None
         self._words = Text()
-        self.accept_button = primary_button("Accept", "Splits the particle as the picture shows it.")
+        self.accept_button = primary_button("Accept (Enter)", "Splits the particle as the picture shows it.")
         self.discard_button = QPushButton("Discard")
         self.discard_button.setToolTip("Leaves the particle as it is.")
         row = QHBoxLayout()
@@ -103,11 +103,20 @@ class SplitPreview(QWidget):
         """Leave the particle as it is."""
         viewer, layer, self._layer = self._viewer(), self._layer, None
         if viewer is not None and layer is not None and layer in viewer.layers:
+            point = viewer.dims.point
             viewer.layers.remove(layer)
+            viewer.dims.point = point
         waiting, self._waiting = self._waiting, None
+        below = None if waiting is None else self._link.layer_of(waiting[0])
+        if below is not None:
+            below.bind_key("Enter", None)
         self.hide()
         if waiting is not None:
             self.changed.emit()
+
+    def _press(self, _layer: Any) -> None:
+        """Accept the split that is shown."""
+        self.accept()
 
     def _on_changed(self, particles: ParticleSet, what: str) -> None:
         """Drop a split of labels that are no longer so."""
@@ -126,6 +135,7 @@ class SplitPreview(QWidget):
         shown = np.zeros(block.shape, np.uint8)
         for place, part in enumerate(parts):
             shown[block == part] = 1 + place % (len(_COLOURS) - 1)
+        like.bind_key("Enter", self._press, overwrite=True)  # before napari's own, which ends a polygon
         flat = like.ndim == 2
         first = tuple(side.start for side in box)
         self._layer = Labels(
