@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
@@ -243,3 +244,21 @@ def test_the_table_in_the_window_follows_edits_and_undoing(editing, qtbot):
     assert sorted(table.model.labels) == [2, 5, 8] and not particles.out_of_date
     pd.testing.assert_frame_equal(particles.table, known, check_exact=True)
     assert np.allclose(link.layer_of(particles).get_color(2), colour)
+
+
+def test_labels_in_a_zarr_file_are_edited(viewer, dumbbell, tmp_path):
+    panel, link = open_dock(viewer, EDIT), link_of(viewer)
+    lazy = zarr.open(str(tmp_path / "labels.zarr"), mode="w", shape=dumbbell.shape, chunks=(8, 16, 16), dtype="i4")
+    lazy[:] = dumbbell
+    layer = viewer.add_labels(lazy, name="lazy", scale=SPACING, units=("um",) * 3)
+    link.adopt(layer)
+    viewer.dims.set_point(0, 16)
+    viewer.reset_view()
+    settle()
+    click(viewer, (8, 36, 12))
+    click(viewer, (8, 36, 36), Qt.KeyboardModifier.ShiftModifier)
+    press(viewer, Qt.Key.Key_J)
+    assert set(np.unique(lazy[:])) == {0, 2, 5}, panel.runner.error
+    assert set(np.unique(layer._slice.image.raw)) == {0, 2, 5}, "the picture follows"
+    press(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert np.array_equal(lazy[:], dumbbell)
