@@ -39,7 +39,12 @@ class TableChange:
         """Memory that it takes."""
         cells = sum(len(mask) + old.nbytes + new.nbytes for mask, old, new in self._cells.values())
         rows = sum(int(part.memory_usage(deep=True).sum()) for part in self._rows if len(part))
-        return cells + rows + sum(map(len, self._labels)) + 1000
+        # What is attached before is attached to the change before it, too.
+        tables = [
+            kept.table for kept in self._attrs[1].values() if isinstance(getattr(kept, "table", None), pd.DataFrame)
+        ]
+        attached = sum(int(kept.memory_usage().sum()) for kept in tables)
+        return cells + rows + attached + sum(map(len, self._labels)) + 1000
 
     def apply(self, table: pd.DataFrame, forward: bool = True) -> pd.DataFrame:
         """Give the table after the edit for the one before it, or the other way round.
