@@ -87,8 +87,11 @@ def _time(link: Any, particles: ParticleSet, kind: str, rng: np.random.Generator
     if kind == "brush stroke":
         layer = link.layer_of(particles)
         layer.brush_size, layer.n_edit_dimensions = 9, 3
-        place = np.array([rng.integers(10, size - 10) for size in particles.labels.shape])
-        layer.paint(place, int(particles.table["label"].iloc[0]))
+        row = particles.table.iloc[int(rng.integers(len(particles.table)))]
+        edges = zip("zyx", particles.spacing_um, particles.labels.shape, strict=True)
+        # Beside its centre: strokes far from the particle would make it as large as the volume.
+        place = [min(row[f"{axis}_um"] / edge + 6, size - 1) for axis, edge, size in edges]
+        layer.paint(place, int(row["label"]))
         found = began
     else:
         try:
