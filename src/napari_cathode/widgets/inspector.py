@@ -6,7 +6,7 @@ import html
 import weakref
 from typing import Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_cathode.boxes import find_box
@@ -38,6 +38,7 @@ _NONE = "There are no particles yet. Find them first, or open a Labels layer and
 _STALE = "The labels were changed since these values were measured; measure again."
 _LINK = {True: "#6cb8ff", False: "#0a5fa8"}
 _BARS = 6
+_TURN_MS = 40
 _NEAREST = 6
 
 
@@ -66,6 +67,11 @@ class InspectorWidget(Docked, Panel):
         self.cracks_box.setToolTip("<p>Colours what the measurement takes for cracks and pores.</p>")
         self.cracks_box.setChecked(True)
         self.values = ValueRows()
+        # Each part is laid out in a turn of its own, so that the window does not stutter.
+        self._hidden: list[QWidget] = []
+        self._revealing = QTimer(self)
+        self._revealing.setInterval(_TURN_MS)
+        self._revealing.timeout.connect(self._reveal_next)
         self.neighbours = Text()
         self.neighbours.setTextInteractionFlags(Qt.TextInteractionFlag.LinksAccessibleByMouse)
         self.waterfall = Plot(self._draw_waterfall, height=240)
@@ -97,6 +103,7 @@ class InspectorWidget(Docked, Panel):
         for fold in (self._why, self._around, self._all):
             fold.set_open(True)
             body.addWidget(fold)
+            fold.hide()
         self.column.addLayout(head)
         self.column.addWidget(self.note)
         self.column.addWidget(self._body)
@@ -163,7 +170,7 @@ class InspectorWidget(Docked, Panel):
         table = particles.columns
         rows = [] if table is None else standings(table, self.label)
         self.values.show_rows(rows)
-        self._all.setVisible(bool(rows))
+        self._reveal(self._all, bool(rows))
         stale = particles.out_of_date or (
             particles.agreement is not None and particles.agreement_revision != particles.revision
         )
@@ -178,13 +185,29 @@ class InspectorWidget(Docked, Panel):
         self._show_neighbours(particles)
         self._show_why(particles)
 
+    def _reveal(self, part: QWidget, wanted: bool) -> None:
+        """Hide a part, or show it when its turn comes."""
+        if not wanted:
+            part.hide()
+            if part in self._hidden:
+                self._hidden.remove(part)
+        elif part.isHidden() and part not in self._hidden:
+            self._hidden.append(part)
+            self._revealing.start()
+
+    def _reveal_next(self) -> None:
+        if self._hidden:
+            self._hidden.pop(0).show()
+        if not self._hidden:
+            self._revealing.stop()
+
     def _show_neighbours(self, particles: ParticleSet) -> None:
         """List who touches the particle, then who is nearest, each as a link."""
         look = self.cuts.look
         gaps = dict(look.neighbours) if look is not None and look.label == self.label else {}
         far = distances(particles, self.label or 0)
         names = list(gaps) + [label for label in list(far)[:_NEAREST] if label not in gaps]
-        self._around.setVisible(bool(names))
+        self._reveal(self._around, bool(names))
         damage = _column(particles, "damage")
         unit = "µm" if particles.spacing_um is not None else "voxels"
         colour = _LINK[self._is_dark()]
@@ -210,7 +233,7 @@ class InspectorWidget(Docked, Panel):
                 explanation.row_of(self.label)
             except InputError as error:
                 problem = str(error)
-        self._why.setVisible(explanation is not None)
+        self._reveal(self._why, explanation is not None)
         self.why.say(problem or ("" if explanation is None else _predicted(explanation, self.label or 0)))
         shown = explanation is not None and not problem
         self.waterfall.setVisible(shown)
