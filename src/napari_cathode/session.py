@@ -251,11 +251,14 @@ class Predictions:
         By the view's name ("xy", "xz", "yz").
     tomogram : Tomogram
         Where it was found.
+    revisions : dict of str to int
+        By view, another number with every change that a person made to its labels in place.
     """
 
     name: str
     views: dict[str, Any]
     tomogram: Tomogram
+    revisions: dict[str, int] = field(default_factory=dict)
 
 
 class Session:
@@ -265,6 +268,8 @@ class Session:
     -------
     predictions_changed : ()
         Predictions came, went, or lost a view.
+    predictions_edited : ()
+        Somebody drew in the labels of a view.
     particle_sets_changed : ()
         A particle set came or went.
     current_changed : (ParticleSet or None)
@@ -281,6 +286,7 @@ class Session:
     """
 
     predictions_changed = Signal()
+    predictions_edited = Signal()
     particle_sets_changed = Signal()
     current_changed = Signal(object)
     changed = Signal(object, str)
@@ -305,6 +311,12 @@ class Session:
         if predictions not in self._predictions:
             self._predictions.append(predictions)
             self.predictions_changed.emit()
+
+    def touch_prediction(self, predictions: Predictions, view: str) -> None:
+        """Say that somebody edited the labels of a view in place."""
+        _on_main_thread()
+        predictions.revisions[view] = predictions.revisions.get(view, 0) + 1
+        self.predictions_edited.emit()
 
     def remove_prediction(self, predictions: Predictions, view: str) -> None:
         """Forget one view of some predictions, and all of them with the last one."""

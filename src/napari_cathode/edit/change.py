@@ -102,6 +102,60 @@ class Change:
         result[self._mask_array(result.shape)] = self._values(self._after)
         return result
 
+    def packed(self) -> dict[str, Any]:
+        """Give all of it as plain values, as a file holds them; `unpacked` undoes it.
+
+        ``mask`` is a bit for each voxel of the box, ``before`` and ``after`` are the values where it is set, of the
+        kind ``dtype``; all three are compressed by zlib.
+        """
+        return {
+            "edit": self.kind,
+            "time": self.time,
+            "labels": list(self.labels),
+            "box": [end for side in self.box for end in (int(side.start), int(side.stop))],
+            "voxels": self.voxels,
+            "details": dict(self.details),
+            "dtype": self._dtype,
+            "mask": self._mask,
+            "before": self._before,
+            "after": self._after,
+        }
+
+    @classmethod
+    def unpacked(cls, values: Mapping[str, Any]) -> Change:
+        """Make a change of what `packed` gave.
+
+        Raises
+        ------
+        ValueError
+            When the values do not belong together.
+        """
+        ends = [int(end) for end in values["box"]]
+        box = tuple(slice(low, high) for low, high in zip(ends[::2], ends[1::2], strict=True))
+        kind = np.dtype(values["dtype"])
+        if len(box) != 3 or kind.kind not in "iu" or any(not 0 <= side.start < side.stop for side in box):
+            raise ValueError("it is no change of labels")
+        change = cls(
+            str(values["edit"]),
+            tuple(int(label) for label in values["labels"]),
+            box,
+            int(values["voxels"]),
+            dict(values["details"]),
+            bytes(values["mask"]),
+            bytes(values["before"]),
+            bytes(values["after"]),
+            kind.str,
+            str(values["time"]),
+        )
+        try:
+            count = int(change._mask_array(tuple(side.stop - side.start for side in box)).sum())
+            sizes = {count, change.voxels, *(len(change._values(packed)) for packed in (change._before, change._after))}
+        except zlib.error as error:
+            raise ValueError(str(error)) from None
+        if len(sizes) != 1:
+            raise ValueError("its values do not fit its voxels")
+        return change
+
     def _mask_array(self, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
         size = int(np.prod(shape))
         bits = np.frombuffer(zlib.decompress(self._mask), np.uint8)

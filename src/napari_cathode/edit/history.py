@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .change import Change
@@ -67,7 +67,12 @@ class History:
         Memory that the steps may take; beyond, the oldest are dropped and cannot be undone any more. They stay in the
         log.
     log : list of dict, optional
-        Edits of an earlier session, as `log` gives them.
+        Edits that cannot be undone, such as those of an earlier session, as `log` gives them.
+    done, undone : sequence of Step
+        Steps of an earlier session: those that can be undone, the oldest first, and those that can be repeated, the
+        next one first.
+    dropped : int
+        Steps that were dropped before.
 
     Attributes
     ----------
@@ -75,12 +80,34 @@ class History:
         Steps that were dropped.
     """
 
-    def __init__(self, limit_bytes: int = LIMIT_BYTES, log: list[dict[str, Any]] | None = None) -> None:
+    def __init__(
+        self,
+        limit_bytes: int = LIMIT_BYTES,
+        log: Sequence[Mapping[str, Any]] | None = None,
+        done: Sequence[Step] = (),
+        undone: Sequence[Step] = (),
+        dropped: int = 0,
+    ) -> None:
         self._limit = limit_bytes
-        self._done: list[Step] = []
-        self._undone: list[Step] = []
+        self._done: list[Step] = list(done)
+        self._undone: list[Step] = list(reversed(undone))
         self._earlier: list[dict[str, Any]] = [dict(entry) for entry in log or ()]
-        self.dropped = 0
+        self.dropped = dropped
+
+    def copy(self) -> History:
+        """Give a history that stays as this one is now; ways from one table to another are left out."""
+        return History(
+            self._limit,
+            self._earlier,
+            [replace(step, tables=[]) for step in self._done],
+            [replace(step, tables=[]) for step in self.undone],
+            self.dropped,
+        )
+
+    @property
+    def earlier(self) -> int:
+        """How many edits the labels hold that cannot be undone any more."""
+        return len(self._earlier)
 
     @property
     def done(self) -> tuple[Step, ...]:

@@ -13,6 +13,15 @@ import numpy as np
 import pandas as pd
 from napari.layers import Labels
 
+from napari_cathode.judging import COLUMNS
+
+
+def is_ours(column: str) -> bool:
+    """Whether a column comes from measuring, from the views, or from what a person said of the particles."""
+    from napari_cathode.measure import FEATURES
+
+    return column in FEATURES or column.startswith("view_") or column in COLUMNS
+
 
 def _is_compact(largest: int, count: int) -> bool:
     return largest <= 4 * count + 1000

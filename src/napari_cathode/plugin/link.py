@@ -20,7 +20,7 @@ from napari_cathode.session import Colouring, Measurement, ParticleSet, Predicti
 from napari_cathode.tomogram import Tomogram
 
 from .colours import ColourScale, forget_largest, recolour, scale_for, show_only
-from .feature_copy import adopted_table, with_user_columns, write_features
+from .feature_copy import adopted_table, is_ours, with_user_columns, write_features
 from .layers import VIEW_KEY, is_image, is_labels, place_like, same_array, spacing_of, tomogram_of, volume
 from .remeasuring import Remeasuring
 from .selecting import Selecting
@@ -151,10 +151,17 @@ class Link:
             layer.visible = False
             layer.metadata[VIEW_KEY] = view
             self._views[layer] = (predictions, view)
+            layer.events.paint.connect(self._on_view_painted)
             yield
             self._insert(layer)
             yield
         self.session.add_predictions(predictions)
+
+    def _on_view_painted(self, event: Any) -> None:
+        """Note that the labels of a view are others now."""
+        known = self._views.get(event.source)
+        if known is not None:
+            self.session.touch_prediction(*known)
 
     def layers_of(self, predictions: Predictions) -> dict[str, Layer]:
         """Give the layers that show the views of predictions."""
@@ -197,6 +204,14 @@ class Link:
     def _with_user_columns(self, particles: ParticleSet, table: Any) -> Any:
         binding = self._bindings.get(particles)
         return table if binding is None or table is None else with_user_columns(table, binding.layer, binding.ours)
+
+    def return_columns(self, particles: ParticleSet) -> None:
+        """Take the columns of an opened table that no step of ours makes for those of other tools.
+
+        They stay beside what is measured then, as before the project was saved.
+        """
+        binding = self._bindings[particles]
+        binding.ours = frozenset(name for name in binding.ours if is_ours(name))
 
     def _insert(self, layer: Labels) -> None:
         """Add a layer; the viewer stays at its slice."""
@@ -250,6 +265,7 @@ class Link:
             self._unbind(particles)
             self.session.remove(particles)
         if layer in self._views:
+            layer.events.paint.disconnect(self._on_view_painted)
             predictions, view = self._views.pop(layer)
             self.session.remove_prediction(predictions, view)
 

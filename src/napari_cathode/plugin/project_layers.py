@@ -12,7 +12,7 @@ from napari_cathode.errors import InputError
 from napari_cathode.filtering import Filter
 from napari_cathode.project import ProjectState, snapshot
 from napari_cathode.project.grey import same_data
-from napari_cathode.session import ParticleSet
+from napari_cathode.session import ParticleSet, Predictions
 from napari_cathode.tomogram import Tomogram
 
 from .layers import full_data, is_image, tomogram_of
@@ -38,6 +38,8 @@ def take_state(viewer: Any) -> ProjectState:
         layer = link.layer_of(particles)
         if layer is not None:
             looks[particles] = look_of(layer)
+    for predictions in link.session.predictions:
+        looks[predictions] = {view: look_of(layer) for view, layer in link.layers_of(predictions).items()}
     return snapshot(link.session, tomograms, link.parameters, looks)
 
 
@@ -71,6 +73,8 @@ def iter_show_state(viewer: Any, state: ProjectState) -> Generator[None, None, N
         layer = viewer.add_image(data, **options)
         apply_look(layer, state.looks.get(tomogram, {}))
         yield
+    for predictions in state.predictions:
+        yield from iter_show_views(link, predictions, state.looks.get(predictions, {}))
     for particles in state.particle_sets:
         _show(link, particles, state)
         yield
@@ -84,16 +88,30 @@ def _show(link: Link, particles: ParticleSet, state: ProjectState) -> None:
     """Add a particle set; what depends on its layer follows when the layer is there."""
     colouring, wanted = particles.colouring, particles.filter
     particles.colouring, particles.filter, particles.shown = None, Filter(), None
-    tomogram = particles.tomogram
-    region = None if tomogram is None else tomogram.region
-    first = (0, 0, 0) if region is None else tuple(side[0] for side in region)
-    layer = link.show(particles, _layer_of(link, tomogram), first)
+    layer = link.show(particles, *_place_of(link, particles.tomogram))
+    link.return_columns(particles)
     apply_look(layer, state.looks.get(particles, {}))
     try:
         link.session.set_colouring(particles, colouring)
         link.session.set_filter(particles, wanted)
     except InputError:
         pass  # the columns that they speak of could not be read
+    link.session.changed.emit(particles, "history")  # what was not measured yet when it was saved is measured now
+
+
+def iter_show_views(link: Link, predictions: Predictions, looks: Mapping[str, Any]) -> Generator[None, None, None]:
+    """Show what the views saw, as it was shown before."""
+    like, first = _place_of(link, predictions.tomogram)
+    yield from link.iter_show_predictions(predictions, like, first)
+    for view, layer in link.layers_of(predictions).items():
+        apply_look(layer, looks.get(view, {}))
+
+
+def _place_of(link: Link, tomogram: Tomogram | None) -> tuple[Layer | None, tuple[int, int, int]]:
+    """Give the image layer that labels lie upon, and the voxel at which they begin."""
+    region = None if tomogram is None else tomogram.region
+    first = (0, 0, 0) if region is None else (region[0][0], region[1][0], region[2][0])
+    return _layer_of(link, tomogram), first
 
 
 def _layer_of(link: Link, tomogram: Tomogram | None) -> Layer | None:

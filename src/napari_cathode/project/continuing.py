@@ -15,7 +15,7 @@ from napari_cathode.measure import FEATURES, iter_measure, summarise
 from napari_cathode.parameters import to_dict
 from napari_cathode.pipeline import PipelineParameters, describe_run, iter_run, iter_settle
 from napari_cathode.progress import Steps, stretch
-from napari_cathode.session import ParticleSet, Session
+from napari_cathode.session import Measurement, ParticleSet, Session
 from napari_cathode.tomogram import Tomogram
 
 from .opening import OpenedProject
@@ -95,6 +95,8 @@ def iter_continue(
     session = Session()
     for known in opened.state.particle_sets:
         session.add(known)
+    for seen in opened.state.predictions:
+        session.add_predictions(seen)
     current = opened.state.current
     if current is None:
         return (yield from _iter_begin(opened, session, parameters, executor))
@@ -136,7 +138,7 @@ def _iter_begin(
     )
     session.add(particles)
     session.set_agreement(particles, result.agreement)
-    session.set_table(particles, result.table, result.summary)
+    session.set_table(particles, result.table, result.summary, _measurement(result.table, tomogram))
     session.set_explanation(particles, result.explanation)
     done = ("found", "measured", *(["explained"] if result.explanation is not None else []))
     state = _state(opened, session, result.parameters)
@@ -159,10 +161,17 @@ def _iter_measure(
         particles.labels, grey, particles.spacing_um, parameters.measure, seen, executor=executor
     )
     summary = summarise(table, particles.labels, particles.spacing_um, seen)
+    known = _measurement(table, tomogram)
     if particles.table is not None:
         table = _with_own_columns(table, particles.table)
-    session.set_table(particles, table, summary)
+    session.set_table(particles, table, summary, known)
     particles.provenance["measure"] = to_dict(parameters.measure)
+
+
+def _measurement(table: pd.DataFrame, tomogram: Tomogram | None) -> Measurement | None:
+    """Take what a table needs to follow edits from it."""
+    state = table.attrs.pop("state", None)
+    return None if state is None else Measurement(state, tomogram)
 
 
 def _with_own_columns(table: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:

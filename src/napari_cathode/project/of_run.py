@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from napari_cathode.session import Colouring, ParticleSet
+from napari_cathode.session import Colouring, Measurement, ParticleSet
 from napari_cathode.tomogram import Tomogram
 
 from .saving import Project
@@ -55,6 +55,8 @@ class RunProject:
             labels, f"{tomogram.name} particles", tomogram.spacing_um, tomogram, provenance=used, **found
         )
         table = particles.table
+        if table is not None and "state" in table.attrs:
+            particles.measurement = Measurement(table.attrs["state"], tomogram)
         if table is not None and "damage" in table and table["damage"].notna().any():
             particles.colouring = Colouring("damage")
         given = {kind: name for kind, name in self._files.items() if (self._folder / name).exists()}

@@ -21,7 +21,7 @@ from napari_cathode.io.tables import read_table
 from napari_cathode.progress import Progress, Steps
 from napari_cathode.tomogram import Spacing, Tomogram
 
-_CHUNK = (64, 256, 256)
+_CHUNK = (64, 256, 256)  # of one or two dimensions: the last ones
 _TRIES = 3
 _LAZY_BYTES = 2**28
 _COMPRESSION_LEVEL = 1
@@ -60,11 +60,17 @@ def iter_write_grey(path: Path, tomogram: Tomogram) -> Steps[None]:
         _create(path / "field_of_view", seen.shape, seen.dtype, {})[...] = seen
 
 
+def iter_write_array(path: Path, values: Any, kind: np.dtype[Any], what: str) -> Steps[None]:
+    """Write an array that nobody changes as a zarr array."""
+    array = _create(path, values.shape, kind, {"axes": "zyx"[-len(values.shape) :]})
+    yield from _iter_fill(array, values, what)
+
+
 def _create(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], attributes: dict[str, Any]) -> Any:
     import zarr
     from zarr.codecs import ZstdCodec
 
-    chunks = tuple(max(1, min(chunk, int(size))) for chunk, size in zip(_CHUNK, shape, strict=True))
+    chunks = tuple(max(1, min(chunk, int(size))) for chunk, size in zip(_CHUNK[-len(shape) :], shape, strict=True))
     return zarr.create_array(
         path,
         shape=tuple(int(size) for size in shape),
@@ -93,11 +99,7 @@ def read_labels(path: Path) -> npt.NDArray[np.int32]:
     """
     if path.suffix != ".zarr":
         return read_label_file(path)[0]
-    array = _open(path)
-    try:
-        values = np.asarray(array[...])
-    except Exception as error:  # whatever a damaged chunk raises
-        raise InputError(f"{path} is damaged and cannot be read ({_reason(error)}).") from None
+    values = read_values(path)
     if values.ndim != 3 or values.dtype.kind not in "iu":
         raise InputError(f"{path} holds no labels; it was replaced by something else.")
     return np.ascontiguousarray(values, np.int32)
@@ -111,15 +113,35 @@ def read_grey(path: Path) -> tuple[Any, npt.NDArray[np.bool_] | None]:
     InputError
         When they are missing or damaged.
     """
-    grey = _open(path / "grey")
-    seen = path / "field_of_view"
+    grey, seen = open_values(path / "grey"), path / "field_of_view"
+    return grey, read_values(seen).astype(bool) if seen.exists() else None
+
+
+def open_values(path: Path) -> Any:
+    """Open an array, in memory where it is small.
+
+    Raises
+    ------
+    InputError
+        When it is missing or damaged.
+    """
+    array = _open(path)
+    size = int(np.prod(array.shape, dtype=np.int64)) * array.dtype.itemsize
+    return array if size > _LAZY_BYTES else read_values(path)
+
+
+def read_values(path: Path) -> npt.NDArray[Any]:
+    """Read an array.
+
+    Raises
+    ------
+    InputError
+        When it is missing or damaged.
+    """
+    array = _open(path)
     try:
-        mask = np.asarray(_open(seen)[...], bool) if seen.exists() else None
-        size = int(np.prod(grey.shape, dtype=np.int64)) * grey.dtype.itemsize
-        return (grey if size > _LAZY_BYTES else np.asarray(grey[...])), mask
-    except InputError:
-        raise
-    except Exception as error:
+        return np.asarray(array[...])
+    except Exception as error:  # whatever a damaged chunk raises
         raise InputError(f"{path} is damaged and cannot be read ({_reason(error)}).") from None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from qtpy.QtGui import QFont
 from qtpy.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
+from napari_cathode.edit.history import History
 from napari_cathode.errors import InputError
 from napari_cathode.session import ParticleSet, Session
 
@@ -80,7 +81,7 @@ class HistoryList(QWidget):
         done = [] if history is None else list(history.done)
         undone = [] if history is None else list(history.undone)
         if history is not None:
-            self.list.addItem("Before the edits that can be undone" if history.dropped else "As found")
+            self.list.addItem("Before the edits that can be undone" if history.earlier else "As found")
         for step in (*done, *undone):
             self.list.addItem(step.describe())
         for row in range(self.list.count()):
@@ -90,12 +91,7 @@ class HistoryList(QWidget):
         self.undo_button.setEnabled(bool(done))
         self.redo_button.setEnabled(bool(undone))
         self.export_button.setEnabled(history is not None and bool(history.log()))
-        dropped = 0 if history is None else history.dropped
-        self.words.say(
-            f"The first {dropped} edits cannot be undone any more (they would take too much memory); the log has them."
-            if dropped
-            else ""
-        )
+        self.words.say("" if history is None else _what_is_gone(history))
 
     def _style(self, item: QListWidgetItem | None, *, now: bool, later: bool) -> None:
         if item is None:
@@ -106,3 +102,12 @@ class HistoryList(QWidget):
         item.setFont(font)
         text: Any = " · undone" if later else ""
         item.setText(item.text() + text)
+
+
+def _what_is_gone(history: History) -> str:
+    """Say which edits cannot be undone any more."""
+    if not history.earlier:
+        return ""
+    first = "first edit" if history.earlier == 1 else f"first {history.earlier} edits"
+    why = "they would take too much memory" if history.dropped else "they were made before the project was opened"
+    return f"The {first} cannot be undone any more ({why}); the log has them."
