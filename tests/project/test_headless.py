@@ -73,7 +73,9 @@ def test_a_run_leaves_a_project_with_everything(run_folder):
     assert particles.colouring == Colouring("damage") and particles.summary.count == len(table)
     assert particles.spacing_um == (0.1, 0.1, 0.1) and particles.tomogram.name == "slice"
     names = {path.name for path in (run_folder / "project").iterdir()}
-    assert names == {".lock", "particles-1-explanation-0001"}, "labels and tables are not written twice"
+    wanted = {".lock", "particles-1-explanation-0001", "particles-1-measurement-0001"}
+    assert names == wanted, "labels and tables are not written twice"
+    assert set(particles.measurement.state.particles) == set(table["label"]), "the table can follow edits"
     inner = {path.name for path in (run_folder / "project" / "particles-1-explanation-0001").iterdir()}
     assert "shap.parquet" not in inner and "importance.parquet" not in inner
 
@@ -99,6 +101,7 @@ def test_a_project_goes_on_in_place(command, corrected):
     particles = opened.state.current
     assert gone not in particles.labels and gone not in particles.table["label"].to_numpy()
     assert not particles.out_of_date and not particles.explanation_out_of_date
+    assert gone not in particles.measurement.state.particles and particles.measurement.changed == ()
     assert particles.review[excluded]["note"] == "a halo" and "mine" in particles.table
     assert excluded not in particles.explanation.labels
     assert gone not in particles.table.attrs["contacts"].table[["label_1", "label_2"]].to_numpy()

@@ -115,7 +115,13 @@ class Keeper(QObject):
         self.shortcut.activated.connect(self._on_shortcut)
         self._connections = Connections(self)
         session, layers = self._session, viewer.layers.events
-        for signal in (session.changed, session.particle_sets_changed, session.current_changed):
+        for signal in (
+            session.changed,
+            session.particle_sets_changed,
+            session.current_changed,
+            session.predictions_changed,
+            session.predictions_edited,
+        ):
             self._connections.connect(signal, self.touch)
         for signal in (layers.inserted, layers.removed):
             self._connections.connect(signal, self._on_layer)
@@ -140,8 +146,8 @@ class Keeper(QObject):
     @property
     def has_work(self) -> bool:
         """Whether there is something worth keeping."""
-        sets = self._session.particle_sets
-        return bool(sets) and (self.project is not None or any(is_work(known) for known in sets))
+        sets, views = self._session.particle_sets, self._session.predictions
+        return bool(views) or (bool(sets) and (self.project is not None or any(is_work(known) for known in sets)))
 
     def touch(self, *_: Any) -> None:
         """Notice that something changed."""
