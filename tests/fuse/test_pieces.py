@@ -5,7 +5,7 @@ import pytest
 from tests.fuse.test_fuse import ISOTROPIC, balls, lose, overlaps, seen
 
 from napari_cathode.fuse import FuseParameters, fuse
-from napari_cathode.fuse.fusion import METHODS
+from napari_cathode.fuse.methods import METHODS
 from napari_cathode.fuse.parameters import FuseParameters as Parameters
 from napari_cathode.fuse.pieces import Graph, iter_graph, join
 from napari_cathode.fuse.repair import FIXED, iter_gather

@@ -23,13 +23,14 @@ from napari_cathode.tomogram import Region, Spacing
 
 from .agreement import iter_agreement
 from .basins import Labels
-from .fusion import CUTS, Fuser, Fusion, decide, iter_fuse, iter_smooth, iter_voted_pieces, needs_ways
+from .cuts import CUTS, decide, iter_voted_pieces, needs_ways
+from .fusion import Fuser, Fusion, iter_fuse
 from .overlaps import shared
 from .parameters import FuseParameters
 from .pieces import Asked, Graph
 from .repair import iter_gather, window
 from .tidy import iter_fill, renumber, voxel_counts
-from .votes import thresholds
+from .votes import iter_smooth, thresholds
 
 if TYPE_CHECKING:
     from napari_cathode.identify import ViewPrediction

@@ -10,10 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from napari_cathode.compile import jit
+from napari_cathode.progress import Progress, Steps
+from napari_cathode.tomogram import Spacing
 
-from .basins import Labels
+from .basins import Labels, Map, slabs
+from .parameters import FuseParameters
+from .repair import Gathered
 
 ONE = 255
 """Shares are whole numbers of 1/255."""
@@ -25,6 +30,9 @@ _TWO_OF_THREE = 0.3
 _LOOSE = 0.25
 _BLIND = 0.3
 """A view that sees less than this of what the best one sees of a piece lost it."""
+
+
+_TRUNCATE = 3.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,30 @@ def thresholds(count: int, minimal_votes: int | None) -> Thresholds:
         return Thresholds(least, least, least)
     half = _HALF[count]
     return Thresholds(_LOOSE, half, _TWO_OF_THREE) if count == 3 else Thresholds(half, half, half)
+
+
+def iter_smooth(
+    gathered: Gathered, parameters: FuseParameters, spacing_um: Spacing
+) -> Steps[tuple[Map, npt.NDArray[np.uint8]]]:
+    """Smooth the probability and the share of the views that see a particle (in 1/255)."""
+    count = len(gathered.names)
+    sigma = (parameters.smoothing_um or 0.0) / np.asarray(spacing_um)
+    shape = gathered.seen.shape
+    probability = np.empty(shape, dtype=np.float32)
+    share = np.empty(shape, dtype=np.uint8)
+    bits = np.array([ONE * bin(number).count("1") / count for number in range(8)], dtype=np.float32)
+    halo = int(_TRUNCATE * sigma[0] + 0.5)
+    parts = slabs(shape, voxels=max(1 << 21, 3 * halo * shape[1] * shape[2]))
+    for done, (first, last) in enumerate(parts):
+        low, high = max(0, first - halo), min(shape[0], last + halo)
+        inner = slice(first - low, last - low)
+        smooth = ndimage.gaussian_filter(gathered.probability[low:high], sigma, mode="nearest", truncate=_TRUNCATE)
+        probability[first:last] = smooth[inner]
+        yield Progress(2 * done, 2 * len(parts), "Adding up the views")
+        smooth = ndimage.gaussian_filter(bits[gathered.seen[low:high]], sigma / 2, mode="nearest", truncate=_TRUNCATE)
+        share[first:last] = np.rint(smooth[inner])
+        yield Progress(2 * done + 1, 2 * len(parts), "Adding up the views")
+    return probability, share
 
 
 def cut_by_votes(pieces: Labels, seen: npt.NDArray[np.uint8], share: npt.NDArray[np.uint8], limits: Thresholds) -> None:
