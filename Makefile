@@ -12,10 +12,11 @@ demo: $(VENV)/.with-all
 	$(BIN)/napari-cathode demo
 
 # The window's tests run in a process of their own: once TensorFlow is loaded, drawing with Mesa's software OpenGL ends
-# in a segmentation fault (Debian 12). The program itself never loads TensorFlow beside a window.
+# in a segmentation fault (Debian 12). The program itself never loads TensorFlow beside a window. The other tests share
+# two processes, file by file; windows would take the keyboard from each other.
 test: $(VENV)/.with-test
 	@sh scripts/system-packages test
-	$(BIN)/python -m pytest -q --ignore=tests/plugin --ignore=tests/widgets $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --ignore=tests/plugin --ignore=tests/widgets $(PYTEST_ARGS)
 	xvfb-run -a -s "-screen 0 1366x768x24" $(BIN)/python -m pytest -q tests/plugin tests/widgets $(PYTEST_ARGS)
 
 # Style and types; the tests do not depend on them.
