@@ -14,9 +14,9 @@ from napari_cathode import io
 from napari_cathode.edit import operations
 from napari_cathode.plugin.link import link_of
 from napari_cathode.plugin.project_layers import take_state
-from napari_cathode.project import Project, RecoveryFolder, list_recoverable, open_project
+from napari_cathode.project import Project, RecoveryFolder, clock, list_recoverable, open_project
+from napari_cathode.project.unsaved import UnsavedWork
 from napari_cathode.session import Colouring, ParticleSet
-from napari_cathode.widgets import keeper as keeper_module
 from napari_cathode.widgets.docks import FEATURES, PROJECT, open_dock
 from napari_cathode.widgets.keeper import keeper_of
 from tests.plugin.conftest import needs_canvas, settle
@@ -140,8 +140,8 @@ def make_work(viewer, session):  # noqa: F811
 
 def test_what_is_not_saved_is_kept_and_offered(make_napari_viewer, qtbot, session, monkeypatch):  # noqa: F811
     viewer = make_napari_viewer(show=True, strict_qt="raise")
-    monkeypatch.setattr(keeper_module, "SAVE_AFTER_S", 0.0)
-    monkeypatch.setattr(keeper_module, "QUIET_S", 0.0)
+    monkeypatch.setattr(clock, "SAVE_AFTER_S", 0.0)
+    monkeypatch.setattr(clock, "QUIET_S", 0.0)
     panel = open_dock(viewer, PROJECT)
     settle()
     keeper = keeper_of(viewer)
@@ -150,11 +150,11 @@ def test_what_is_not_saved_is_kept_and_offered(make_napari_viewer, qtbot, sessio
     wait(qtbot, keeper, keeper._tick)
     assert "in case of a crash, but not saved as a project" in panel.state.text()
     assert list_recoverable() == [], "it belongs to a session that is running"
-    kept = keeper._recovery
+    kept = keeper._unsaved._folder
     # The session dies here: nothing tells its folder, and the number of its process is another one's by now.
     (kept.folder / "owner.json").write_text('{"pid": 1, "started": 0.0}')
-    keeper._recovery = keeper._kept = None
-    keeper._since = None
+    keeper._unsaved = UnsavedWork()
+    keeper.clock.reset()
 
     second = make_napari_viewer(show=True, strict_qt="raise")
     open_dock(second, FEATURES)
@@ -163,8 +163,8 @@ def test_what_is_not_saved_is_kept_and_offered(make_napari_viewer, qtbot, sessio
     )
     offered = open_dock(second, PROJECT)
     settle()
-    assert offered.offer.isVisible()
-    (offer,) = offered.offer.findChildren(type(offered.offer), options=Qt.FindChildOption.FindDirectChildrenOnly)[1:2]
+    assert offered.offers.isVisible()
+    (offer,) = offered.offers.offers
     again = keeper_of(second)
     assert again.recoverable[0].describe()[0] == "new" and "corrected by hand" in again.recoverable[0].describe()[1]
     with qtbot.waitSignal(again.finished, timeout=TIMEOUT_MS):
@@ -172,10 +172,14 @@ def test_what_is_not_saved_is_kept_and_offered(make_napari_viewer, qtbot, sessio
     settle()
     assert np.array_equal(second.layers["new"].data, particles.labels)
     assert again.project is None and "Save it as a project" in again.status
-    assert not offered.offer.isVisible()
+    assert not offered.offers.isVisible()
     assert list_recoverable() == [], "it belongs to this session now"
     wait(qtbot, again, lambda: again.save_as(kept.folder.parent.parent / "good"))
-    assert not kept.folder.exists(), "what is saved need not be recovered"
+    assert list_recoverable() == [] and not (kept.project / "project.json").exists(), (
+        "what is saved need not be recovered"
+    )
+    close_event(second)
+    assert not kept.folder.exists()
 
 
 def test_closing_keeps_what_is_not_saved(make_napari_viewer, qtbot, session):  # noqa: F811
@@ -227,11 +231,11 @@ def test_discard_asks_once_more(viewer, qtbot, session):  # noqa: F811
     keeper_of(viewer)
     panel = open_dock(viewer, PROJECT)
     settle()
-    (offer,) = panel.offer.findChildren(type(panel.offer), options=Qt.FindChildOption.FindDirectChildrenOnly)[1:2]
+    (offer,) = panel.offers.offers
     QTest.mouseClick(offer.discard_button, Qt.MouseButton.LeftButton)
     assert left.folder.exists() and offer.discard_button.text() == "Really discard"
     QTest.mouseClick(offer.discard_button, Qt.MouseButton.LeftButton)
-    assert not left.folder.exists() and not panel.offer.isVisible()
+    assert not left.folder.exists() and not panel.offers.isVisible()
     qtbot.wait(300)  # the panel was to be shown by itself, too, and the offer goes in a later turn
 
 

@@ -159,9 +159,5 @@ def _write(out: Path, continued: Continued, opened: OpenedProject, overwrite: bo
     elif particles.explanation is not None:
         results.write_explanation_tables(out, particles.explanation)
     project = Project.new(out)
-    project.missing = {
-        copy: opened.project.missing[known]
-        for copy, known in _originals(opened, continued).items()
-        if known in opened.project.missing
-    }
-    project.save(continued.state, BY_RUN, results.given_files(out))
+    project.inherit(opened.project)
+    project.save(replace(continued.state, live=_originals(opened, continued)), BY_RUN, results.given_files(out))

@@ -15,7 +15,7 @@ from napari_cathode.project.grey import same_data
 from napari_cathode.session import ParticleSet, Predictions
 from napari_cathode.tomogram import Tomogram
 
-from .layers import full_data, is_image, tomogram_of
+from .layers import full_data, is_helper, is_image, tomogram_of
 from .link import Link, link_of
 
 _PLACED = ("translate", "rotate", "shear")
@@ -62,8 +62,24 @@ def apply_look(layer: Layer, look: Mapping[str, Any]) -> None:
             continue
 
 
+def close_layers(viewer: Any, kept: bool) -> None:
+    """Make room for a project: layers that were kept, lie in a file or only decorate others are closed.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    kept : bool
+        Whether images without a file were saved before. Layers that a project does not hold stay where they are.
+    """
+    link = link_of(viewer)
+    for layer in list(viewer.layers):
+        ours = link.particles_of(layer) is not None or link.prediction_of(layer) is not None
+        if ours or is_helper(layer) or (is_image(layer) and (kept or tomogram_of(layer).source)):
+            viewer.layers.remove(layer)
+
+
 def iter_show_state(viewer: Any, state: ProjectState) -> Generator[None, None, None]:
-    """Show the state of a project in an empty viewer, a layer in each turn, everything linked."""
+    """Show the state of a project in a viewer, a layer in each turn, everything linked."""
     from .reader import image_layer
 
     link = link_of(viewer)

@@ -85,6 +85,13 @@ def locate(entry: Mapping[str, Any], path: str | os.PathLike[str], folder: Path)
     return {**entry, "file": _relative(there, folder), "absolute": str(there)}
 
 
+def moved(entry: Mapping[str, Any], former: Path, folder: Path) -> dict[str, Any]:
+    """Give a tomogram's entry for another folder."""
+    if entry.get("file") is None:
+        return dict(entry)
+    return {**entry, "file": _relative(Path(os.path.normpath(former / entry["file"])), folder)}
+
+
 def same_data(one: Any, other: Any) -> bool:
     """Whether two arrays are the same memory, or the same lazy array, without looking at what they hold."""
     if one is other:

@@ -178,21 +178,13 @@ class _Opening:
 
     def _predictions(self, entry: Entry) -> Predictions | None:
         """Open what the views saw; all of it is laid aside where a part of it cannot be read."""
-        name, (tomogram, _) = entry["name"], self._part_of(entry)
-        try:
-            if tomogram is None:
-                raise InputError("They are of use with its tomogram only.")
-            views = {view: read_view(self.folder / one["path"], view, one) for view, one in entry["views"].items()}
-        except InputError as error:
-            self.notes.append(f"What the views of {name} show is left out: {error}")
-            self._lay_aside("views", entry)
+        self._lay_aside("views", entry)
+        seen = read_views(self.project, self.project.aside[-1], self.notes)
+        if seen is None:
             return None
-        predictions = Predictions(name, views, tomogram)
-        for view, one in entry["views"].items():
-            described = {key: value for key, value in one.items() if key != "look"}
-            self.project.written.append(Written("view", views[view], 0, described))
-        self.looks[predictions] = {view: one["look"] for view, one in entry["views"].items()}
-        return predictions
+        self.project.aside.pop()
+        self.looks[seen[0]] = seen[1]
+        return seen[0]
 
     # ---- particles -----------------------------------------------------------------------------------
 
@@ -317,6 +309,25 @@ class _Opening:
             "shown as it is now."
         )
         return False
+
+
+def read_views(project: Project, aside: Aside, notes: list[str]) -> tuple[Predictions, Look] | None:
+    """Open what views saw, and how it is shown; None where that cannot be read, with a note that says why."""
+    entry, tomogram = aside.entry, aside.tomogram
+    try:
+        if tomogram is None:
+            raise InputError("They are of use with its tomogram only.")
+        if entry["region"] is not None:
+            tomogram = tomogram.part(check_region(entry["region"], tomogram.shape, tomogram.name))
+        views = {name: read_view(project.folder / one["path"], name, one) for name, one in entry["views"].items()}
+    except InputError as error:
+        notes.append(f"What the views of {entry['name']} show is left out: {error}")
+        return None
+    for name, one in entry["views"].items():
+        described = {key: value for key, value in one.items() if key != "look"}
+        project.written.append(Written("view", views[name], 0, described))
+    looks = {name: one["look"] for name, one in entry["views"].items()}
+    return Predictions(entry["name"], views, tomogram), looks
 
 
 def _restore_revisions(particles: ParticleSet, entry: Entry, same: bool) -> None:

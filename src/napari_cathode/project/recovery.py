@@ -59,6 +59,11 @@ class RecoveryFolder:
             if not holds_project(self.project):
                 shutil.rmtree(self.folder, ignore_errors=True)
 
+    def retire(self) -> None:
+        """Offer it no more; its files stay until `release`."""
+        with suppress(OSError):
+            (self.project / MANIFEST).unlink(missing_ok=True)
+
     def remove(self) -> None:
         """Remove it: its work was saved elsewhere, or is not wanted."""
         shutil.rmtree(self.folder, ignore_errors=True)

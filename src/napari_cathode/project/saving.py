@@ -16,6 +16,7 @@ from napari_cathode.errors import InputError
 from napari_cathode.progress import Steps, drain
 from napari_cathode.session import ParticleSet
 
+from .grey import moved
 from .manifest import MANIFEST, PARTS, holds_project, locked, read_manifest, sync_folder, write_manifest
 from .state import ProjectState
 from .writing import Writing
@@ -95,6 +96,20 @@ class Project:
             (path / MANIFEST).unlink()  # damaged, or of a newer program, and given up
             return cls(path)
         return cls(path, generation)
+
+    def inherit(self, former: Project) -> None:
+        """Take over what another project says of tomograms that were not found.
+
+        Parameters
+        ----------
+        former : Project
+            Of the same session, in another folder.
+        """
+        self.missing = {
+            known: (moved(entry, former.folder, self.folder), region)
+            for known, (entry, region) in former.missing.items()
+        }
+        self.missing_alone = [moved(entry, former.folder, self.folder) for entry in former.missing_alone]
 
     def iter_save(self, state: ProjectState, by: str = "napari", given: Mapping[str, str] | None = None) -> Steps[None]:
         """Save a state; the former one stays until the new one is whole.

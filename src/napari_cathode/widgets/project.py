@@ -7,17 +7,17 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QMessageBox, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMessageBox, QPushButton, QWidget
 
 from napari_cathode.errors import InputError
 from napari_cathode.plugin.layers import is_image, tomogram_of
-from napari_cathode.project import Recoverable, holds_project
+from napari_cathode.project import holds_project
 from napari_cathode.tomogram import Tomogram
 
 from .docks import PROJECT, Docked, open_dock
 from .keeper import SHORTCUT, Keeper, keeper_of
-from .parts import Connections, Heading, Panel, Text, primary_button, rule
+from .offers import Offers
+from .parts import Connections, Panel, Text, primary_button
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -34,11 +34,7 @@ class ProjectWidget(Docked, Panel):
         super().__init__()
         self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self.keeper: Keeper = keeper_of(napari_viewer)
-        self.offer = QWidget()
-        self._offer_layout = QVBoxLayout(self.offer)
-        self._offer_layout.setContentsMargins(0, 0, 0, 0)
-        self._offer_layout.setSpacing(6)
-        self._offered: list[Recoverable] | None = None
+        self.offers = Offers()
         self._name = Text()
         self.state = Text()
         self.error = Text()
@@ -61,6 +57,7 @@ class ProjectWidget(Docked, Panel):
         self._connections = Connections(self)
         for signal in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
             self._connections.connect(signal, self._on_layers)
+        self.offers.watch(self.keeper)
         self._refresh()
 
     def _lay_out(self) -> None:
@@ -68,7 +65,7 @@ class ProjectWidget(Docked, Panel):
         row.setSpacing(6)
         row.addWidget(self.save_as_button)
         row.addWidget(self.open_button)
-        for widget in (self.offer, self._name, self.save_button):
+        for widget in (self.offers, self._name, self.save_button):
             self.column.addWidget(widget)
         self.column.addLayout(row)
         for widget in (self.state, self.error, self.notes, self.locate_button):
@@ -103,7 +100,7 @@ class ProjectWidget(Docked, Panel):
             try:
                 self.keeper.locate(path)
             except InputError as error:
-                self.keeper._fail(str(error))
+                self.keeper.fail(str(error))
 
     # ---- what is shown -----------------------------------------------------------------------------
 
@@ -112,7 +109,6 @@ class ProjectWidget(Docked, Panel):
 
     def _refresh(self) -> None:
         keeper = self.keeper
-        self._show_offer()
         folder = None if keeper.project is None else keeper.project.folder
         self._name.say(_EMPTY if folder is None else f"<b>{html.escape(folder.name)}</b><br>{html.escape(str(folder))}")
         something = bool(self._viewer.layers) and not keeper.busy
@@ -123,56 +119,6 @@ class ProjectWidget(Docked, Panel):
         self.error.say(keeper.error)
         self.notes.say("<br><br>".join(html.escape(note) for note in keeper.notes))
         self.locate_button.setVisible(bool(keeper.missing))
-
-    def _show_offer(self) -> None:
-        """Show what earlier sessions left, with what can be done about each."""
-        found = self.keeper.recoverable
-        self.offer.setVisible(bool(found))
-        if found == self._offered:
-            return
-        self._offered = list(found)
-        while self._offer_layout.count():
-            item = self._offer_layout.takeAt(0).widget()
-            if item is not None:
-                item.hide()
-                item.deleteLater()
-        self._offer_layout.addWidget(Heading("Recover work that was not saved"))
-        for left in found:
-            self._offer_layout.addWidget(_Offer(left, self.keeper))
-        self._offer_layout.addWidget(rule())
-
-
-class _Offer(QFrame):
-    """One piece of work that was left, and what can be done about it."""
-
-    def __init__(self, left: Recoverable, keeper: Keeper) -> None:
-        super().__init__()
-        self._left, self._keeper = left, keeper
-        names, when = left.describe()
-        text = Text(f"<b>{html.escape(names)}</b><br>{html.escape(when)}")
-        self.recover_button = primary_button("Recover", "Opens it in the place of what is open, which is kept.")
-        self.discard_button = QPushButton("Discard")
-        self.discard_button.setStyleSheet("padding: 6px 12px;")
-        self.discard_button.setToolTip("Removes it for good. Asks once more.")
-        self._sure = False
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(text, 1)
-        row.addWidget(self.recover_button, 0, Qt.AlignmentFlag.AlignTop)
-        row.addWidget(self.discard_button, 0, Qt.AlignmentFlag.AlignTop)
-        self.recover_button.clicked.connect(self._recover)
-        self.discard_button.clicked.connect(self._discard)
-
-    def _recover(self) -> None:
-        self._keeper.recover(self._left)
-
-    def _discard(self) -> None:
-        """Discard at the second click."""
-        if self._sure:
-            self._keeper.discard(self._left)
-            return
-        self._sure = True
-        self.discard_button.setText("Really discard")
 
 
 def _state(keeper: Keeper) -> str:
@@ -227,7 +173,7 @@ def save_as(viewer: Any, parent: QWidget) -> None:
     try:
         keeper.save_as(path, overwrite)
     except InputError as error:
-        keeper._fail(str(error))
+        keeper.fail(str(error))
 
 
 def open_another(viewer: Any, parent: QWidget) -> None:

@@ -32,6 +32,7 @@ from . import docks
 from .background import Closing
 from .beforehand import Beforehand
 from .flow import DONE, EXPLAIN, FIND, FUSE, MEASURE, NOT_NEEDED, RUNNING, STALE, STEPS, TO_DO, VIEWS, Flow, reached
+from .offers import Offers
 from .parts import Connections, Fold, Heading, LayerChoice, Panel, Text, form_layout, primary_button, rule
 from .runner import Runner
 from .voxel_size import VoxelSize
@@ -70,6 +71,7 @@ class StartWidget(docks.Docked, Panel):
         self._kept = KeptProcess()
         self.destroyed.connect(Closing(self._kept))
         self.setAcceptDrops(True)
+        self.offers = Offers(most=2)
         self.drop = _DropArea()
         self.file_button, self.folder_button = QPushButton("Open file …"), QPushButton("Open folder …")
         self.sample_button = QPushButton("Sample")
@@ -104,6 +106,7 @@ class StartWidget(docks.Docked, Panel):
         form.addRow("Voxel size", self.voxel_size)
         self._form = QWidget()
         self._form.setLayout(form)
+        self.column.addWidget(self.offers)
         self.column.addWidget(self.drop)
         self.column.addLayout(buttons)
         self.column.addWidget(self._form)
