@@ -1,18 +1,22 @@
 """Edits, saves and runs in a process that is killed at random moments; started by test_killed.py.
 
 One process imports everything and forks those that work, those that look, so that twenty deaths cost no twenty imports.
-It never uses zarr itself, whose threads would not survive the fork.
+It never uses zarr or Arrow itself, whose threads would not survive the fork, but loads them. Moments are counted in
+processor time of the process that dies, so that a busy machine does not kill all of them before they have begun.
 """
 
+import importlib
 import os
 import signal
 import sys
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 
 from napari_cathode import io, results
 from napari_cathode.edit import operations
@@ -20,14 +24,18 @@ from napari_cathode.project import Project, holds_project, open_project, snapsho
 from napari_cathode.session import ParticleSet, Session
 from napari_cathode.tomogram import Tomogram
 
-EDGE, COUNT = 4, 4000
+for name in ("zarr", "pyarrow.parquet", "pyarrow.dataset", "napari_cathode.fuse", "napari_cathode.project.of_run"):
+    importlib.import_module(name)
+
+EDGE, COUNT = 4, 1000
+LONGEST_S = 0.25
 SPACING = (0.2, 0.1, 0.1)
 
 
 def original() -> np.ndarray:
-    """Give 4,000 cubes."""
-    z, y, x = np.indices((40, 80, 80)) // EDGE
-    return (1 + x + 20 * (y + 20 * z)).astype(np.int32)
+    """Give 1,000 cubes."""
+    z, y, x = np.indices((40, 40, 40)) // EDGE
+    return (1 + x + 10 * (y + 10 * z)).astype(np.int32)
 
 
 def table_of(step: int) -> pd.DataFrame:
@@ -42,7 +50,7 @@ def work(folder: Path, done: Path) -> None:
         project, (particles,) = opened.project, opened.state.particle_sets
     else:
         project = Project.new(folder)
-        grey = Tomogram(np.arange(40 * 80 * 80, dtype=np.uint16).reshape(40, 80, 80), SPACING, "grey")
+        grey = Tomogram(np.arange(40**3, dtype=np.uint16).reshape(40, 40, 40), SPACING, "grey")
         particles = ParticleSet(original(), "cubes", SPACING, grey)
     session.add(particles)
     while True:
@@ -52,10 +60,15 @@ def work(folder: Path, done: Path) -> None:
             session.set_table(particles, table_of(step))
         session.judge(particles, [COUNT], note=str(step))
         project.save(snapshot(session))
-        done.with_suffix(".new").write_text(str(step))
-        done.with_suffix(".new").replace(done)
+        note(done, step)
         if step % 4 == 0:
             run(folder.with_name("run"), step)
+
+
+def note(done: Path, step: int) -> None:
+    """Take note of how many steps are saved for certain."""
+    done.with_suffix(".new").write_text(str(step))
+    done.with_suffix(".new").replace(done)
 
 
 def run(folder: Path, step: int) -> None:
@@ -84,6 +97,7 @@ def look(folder: Path, done: Path) -> None:
         step = len(log)
         assert saved <= step <= saved + 1, (saved, step)
         assert [entry["labels"] for entry in log] == [[number] for number in range(1, step + 1)]
+        note(done, step)  # what was seen once must not be lost later
         expected = original()
         expected[expected <= step] = 0
         assert np.array_equal(particles.labels, expected)
@@ -91,7 +105,11 @@ def look(folder: Path, done: Path) -> None:
         measured = step - step % 3
         if measured:
             assert (particles.table["step"] == measured).all() and particles.out_of_date == (measured != step)
-        assert particles.tomogram.data[1, 2, 3] == 80 * 80 + 2 * 80 + 3
+        assert particles.tomogram.data[1, 2, 3] == 40 * 40 + 2 * 40 + 3
+        assert len(particles.history.done) == step
+        while particles.history.undo(particles.labels):
+            pass
+        assert np.array_equal(particles.labels, original()), "all of it can be undone"
     ran = folder.with_name("run")
     if holds_project(ran):
         opened = open_project(ran)
@@ -114,13 +132,24 @@ def in_child(function, *arguments) -> int:
     return pid
 
 
+def wait_for_moment(pid: int, moment_s: float) -> None:
+    """Wait until a process has worked for so long; should it end by itself, that is found out later."""
+    process, latest = psutil.Process(pid), time.monotonic() + 20
+    with suppress(psutil.Error):
+        while time.monotonic() < latest:
+            used = process.cpu_times()
+            if used.user + used.system >= moment_s:
+                return
+            time.sleep(0.003)
+
+
 def main(folder: Path, deaths: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     project, done = folder / "project of mine", folder / "done"
     reached = 0
     for _ in range(deaths):
         pid = in_child(work, project, done)
-        time.sleep(float(rng.uniform(0.05, 1.2)))
+        wait_for_moment(pid, float(rng.uniform(0.01, LONGEST_S)))
         os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         if not os.WIFSIGNALED(status):

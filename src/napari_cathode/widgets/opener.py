@@ -19,7 +19,9 @@ from .errands import Errands
 from .locating import find_missing, names_of_missing
 from .panel_parameters import apply_parameters
 
-_RECOVERED = "Recovered. Save it as a project to keep it for good."
+RECOVERED = (
+    "Recovered. Save it as a project to keep it for good; until then it is kept every half minute in case of a crash."
+)
 
 
 class Opener(Errands):
@@ -94,7 +96,7 @@ class Opener(Errands):
             QTimer.singleShot(0, lambda: self._show_next(parts, opened))
             return
         except StopIteration:
-            self.say(f"Opened {opened.project.folder}." if self.project is not None else _RECOVERED)
+            self.say(f"Opened {opened.project.folder}." if self.project is not None else RECOVERED)
         except Exception as error:  # whatever napari makes of a layer
             self.say(f"Opened {opened.project.folder}.")
             self.fail(f"Not all of {opened.project.folder} could be shown: {error}")

@@ -17,6 +17,7 @@ from napari_cathode.tomogram import Tomogram
 from .docks import PROJECT, Docked, open_dock
 from .keeper import SHORTCUT, Keeper, keeper_of
 from .offers import Offers
+from .opener import RECOVERED
 from .parts import Connections, Panel, Text, primary_button
 
 if TYPE_CHECKING:
@@ -126,6 +127,8 @@ def _state(keeper: Keeper) -> str:
         return keeper.status if keeper.status.endswith("…") else "Saving …"
     if not keeper.unsaved or not keeper.has_work:
         return keeper.status
+    if keeper.status == RECOVERED:
+        return RECOVERED
     if keeper.project is None:
         return "Not saved as a project yet; what you do is kept every half minute in case of a crash."
     return "Changed since it was saved; it is saved by itself every half minute."
