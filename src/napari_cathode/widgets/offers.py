@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
@@ -28,7 +30,7 @@ class Offers(QWidget):
     def __init__(self, most: int = 100) -> None:
         super().__init__()
         self._most = most
-        self._keeper: Keeper | None = None
+        self._keeper: Callable[[], Keeper | None] = lambda: None  # it holds the window
         self._shown: list[Recoverable] = []
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -37,8 +39,8 @@ class Offers(QWidget):
 
     def watch(self, keeper: Keeper) -> None:
         """Show what the keeper of the window offers."""
-        if self._keeper is None:
-            self._keeper = keeper
+        if self._keeper() is None:
+            self._keeper = weakref.ref(keeper)
             keeper.changed.connect(self.refresh)
             self.refresh()
 
@@ -50,9 +52,10 @@ class Offers(QWidget):
 
     def refresh(self) -> None:
         """Show what there is now."""
-        if self._keeper is None or self._keeper.recoverable == self._shown:
+        keeper = self._keeper()
+        if keeper is None or keeper.recoverable == self._shown:
             return
-        self._shown = list(self._keeper.recoverable)
+        self._shown = list(keeper.recoverable)
         while self._column.count():
             item = self._column.takeAt(0).widget()
             if item is not None:
@@ -63,7 +66,7 @@ class Offers(QWidget):
             return
         self._column.addWidget(Heading("Recover work that was not saved"))
         for left in self._shown[: self._most]:
-            self._column.addWidget(Offer(left, self._keeper))
+            self._column.addWidget(Offer(left, keeper))
         others = len(self._shown) - self._most
         if others > 0:
             self._column.addWidget(Text(f"{others} more in the panel Project."))
@@ -75,7 +78,7 @@ class Offer(QFrame):
 
     def __init__(self, left: Recoverable, keeper: Keeper) -> None:
         super().__init__()
-        self._left, self._keeper = left, keeper
+        self._left, self._keeper = left, weakref.ref(keeper)
         names, when = left.describe()
         text = Text(f"<b>{html.escape(names)}</b><br>{html.escape(when)}")
         self.recover_button = primary_button("Recover", "Opens it in the place of what is open, which is kept.")
@@ -92,13 +95,16 @@ class Offer(QFrame):
         self.discard_button.clicked.connect(self._discard)
 
     def _recover(self) -> None:
-        self._keeper.recover(self._left)
-        self._keeper.show_panel()
+        keeper = self._keeper()
+        if keeper is not None:
+            keeper.recover(self._left)
+            keeper.show_panel()
 
     def _discard(self) -> None:
         """Discard at the second click."""
-        if self._sure:
-            self._keeper.discard(self._left)
+        keeper = self._keeper()
+        if self._sure and keeper is not None:
+            keeper.discard(self._left)
             return
         self._sure = True
         self.discard_button.setText("Really discard")
