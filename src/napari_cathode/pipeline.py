@@ -130,7 +130,8 @@ def iter_settle(tomogram: Tomogram, parameters: PipelineParameters) -> Steps[Pip
     check_scale(tomogram.shape, tomogram.require_spacing(), parameters.measure)
     identify = parameters.identify
     if identify.method == "stardist2d":
-        open_model(identify.model)
+        for view in ("xy",) if tomogram.is_slice else parameters.views:
+            open_model(identify.model_of(view))
     elif identify.method == "stardist3d":
         check_volume(tomogram)
         open_model(identify.model_3d, 3)
@@ -196,9 +197,7 @@ def iter_run(
         del prediction
     else:
         views = yield from stretch(iter_identify(tomogram, parameters.identify, chosen), 0, 600)
-        found_with = views[chosen[0]].parameters
-        if found_with is not None:
-            parameters = replace(parameters, identify=found_with)
+        parameters = replace(parameters, identify=_filled_in(parameters.identify, views))
         if tomogram.is_slice:
             labels = results.contiguous(views["xy"].labels)
         else:
@@ -257,6 +256,17 @@ def iter_run(
         yield from stretch(results.iter_write_report(folder, result), 970, 1000)
     yield Progress(1000, 1000, "Done")
     return result
+
+
+def _filled_in(given: IdentifyParameters, views: Mapping[str, ViewPrediction]) -> IdentifyParameters:
+    """Give the parameters that find the same views again; thresholds stay open where several models have their own."""
+    used = next(iter(views.values())).parameters
+    if used is None:
+        return given
+    known = replace(used, model=given.model, model_xz=given.model_xz, model_yz=given.model_yz)
+    if len({given.model_of(view) for view in views}) > 1:
+        known = replace(known, prob_threshold=given.prob_threshold, nms_threshold=given.nms_threshold)
+    return known
 
 
 def run(

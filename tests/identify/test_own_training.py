@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from napari_cathode import resources
 from napari_cathode.errors import InputError
 from napari_cathode.identify import IdentifyParameters, identify, match
 from napari_cathode.identify.fiji import OPERATIONS, iter_export_model, newer_operations
-from napari_cathode.identify.models import list_models, open_model
+from napari_cathode.identify.models import list_models, open_model, read_model
 from napari_cathode.identify.network import Network
 from napari_cathode.identify.own_data import AnnotationFile, ImagePair
 from napari_cathode.identify.own_export import free_target, publish
@@ -31,7 +32,7 @@ from napari_cathode.identify.own_training import (
 )
 from napari_cathode.identify.parameters import DEFAULT_MODEL
 from napari_cathode.identify.simulated_training import is_simulated, iter_resume_simulated, iter_train_simulated
-from napari_cathode.identify.training import TrainingParameters
+from napari_cathode.identify.training import VOLUMES, TrainingParameters
 from napari_cathode.progress import drain
 from napari_cathode.tomogram import Tomogram
 
@@ -278,18 +279,27 @@ def test_export_to_onnx_and_what_cannot_be_exported(tmp_path):
     assert not (tmp_path / "net.zip").exists()
 
 
-def test_training_on_simulated_slices_goes_the_same_way(tmp_path):
-    parameters = TrainingParameters(
-        steps=3, seed=1, batch=1, patch=64, slice_shape=(96, 96), first_slices=1, steps_per_slice=3,
-        validation_slices=2, depth=1, filters=4, warm_up=2,
-    )  # fmt: skip
+QUICK = TrainingParameters(
+    steps=3, seed=1, batch=1, patch=64, slice_shape=(96, 96), first_slices=1, steps_per_slice=3,
+    validation_slices=2, depth=1, filters=4, warm_up=2,
+)  # fmt: skip
+QUICK_3D = replace(VOLUMES, **{
+    name: getattr(QUICK, name)
+    for name in ("steps", "seed", "batch", "first_slices", "steps_per_slice", "validation_slices", "depth", "filters")
+}, patch=32, slice_shape=(40, 40, 40), n_rays=8, last_filters=8)  # fmt: skip
+
+
+@pytest.mark.parametrize("parameters", [QUICK, QUICK_3D], ids=["slices", "volumes"])
+def test_training_on_simulated_images_goes_the_same_way(tmp_path, parameters):
     steps = iter_train_simulated("sim", parameters, out=tmp_path)
     run_until(steps, "Training")
     steps.close()
     assert is_simulated("sim", tmp_path)
     target = drain(iter_resume_simulated("sim", tmp_path))
     assert target == tmp_path / "sim"
-    assert json.loads((target / "card.json").read_text())["training"]["steps_done"] == 3
+    card = json.loads((target / "card.json").read_text())
+    assert card["training"]["steps_done"] == 3
+    assert len(card["training"]["grid"]) == read_model(target).dimensions == parameters.dimensions
     assert [path.name for path in (tmp_path / ".training").iterdir()] == []
     with pytest.raises(InputError, match="There is a model sim already"):
         next(iter_train_simulated("sim", parameters, out=tmp_path))

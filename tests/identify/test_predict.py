@@ -1,3 +1,5 @@
+import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,6 +13,8 @@ from napari_cathode import parameters as parameter_tools
 from napari_cathode.errors import InputError
 from napari_cathode.identify import VIEW_AXIS, IdentifyParameters, identify, iter_identify, match
 from napari_cathode.identify.models import find_model
+from napari_cathode.identify.parameters import DEFAULT_MODEL
+from napari_cathode.pipeline import _filled_in
 from napari_cathode.progress import Progress
 from napari_cathode.tomogram import Tomogram
 
@@ -222,3 +226,22 @@ def test_views_across_a_thin_volume_are_left_out():
     image, _ = disc_slice()
     thin = Tomogram(np.stack([image] * 3), (1, 1, 1))
     assert set(identify(thin, IdentifyParameters(method="watershed", diameter_um=40.0))) == {"xy"}
+
+
+def test_each_view_can_have_a_model_of_its_own(tmp_path):
+    """The other model is the shipped one with a stricter threshold, which shows in what each view used."""
+    other = tmp_path / "strict"
+    shutil.copytree(find_model(DEFAULT_MODEL).folder, other)
+    (other / "thresholds.json").write_text('{"prob": 0.9, "nms": 0.2}')
+    card = json.loads((other / "card.json").read_text())
+    (other / "card.json").write_text(json.dumps(card | {"thresholds": {"prob": 0.9, "nms": 0.2}}))
+    image, truth = small_volume()
+    parameters = IdentifyParameters(diameter_um=30.0, model_yz=str(other))
+    views = identify(Tomogram(image, (1, 1, 1)), parameters)
+    used = {view: (one.parameters.model, one.parameters.prob_threshold) for view, one in views.items()}
+    fused = find_model(DEFAULT_MODEL).fused_probability_threshold
+    assert used == {"xy": (DEFAULT_MODEL, fused), "xz": (DEFAULT_MODEL, fused), "yz": (str(other), 0.9)}
+    assert match(truth[:, :, 22], views["yz"].labels[:, :, 22], 0.7).f1 == 1
+    assert _filled_in(parameters, views) == parameters, "thresholds of several models stay open"
+    only = {view: views[view] for view in ("xy", "xz")}
+    assert _filled_in(parameters, only) == replace(parameters, prob_threshold=fused, nms_threshold=0.3)

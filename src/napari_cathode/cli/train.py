@@ -17,7 +17,7 @@ from napari_cathode.identify.own_parameters import OwnTrainingParameters
 from napari_cathode.identify.own_training import iter_resume, iter_train_own
 from napari_cathode.identify.parameters import DEFAULT_MODEL
 from napari_cathode.identify.simulated_training import is_simulated, iter_resume_simulated, iter_train_simulated
-from napari_cathode.identify.training import TrainingParameters
+from napari_cathode.identify.training import VOLUMES, TrainingParameters
 from napari_cathode.parameters import from_dict
 from napari_cathode.process import iter_in_process
 from napari_cathode.progress import Steps, T
@@ -59,8 +59,15 @@ def command(
     ] = "",
     anew: Annotated[bool, typer.Option("--anew", help="Start from random weights instead of a model.")] = False,
     simulated: Annotated[
-        bool, typer.Option("--simulated", help="Train on simulated slices, as the shipped models were.")
+        bool, typer.Option("--simulated", help="Train on simulated slices or volumes, as the shipped models were.")
     ] = False,
+    dimensions: Annotated[
+        int, typer.Option(metavar="N", help="2: a network for slices; 3: one for volumes (with --simulated).")
+    ] = 2,
+    working_diameter: Annotated[
+        float | None,
+        typer.Option(metavar="PX", help="What particles measure across for the network (with --simulated)."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted training of this name.")] = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="Where the model goes; your models by default.")
@@ -76,16 +83,20 @@ def command(
     --resume goes on.
     """
     if resume:
-        if images or labels or annotations or given:
+        if images or labels or annotations or given or dimensions != 2 or working_diameter:
             raise InputError("--resume goes on with what the training began with; leave images and settings out.")
         again = iter_resume_simulated if is_simulated(name, out) else iter_resume
         steps = iter_in_process(again, name, out, overwrite)
     elif simulated:
         if images or labels or annotations:
             raise InputError("--simulated trains on simulated slices; leave the images out.")
-        parameters = _simulated(given)
+        parameters = _simulated(given, dimensions, working_diameter)
         steps = iter_in_process(iter_train_simulated, name, parameters, start_from, out, overwrite)
     else:
+        if dimensions != 2 or working_diameter:
+            raise InputError(
+                "--dimensions and --working-diameter go with --simulated only; own images train 2D models."
+            )
         if anew and start_from:
             raise InputError("Give either --start-from or --anew.")
         sources = _sources(images or [], labels or [], annotations or [], only)
@@ -118,15 +129,22 @@ def _sources(images: list[Path], labels: list[Path], annotations: list[Path], on
     return sources
 
 
-def _simulated(given: Given) -> TrainingParameters:
+def _simulated(given: Given, dimensions: int, working_diameter: float | None) -> TrainingParameters:
     unused = [name for name in given if name not in (*_SIMULATED_NAMES, "grid")]
     if unused:
         raise InputError(f"--{unused[0].replace('_', '-')} is of no use with --simulated; leave it out.")
-    from_dict(OwnTrainingParameters, given, "the command line")  # says what is out of bounds
+    if dimensions not in (2, 3):
+        raise InputError(f"--dimensions is {dimensions}; choose 2 for slices or 3 for volumes.")
+    checked = {name: value for name, value in given.items() if name != "patch" or dimensions == 2}
+    from_dict(OwnTrainingParameters, checked, "the command line")  # says what is out of bounds
     values: dict[str, Any] = {_SIMULATED_NAMES[name]: value for name, value in given.items() if name != "grid"}
     if "grid" in given:
-        values["grid"] = (given["grid"],) * 2
-    return replace(TrainingParameters(), **values)
+        values["grid"] = (given["grid"],) * dimensions
+    if working_diameter is not None:
+        values["diameter_px"] = working_diameter
+    parameters = replace(TrainingParameters() if dimensions == 2 else VOLUMES, **values)
+    parameters.check()
+    return parameters
 
 
 def _telling(steps: Steps[T], quiet: bool) -> Steps[T]:
@@ -158,8 +176,10 @@ def _summary(target: Path, out: Path | None) -> str:
     kind, rows = next(iter(card["accuracy"].items()))
     measured = ", ".join(f"F1 {row['f1']:.3f} at IoU {row['iou']:g}" for row in rows)
     use = target.name if out is None else str(target)
+    what = "volumes" if len(card["training"]["grid"]) == 3 else "slices"
+    option = "--identify-method stardist3d --identify-model-3d" if what == "volumes" else "--identify-model"
     return (
-        f"{measured} on {'simulated' if kind == 'simulated' else 'validation'} slices.\n"
+        f"{measured} on {'simulated' if kind == 'simulated' else 'validation'} {what}.\n"
         f"The model and its card are in {target}.\n"
-        f"Use it: napari-cathode run INPUT -o FOLDER --identify-model {use}"
+        f"Use it: napari-cathode run INPUT -o FOLDER {option} {use}"
     )

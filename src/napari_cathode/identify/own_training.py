@@ -234,18 +234,20 @@ iter_train_own.environment = MALLOC_SETTINGS  # type: ignore[attr-defined]
 iter_resume.environment = MALLOC_SETTINGS  # type: ignore[attr-defined]
 
 
-def check_start(name_or_folder: str) -> ModelInfo:
+def check_start(name_or_folder: str, dimensions: int = 2) -> ModelInfo:
     """Find the model to start from.
 
     Raises
     ------
     InputError
-        When there is none, or it is not a 2D model of one class with weights.
+        When there is none, or it is not a model for so many dimensions, of one class, with weights.
     """
     info = find_model(name_or_folder)
-    if info.dimensions != 2:
+    if info.dimensions != dimensions:
+        kinds = {2: "slices", 3: "volumes"}
         raise InputError(
-            f"The model {info.name} is for volumes; training on own images needs a 2D model to start from."
+            f"The model {info.name} is for {kinds[info.dimensions]}; this training needs a {dimensions}D model to "
+            "start from."
         )
     if info.weights is None:
         raise InputError(f"The model {info.name} has no weights (.h5) to start from; copy its weights file to it.")

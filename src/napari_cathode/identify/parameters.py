@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from napari_cathode.errors import InputError
 from napari_cathode.parameters import check, parameter
@@ -29,6 +29,18 @@ class IdentifyParameters:
     model: str = parameter(
         DEFAULT_MODEL,
         help="Name of a shipped or own model, or the path of a StarDist model folder (method stardist2d).",
+    )
+    model_xz: str = parameter(
+        "",
+        help="Model for the xz slices of a volume, where another does better there; empty: the same as for xy.",
+        label="Model for xz",
+        advanced=True,
+    )
+    model_yz: str = parameter(
+        "",
+        help="Model for the yz slices of a volume, where another does better there; empty: the same as for xy.",
+        label="Model for yz",
+        advanced=True,
     )
     model_3d: str = parameter(
         DEFAULT_MODEL_3D,
@@ -85,3 +97,11 @@ class IdentifyParameters:
         check(self)
         if self.percentile_low >= self.percentile_high:
             raise InputError("The parameter percentile_low must be smaller than percentile_high.")
+
+    def model_of(self, view: str) -> str:
+        """Give the model for the slices of a view, "xy", "xz" or "yz" (method stardist2d)."""
+        return {"xz": self.model_xz, "yz": self.model_yz}.get(view, "") or self.model
+
+    def for_view(self, view: str) -> IdentifyParameters:
+        """Give the parameters for the slices of one view: ``model`` is that view's, the other two are empty."""
+        return replace(self, model=self.model_of(view), model_xz="", model_yz="")

@@ -239,10 +239,14 @@ def iter_identify(
     views = whole_views(tomogram, views, parameters.diameter_um)
     count = sum(tomogram.shape[VIEW_AXIS[view]] for view in views)
     yield Progress(0, count, "Loading the model" if parameters.method == "stardist2d" else "Choosing a threshold")
-    finder = FINDERS[parameters.method](tomogram, parameters, len(views) > 1)
+    finders: dict[IdentifyParameters, Finder] = {}
     found: dict[str, ViewPrediction] = {}
     done = 0
     for view in views:
+        wanted = parameters.for_view(view)
+        if wanted not in finders:
+            finders[wanted] = FINDERS[parameters.method](tomogram, wanted, len(views) > 1)
+        finder = finders[wanted]
         axis = VIEW_AXIS[view]
         labels = np.zeros(tomogram.shape, np.int32)
         probability = np.zeros(tomogram.shape, np.float16)

@@ -1,4 +1,4 @@
-"""Train on simulated slices, as the shipped models were, into the person's models; resumes like any training."""
+"""Train on simulated slices or volumes, as the shipped models were, into the person's models; resumes like others."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def iter_train_simulated(
     out: Path | None = None,
     overwrite: bool = False,
 ) -> Steps[Path]:
-    """Train a model on simulated slices; see `training.iter_train`.
+    """Train a model on simulated slices or volumes; see `training.iter_train`.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def iter_train_simulated(
     """
     target = check_name(name, out, overwrite)
     check_not_begun(name, out, overwrite)
-    start = check_start(start_from).folder if start_from else None
+    start = check_start(start_from, parameters.dimensions).folder if start_from else None
     work = work_folder(name, out)
     shutil.rmtree(work, ignore_errors=True)
     plan = {"kind": _KIND, "steps": parameters.steps, "parameters": asdict(parameters), "start_from": str(start or "")}

@@ -82,6 +82,19 @@ class TrainingParameters:
         """2 for a network that works slice by slice, 3 for one that works on volumes."""
         return len(self.grid)
 
+    def check(self) -> None:
+        """Raise `InputError` where patches do not fit the network or the simulated images."""
+        divisor = max(self.grid) * 2**self.depth
+        if self.patch % divisor or not self.patch <= min(self.slice_shape):
+            raise InputError(
+                f"The patch is {self.patch} px; for this network it must be a multiple of {divisor} up to "
+                f"{min(self.slice_shape)}."
+            )
+        if not 4 <= self.diameter_px <= self.patch:
+            raise InputError(
+                f"The working diameter is {self.diameter_px:g} px; it must be from 4 to {self.patch} px, the patch."
+            )
+
     def pool(self, folder: Path, stream: int, make: SliceMaker) -> SlicePool:
         """Give the slices or volumes of a stream."""
         kind = {2: SlicePool, 3: VolumePool}[self.dimensions]
@@ -259,6 +272,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
     parser.add_argument("--batch", type=int)
     parser.add_argument("--patch", type=int)
     parser.add_argument("--diameter", type=float, dest="diameter_px", help="working diameter in pixels")
+    parser.add_argument("--grid", type=int, nargs="+", help="pixels between two predictions, along each axis")
     parser.add_argument("--until", type=int, help="stop and export after this step; resume later")
     chosen = parser.parse_args(None if arguments is None else list(arguments))
     given = {
@@ -266,7 +280,15 @@ def main(arguments: Iterable[str] | None = None) -> None:
         for name in ("steps", "seed", "learning_rate", "batch", "patch", "diameter_px")
         if getattr(chosen, name) is not None
     }
+    if chosen.grid:
+        given["grid"] = tuple(chosen.grid)
     parameters = replace(defaults if chosen.dimensions == 2 else VOLUMES, **given)
+    try:
+        if parameters.dimensions != chosen.dimensions:
+            raise InputError(f"Give --grid {chosen.dimensions} numbers, one for each axis.")
+        parameters.check()
+    except InputError as error:
+        sys.exit(str(error))
     print(json.dumps({"name": chosen.name, **asdict(parameters)}), flush=True)
     steps = iter_train(chosen.name, chosen.out, parameters, chosen.resume, chosen.start_from, until=chosen.until)
     # Ended by a signal, the run still ends the process that makes slices ahead.

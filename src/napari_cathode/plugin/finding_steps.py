@@ -81,7 +81,9 @@ def iter_find_layer(
 
         return Found({}, volume=(yield from iter_identify_volume(part, parameters)))
     if fused and parameters.method == "stardist2d" and parameters.prob_threshold is None:
-        parameters = replace(parameters, prob_threshold=find_model(parameters.model).fused_probability_threshold)
+        parameters = replace(
+            parameters, prob_threshold=find_model(parameters.model_of(views[0])).fused_probability_threshold
+        )
     if len(views) == 1 and part.shape[VIEW_AXIS[views[0]]] == 1:
         kept: list[Any] = []
         found = yield from iter_identify(part, parameters, views, lambda _view, _index, one: kept.append(one))

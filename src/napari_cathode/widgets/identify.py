@@ -63,7 +63,9 @@ class IdentifyWidget(Docked, Panel):
         self.voxel_size = VoxelSize(self._viewer)
         self.views = choice_box()
         self.region = RegionChoice(self._viewer)
-        self.form = Form(IdentifyParameters, choices={"method": _METHODS, "model": _models(2), "model_3d": _models(3)})
+        other = {"": "the same as for xy"} | {name: name for name in _models(2)}
+        offered = {"model": _models(2), "model_xz": other, "model_yz": other, "model_3d": _models(3)}
+        self.form = Form(IdentifyParameters, choices={"method": _METHODS, **offered})
         self.model_facts = {
             method: ModelFacts(self.form.field(name).editor, dimensions)
             for method, name, dimensions in (("stardist2d", "model", 2), ("stardist3d", "model_3d", 3))
@@ -106,6 +108,7 @@ class IdentifyWidget(Docked, Panel):
             signal.connect(lambda *_: self._look_ahead())
         for facts in self.model_facts.values():
             facts.refused.connect(self._on_refused)
+        self.model_facts["stardist2d"].opened.connect(self._offer_for_views)
         self.line.measured.connect(self._on_measured)
         self.preview_button.clicked.connect(self.show_preview)
         self.button.clicked.connect(self.identify)
@@ -122,10 +125,18 @@ class IdentifyWidget(Docked, Panel):
 
     def _offer_new_models(self) -> None:
         """Add models that came since the panel was opened."""
-        box = self.form.field("model").editor
-        for name in _models(2):
-            if box.findData(name) < 0:
-                box.addItem(name, name)
+        for field in ("model", "model_xz", "model_yz"):
+            box = self.form.field(field).editor
+            for name in _models(2):
+                if box.findData(name) < 0:
+                    box.addItem(name, name)
+
+    def _offer_for_views(self, name: str, folder: str) -> None:
+        """Offer a folder that was opened for the other views too."""
+        for field in ("model_xz", "model_yz"):
+            box = self.form.field(field).editor
+            if box.findData(folder) < 0:
+                box.addItem(f"{name} (folder)", folder)
 
     def _lay_out(self) -> None:
         form = form_layout()
@@ -163,6 +174,7 @@ class IdentifyWidget(Docked, Panel):
     def _on_image(self, layer: Any) -> None:
         self.voxel_size.show_layer(layer)
         self._offer_views()
+        self._show_view_models()
         self._empty.setVisible(layer is None)
         shape = () if layer is None else tomogram_of(layer).shape[-layer.ndim :]
         self._size.say(" × ".join(map(str, shape)) + (" voxels" if len(shape) == 3 else " pixels") if shape else "")
@@ -174,6 +186,7 @@ class IdentifyWidget(Docked, Panel):
     def _on_method(self) -> None:
         method = self.form.field("method").value()
         self.form.show_field("model", method == "stardist2d")
+        self._show_view_models()
         self.form.show_field("model_3d", method == "stardist3d")
         for name in ("prob_threshold", "nms_threshold"):
             self.form.show_field(name, method != "watershed")
@@ -183,6 +196,13 @@ class IdentifyWidget(Docked, Panel):
             facts.setVisible(known == method)
         self._offer_views()
         self._refresh()
+
+    def _show_view_models(self) -> None:
+        """Other views than xy are there in volumes only."""
+        layer = self.image.layer
+        shown = self.form.field("method").value() == "stardist2d" and layer is not None and layer.ndim == 3
+        for name in ("model_xz", "model_yz"):
+            self.form.show_field(name, shown)
 
     def _offer_views(self) -> None:
         """Offer what the method can look at in the image."""

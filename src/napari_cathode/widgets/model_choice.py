@@ -29,9 +29,12 @@ class ModelFacts(QWidget):
     -------
     refused : str
         A folder cannot be used; the sentence says why.
+    opened : str, str
+        A folder can be used: the model's name, and the folder.
     """
 
     refused = Signal(str)
+    opened = Signal(str, str)
 
     def __init__(self, box: Any, dimensions: int = 2) -> None:
         super().__init__()
@@ -95,6 +98,7 @@ class ModelFacts(QWidget):
             self._box.addItem(f"{info.name} (folder)", place)
             index = self._box.count() - 1
         self._box.setCurrentIndex(index)
+        self.opened.emit(info.name, place)
         self.refused.emit("")
 
     def show_card(self) -> None:
