@@ -180,7 +180,7 @@ def spread(several: list[tuple[Match, Match]], which: int) -> str:
 
 
 def volume_methods(network: UNet, thresholds: dict[str, tuple[float, float]], tomogram: Tomogram, diameter_um: float):
-    """Give each method's name and run, to be run one after the other: the views of the first are what later ones use."""
+    """Give each method's name and run, to be run one after the other: later ones use the views of earlier ones."""
     image, spacing = np.asarray(tomogram.data), tomogram.spacing_um
     yield "Otsu's threshold, 3D watershed", lambda: classical(image, diameter_um / np.array(spacing), *CLASSICAL)
     shed = IdentifyParameters(method="watershed", diameter_um=diameter_um)
