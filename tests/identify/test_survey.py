@@ -1,5 +1,6 @@
 """What is known before a run, and where the network runs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,9 @@ def test_estimates_grow_with_the_work():
     assert one.seconds == pytest.approx(100 * (0.01 + 160 * 240 * 1e-6))
     assert three.seconds == pytest.approx(3 * one.seconds + (100 + 200) * 0.01, rel=0.01)
     assert three.memory > one.memory > 0
+    slower = replace(survey, fused=(0.02, 4e-6))
+    assert estimate(slower, tomogram, ("xy",)).seconds == pytest.approx(one.seconds)
+    assert estimate(slower, tomogram, ("xy", "xz", "yz")).seconds > 2.9 * three.seconds
     part = estimate(survey, tomogram.part(((0, 10), (0, 200), (0, 300))), ("xy",))
     assert part.seconds == pytest.approx(one.seconds / 10)
 
@@ -88,3 +92,10 @@ def test_a_network_stays_open_until_its_file_changes(tmp_path):
     onnx = Path(folder / "model.onnx")
     onnx.write_bytes(onnx.read_bytes())
     assert kept_network(open_model(folder)) is not first
+
+
+def test_a_volume_is_surveyed_for_views_that_are_fused_too():
+    image, _ = disc_slice()
+    survey = drain(iter_survey(Tomogram(np.stack([image] * 5), (1, 1, 1)), IdentifyParameters(diameter_um=40.0)))
+    assert survey.fused is not None
+    assert all(value > 0 for value in survey.fused)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -47,8 +47,6 @@ class Finder(Protocol):
     ----------
     parameters : IdentifyParameters
         With what was left open filled in.
-    notes : tuple of str
-        What a person should know before trusting the result.
     backend : str
         Where it computes, as people call it.
     keep : callable or None
@@ -56,9 +54,13 @@ class Finder(Protocol):
     """
 
     parameters: IdentifyParameters
-    notes: tuple[str, ...]
     backend: str
     keep: Callable[[Candidates], None] | None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know before trusting the result."""
+        ...
 
     def iter_find(
         self, image: npt.NDArray[Any], inside: BoolArray | None, diameter_px: tuple[float, float]
@@ -96,10 +98,15 @@ class StarDistFinder:
         )
         self.parameters = replace(parameters, prob_threshold=self._thresholds[0], nms_threshold=self._thresholds[1])
         self._grey = volume_grey_range(tomogram, parameters.percentile_low, parameters.percentile_high)
-        self.notes = unlike_training(
-            [(self._grey.normalise(image), inside) for image, inside in sample_values(tomogram)],
-            diameter_in_view(tomogram, parameters, "xy"),
-            info,
+        self._tomogram = tomogram
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know before trusting the result."""
+        return unlike_training(
+            [(self._grey.normalise(image), inside) for image, inside in sample_values(self._tomogram)],
+            diameter_in_view(self._tomogram, self.parameters, "xy"),
+            self._network.info,
             self._is_particle,
         )
 

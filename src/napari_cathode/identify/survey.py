@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_cathode.progress import Progress, Steps
 from napari_cathode.tomogram import Tomogram
@@ -51,6 +52,8 @@ class Survey:
         Particle diameter in working pixels; 0 when images keep their size.
     pixel_bytes : float
         Memory for each working pixel of what the network sees at once.
+    fused : tuple of float, optional
+        ``slice_s`` and ``pixel_s`` where several views will be fused; the same when left out.
     """
 
     parameters: IdentifyParameters
@@ -60,6 +63,7 @@ class Survey:
     pixel_s: float
     working_px: float
     pixel_bytes: float
+    fused: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -81,8 +85,9 @@ class Estimate:
 def iter_survey(tomogram: Tomogram, parameters: IdentifyParameters) -> Steps[Survey]:
     """Estimate the particle diameter, compare the image with the training data, and time a piece of it.
 
-    Two squares from the middle of the middle xy slice are timed, network, suppression and drawing together: the speed
-    depends on the computer, on the model, and on how crowded the image is.
+    Two squares from the middle of a few xy slices are timed, network, suppression and drawing together: the speed
+    depends on the computer, on the model, and on how crowded the image is. Where several views will be fused the
+    threshold is lower, and the suppression has several times as much to do; that is timed by itself.
 
     Parameters
     ----------
@@ -113,29 +118,45 @@ def iter_survey(tomogram: Tomogram, parameters: IdentifyParameters) -> Steps[Sur
         working = info.diameter_px or 0.0
         pixel_bytes = PIXEL_BYTES_PER_FILTER * info.filters
     yield Progress(2, 3, "Timing a piece of the image")
-    image = np.asarray(tomogram.data[tomogram.shape[0] // 2])
     diameter_px = diameter_in_view(tomogram, parameters, "xy")
-    factors = _factors(working, diameter_px)
-    timed = []
-    for edge in (SHORT_EDGE, SHORT_EDGE, TIMED_EDGE):  # the first warms everything up
+    pieces = _pieces(tomogram, _factors(working, diameter_px))
+    _seconds(finder, pieces[0][1], diameter_px)  # warms everything up
+    slice_s, pixel_s = _costs(finder, pieces, diameter_px)
+    fused = None
+    if parameters.method == "stardist2d" and not tomogram.is_slice:
+        fused = _costs(FINDERS[parameters.method](tomogram, parameters, True), pieces, diameter_px)
+    yield Progress(3, 3, "Surveyed")
+    return Survey(replace(parameters), finder.notes, finder.backend, slice_s, pixel_s, working, pixel_bytes, fused)
+
+
+Piece = tuple[float, npt.NDArray[Any]]
+"""Working pixels of a piece of the image, and the piece."""
+
+
+def _pieces(tomogram: Tomogram, factors: tuple[float, float]) -> list[Piece]:
+    """Give pieces to be timed: a small one and, from up to three slices, large ones."""
+    depth = tomogram.shape[0]
+    found = []
+    for edge, index in (
+        (SHORT_EDGE, depth // 2),
+        *((TIMED_EDGE, i) for i in sorted({depth // 4, depth // 2, 3 * depth // 4})),
+    ):
+        image = np.asarray(tomogram.data[index])
         window = tuple(
             slice(max(0, (n - round(edge / f)) // 2), (n + round(edge / f)) // 2 + 1)
             for n, f in zip(image.shape, factors, strict=True)
         )
-        piece = image[window]
-        timed.append((_working_pixels(piece.shape, factors), _seconds(finder, piece, diameter_px)))
-    (few, short), (many, long) = timed[1:]
+        found.append((_working_pixels(image[window].shape, factors), image[window]))
+    return found
+
+
+def _costs(finder: Finder, pieces: list[Piece], diameter_px: tuple[float, float]) -> tuple[float, float]:
+    """Give seconds for a slice, however small, and for each working pixel."""
+    times = [(pixels, _seconds(finder, piece, diameter_px)) for pixels, piece in pieces]
+    (few, short), large = times[0], times[1:]
+    many, long = (float(np.mean(values)) for values in zip(*large, strict=True))
     pixel_s = max(long - short, 0.2 * long) / max(many - few, 0.5 * many)
-    yield Progress(3, 3, "Surveyed")
-    return Survey(
-        replace(parameters),
-        finder.notes,
-        finder.backend,
-        max(short - few * pixel_s, 0.002),
-        pixel_s,
-        working,
-        pixel_bytes,
-    )
+    return max(short - few * pixel_s, 0.002), pixel_s
 
 
 def estimate(survey: Survey, tomogram: Tomogram, views: Sequence[str]) -> Estimate:
@@ -152,6 +173,9 @@ def estimate(survey: Survey, tomogram: Tomogram, views: Sequence[str]) -> Estima
     """
     assert survey.parameters.diameter_um is not None
     chosen = whole_views(tomogram, check_views(tomogram, views), survey.parameters.diameter_um)
+    slice_s, pixel_s = (
+        survey.fused if survey.fused is not None and len(chosen) > 1 else (survey.slice_s, survey.pixel_s)
+    )
     seconds, largest = 0.0, 0.0
     for view in chosen:
         axis = VIEW_AXIS[view]
@@ -161,7 +185,7 @@ def estimate(survey: Survey, tomogram: Tomogram, views: Sequence[str]) -> Estima
         largest = max(largest, min(pixels, WHOLE))
         if pixels > WHOLE:
             pixels *= (1 + 200 / TILE) ** 2  # the margins of tiles
-        seconds += tomogram.shape[axis] * (survey.slice_s + survey.pixel_s * pixels)
+        seconds += tomogram.shape[axis] * (slice_s + pixel_s * pixels)
     voxels = float(np.prod(tomogram.shape))
     memory = PROCESS_BYTES + len(chosen) * voxels * VOXEL_BYTES + largest * survey.pixel_bytes
     return Estimate(seconds, memory)
