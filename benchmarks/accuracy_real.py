@@ -57,6 +57,7 @@ def main() -> None:
         for factor in RESAMPLED:
             resampled, labels = resample(slice_a, truth, factor)
             report(f"model, estimated, resampled {factor:g}", resampled, labels, model)
+    list_unmatched(slice_a, truth, model, chosen.pictures)
     if chosen.pictures:
         draw(chosen.pictures, slice_a, truth, slice_b, model)
     if chosen.update_card:
@@ -102,20 +103,62 @@ def resample(tomogram: Tomogram, truth: np.ndarray, factor: float) -> tuple[Tomo
     return Tomogram(small[None], name=f"slice a × {factor:g}", field_of_view=field), labels
 
 
-def draw(folder: Path, slice_a: Tomogram, truth: np.ndarray, slice_b: Tomogram, parameters: IdentifyParameters) -> None:
-    """Draw outlines: true ones yellow, found ones cyan."""
+def list_unmatched(tomogram: Tomogram, truth: np.ndarray, parameters: IdentifyParameters, folder: Path | None) -> None:
+    """Print what was found without an outlined partner; with a folder, draw each, for a person to judge."""
+    from scipy import ndimage
+    from skimage.measure import regionprops
+    from stardist.matching import matching
+
+    view = identify(tomogram, parameters)["xy"]
+    image, labels = np.asarray(tomogram.data[0]), view.labels[0]
+    result = matching(truth, labels, thresh=0.5, report_matches=True)
+    hits = [pair for pair, score in zip(result.matched_pairs, result.matched_scores, strict=True) if score >= 0.5]
+    missed = sorted(set(np.unique(truth)) - {0} - {true for true, _ in hits})
+    print(
+        f"outlined and not found: {[f'({p.centroid[0]:.0f}, {p.centroid[1]:.0f})' for p in regionprops(truth) if p.label in missed]}"
+    )
+    print("found and not outlined: centre (y, x), diameter in px, probability, grey inside and around, share outlined")
+    for region in regionprops(labels):
+        if region.label in {found for _, found in hits}:
+            continue
+        inside = labels == region.label
+        ring = ndimage.binary_dilation(inside, iterations=5) & (labels == 0)
+        y, x = region.centroid
+        print(
+            f"  {region.label}: ({y:.0f}, {x:.0f}), {region.equivalent_diameter_area:.0f}, "
+            f"{float(view.probability[0][inside].max()):.2f}, {image[inside].mean():.0f} and {image[ring].mean():.0f}, "
+            f"{(truth[inside] > 0).mean():.2f}"
+        )
+        if folder is not None:
+            outlines = [(truth, (255, 230, 0)), (inside, (0, 230, 255))]
+            window = tuple(slice(max(0, int(c) - 64), int(c) + 64) for c in (y, x))
+            save_picture(
+                folder / f"unmatched_{region.label}.png", image[window], [(o[window], c) for o, c in outlines], 4
+            )
+
+
+def save_picture(path: Path, image: np.ndarray, outlines: list, times: int) -> None:
+    """Write a picture enlarged some times; beside outlines, the image alone."""
     import matplotlib.image
     from skimage.segmentation import find_boundaries
 
-    folder.mkdir(parents=True, exist_ok=True)
+    larger = np.ones((times, times), np.int32)
+    plain = np.stack([np.kron(image, larger.astype(image.dtype))] * 3, axis=-1)
+    drawn = plain.copy()
+    for labels, colour in outlines:
+        drawn[find_boundaries(np.kron(labels.astype(np.int32), larger), mode="inner")] = colour
+    path.parent.mkdir(parents=True, exist_ok=True)
+    matplotlib.image.imsave(path, np.concatenate([plain, drawn], axis=1) if times > 2 else drawn)
+
+
+def draw(folder: Path, slice_a: Tomogram, truth: np.ndarray, slice_b: Tomogram, parameters: IdentifyParameters) -> None:
+    """Draw outlines: true ones yellow, found ones cyan."""
     for tomogram, outlined in ((slice_a, truth), (slice_b, None)):
-        image = np.kron(np.asarray(tomogram.data[0]), np.ones((2, 2), np.uint8))
-        picture = np.stack([image] * 3, axis=-1)
         labels = identify(tomogram, parameters)["xy"].labels[0]
-        if outlined is not None:
-            picture[find_boundaries(np.kron(outlined, np.ones((2, 2), np.int32)), mode="inner")] = (255, 230, 0)
-        picture[find_boundaries(np.kron(labels, np.ones((2, 2), np.int32)), mode="inner")] = (0, 230, 255)
-        matplotlib.image.imsave(folder / f"{tomogram.name}.png", picture)
+        outlines = [] if outlined is None else [(outlined, (255, 230, 0))]
+        save_picture(
+            folder / f"{tomogram.name}.png", np.asarray(tomogram.data[0]), [*outlines, (labels, (0, 230, 255))], 2
+        )
 
 
 if __name__ == "__main__":
