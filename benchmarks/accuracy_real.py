@@ -114,9 +114,8 @@ def list_unmatched(tomogram: Tomogram, truth: np.ndarray, parameters: IdentifyPa
     result = matching(truth, labels, thresh=0.5, report_matches=True)
     hits = [pair for pair, score in zip(result.matched_pairs, result.matched_scores, strict=True) if score >= 0.5]
     missed = sorted(set(np.unique(truth)) - {0} - {true for true, _ in hits})
-    print(
-        f"outlined and not found: {[f'({p.centroid[0]:.0f}, {p.centroid[1]:.0f})' for p in regionprops(truth) if p.label in missed]}"
-    )
+    gone = [f"({one.centroid[0]:.0f}, {one.centroid[1]:.0f})" for one in regionprops(truth) if one.label in missed]
+    print("outlined and not found:", ", ".join(gone) or "none")
     print("found and not outlined: centre (y, x), diameter in px, probability, grey inside and around, share outlined")
     for region in regionprops(labels):
         if region.label in {found for _, found in hits}:
