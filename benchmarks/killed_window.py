@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def _live_and_die(folder: Path, kind: str, life: int, moment_s: float) -> tuple[float, int, int, float]:
-    """Start a window, kill it, and look: how long it worked, edits made and kept, the age of the oldest that is lost."""
+    """Start a window, kill it, and look: how long it worked, edits made and kept, age of the oldest that is lost."""
     folder.mkdir(exist_ok=True)
     log = folder / f"edits-{life}"
     environment = {**os.environ, "NAPARI_CATHODE_RECOVERY": str(folder / "unsaved")}
