@@ -128,6 +128,12 @@ def _iter_begin(
 ) -> Steps[Continued]:
     """Do all steps for the tomogram of a project without particles."""
     _check_found(opened, None)
+    lost = [known.entry["name"] for known in opened.project.aside if known.kind == "particles"]
+    if lost:
+        raise InputError(
+            f"The particles {', '.join(lost)} of {opened.project.folder} cannot be read, and are not found anew in "
+            "their place; restore the files, or run the tomogram itself into another folder."
+        )
     if not opened.state.tomograms:
         raise InputError(f"The project {opened.project.folder} holds neither particles nor a tomogram.")
     tomogram = opened.state.tomograms[-1]

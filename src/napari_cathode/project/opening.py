@@ -21,6 +21,7 @@ from .manifest import PARTS, folder_of, read_manifest
 from .measured import read_measurement
 from .reading import (
     WORDS,
+    check_shape,
     read_contacts,
     read_json,
     read_log,
@@ -193,6 +194,7 @@ class _Opening:
         try:
             same = self._is_as_written(entry["labels"], "labels", name)
             labels = parts.read_labels(self.folder / entry["labels"]["path"])
+            check_shape(labels, entry["labels"], self.folder)
         except InputError as error:
             self.notes.append(f"The particles {name} are left out: {error}")
             self._lay_aside("particles", entry)

@@ -29,6 +29,19 @@ WORDS = {
 }
 
 
+def check_shape(labels: Any, entry: Entry, folder: Path) -> None:
+    """Check that labels have the shape that they were saved with: all else in the project is about that.
+
+    Raises
+    ------
+    InputError
+        When another program made them others.
+    """
+    if list(labels.shape) != list(entry["shape"]):
+        found, wanted = (" × ".join(map(str, shape)) for shape in (labels.shape, entry["shape"]))
+        raise InputError(f"{folder / entry['path']} has {found} voxels instead of {wanted}; restore the file.")
+
+
 def read_table(path: Path, entry: Entry) -> Any:
     """Read a feature table, with what is said beside it."""
     table = parts.read_features(path, entry.get("dtypes", {}))

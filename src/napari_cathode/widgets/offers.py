@@ -69,7 +69,10 @@ class Offers(QWidget):
             self._column.addWidget(Offer(left, keeper))
         others = len(self._shown) - self._most
         if others > 0:
-            self._column.addWidget(Text(f"{others} more in the panel Project."))
+            more = QPushButton(f"{others} more …")
+            more.setToolTip("Opens the Project panel, which lists all of them.")
+            more.clicked.connect(keeper.show_panel)
+            self._column.addWidget(more, 0, Qt.AlignmentFlag.AlignLeft)
         self._column.addWidget(rule())
 
 

@@ -71,7 +71,7 @@ class StartWidget(docks.Docked, Panel):
         self._kept = KeptProcess()
         self.destroyed.connect(Closing(self._kept))
         self.setAcceptDrops(True)
-        self.offers = Offers(most=2)
+        self.offers = Offers(most=1)
         self.drop = _DropArea()
         self.file_button, self.folder_button = QPushButton("Open file …"), QPushButton("Open folder …")
         self.sample_button = QPushButton("Sample")
