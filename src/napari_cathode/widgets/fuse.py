@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSlider
+from qtpy.QtWidgets import QHBoxLayout, QPushButton
 
 from napari_cathode.errors import InputError
 from napari_cathode.fuse import FuseParameters
 from napari_cathode.kept_process import KeptProcess
 from napari_cathode.parameters import to_dict
-from napari_cathode.plugin.layers import is_labels, prepare_labels, same_array, spacing_of, volume
+from napari_cathode.plugin.layers import prepare_labels, spacing_of
 from napari_cathode.plugin.link import link_of
 from napari_cathode.plugin.steps import Fused, iter_compare_layers, iter_fuse_layers
 from napari_cathode.session import ParticleSet
@@ -21,41 +19,21 @@ from napari_cathode.tomogram import Region
 
 from .background import Background, Closing
 from .docks import FEATURES, Docked, open_dock
-from .forms import Form
+from .fuse_form import FuseForm
 from .job import Job
 from .kept_views import KeptViews, box_in_view
-from .parts import Connections, LayerChoice, Panel, Text, form_layout, primary_button
+from .parts import Connections, Panel, Text, primary_button
 from .preview import PreviewLayer
 from .review import Review
 from .runner import Runner
+from .view_choices import ViewChoices
 
-VIEWS = ("xy", "xz", "yz")
 _EMPTY = (
     "Particles that were found slice by slice become 3D particles here. Find them first (Identify particles), "
     "or open Labels layers of another tool, one for each view."
 )
-_NOT_USED = "not used"
-_METHODS = {
-    "hybrid": "hybrid flow",
-    "watershed": "watershed (fast)",
-    "linking": "linked slices",
-    "clusters": "k-means clusters (Li et al.)",
-}
-_ONLY_FOR = {
-    "split_merge": ("hybrid", "watershed"),
-    "gap_slices": ("hybrid", "watershed", "linking"),
-    "minimal_votes": ("hybrid", "watershed", "linking"),
-    "smoothing_um": ("hybrid", "watershed", "linking"),
-    "link_by": ("linking",),
-    "cluster_map": ("clusters",),
-    "cluster_count": ("clusters",),
-    "working_scale": ("clusters",),
-}
-
-
 # Settings whose effect shows at once after a run, since what takes time does not depend on them.
 _QUICK = ("split_merge", "minimal_diameter_um", "maximal_diameter_um")
-_STEPS = 100
 
 
 @dataclass
@@ -83,9 +61,9 @@ class FuseWidget(Docked, Panel):
         super().__init__()
         self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._link = link_of(napari_viewer)
-        self.views = {view: LayerChoice(self._viewer, _is_volume, _NOT_USED) for view in VIEWS}
-        self.form = Form(FuseParameters, choices={"method": _METHODS})
-        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.views = ViewChoices(self._viewer, self._link)
+        self.form = FuseForm()
+        self.slider = self.form.slider
         self.preview_button = QPushButton("Preview box")
         self.preview_button.setToolTip(
             "<p>Fuses a box of 128 voxels around the middle of the picture only, to try the settings out; it follows "
@@ -106,34 +84,21 @@ class FuseWidget(Docked, Panel):
         self.align_labels()
         self.button.clicked.connect(self.fuse)
         self.preview_button.clicked.connect(self.show_preview)
-        self.slider.valueChanged.connect(self._on_slider)
-        self.form.field("split_merge").changed.connect(self._show_on_slider)
         self.next_button.clicked.connect(lambda: open_dock(self._viewer, FEATURES))
         self.review.check_button.clicked.connect(self.check)
-        self.form.changed.connect(self._show_fields)
         self.form.changed.connect(self._fuse_again)
-        for choice in self.views.values():
-            choice.layer_changed.connect(self._on_views)
+        self.views.changed.connect(self._on_views)
         self.runner.started.connect(self._refresh)
         self.runner.finished.connect(self._refresh)
         self._connections = Connections(self)
-        self._connections.connect(self._link.session.predictions_changed, self._choose_newest)
-        self._choose_newest()
-        self._show_fields()
-        self._show_on_slider()
+        self._connections.connect(self._link.session.predictions_changed, self.views.choose_newest)
+        self.views.choose_newest()
         self._refresh()
 
     def _lay_out(self) -> None:
-        form = form_layout()
-        for view, choice in self.views.items():
-            choice.setToolTip(f"Labels made in {view} slices; they may start anew in each slice.")
-            form.addRow(f"{view} slices", choice)
         self.column.addWidget(self._empty)
-        self.column.addLayout(form)
+        self.column.addWidget(self.views)
         self.column.addWidget(self.form)
-        self.slider.setRange(0, _STEPS)
-        self.slider.setToolTip("<p>Left splits, right merges; after a run the particles follow at once.</p>")
-        self.form.field("split_merge").layout().insertWidget(0, self.slider, 2)
         buttons = QHBoxLayout()
         buttons.addWidget(self.preview_button, 1)
         buttons.addWidget(self.button, 1)
@@ -144,46 +109,17 @@ class FuseWidget(Docked, Panel):
         self.column.addStretch(1)
         self.next_button.hide()
 
-    def _choose_newest(self) -> None:
-        """Choose the views that were predicted last."""
-        predictions = self._link.session.predictions
-        if not predictions:
-            return
-        layers = self._link.layers_of(predictions[-1])
-        for view, choice in self.views.items():
-            choice.layer = layers.get(view)
-
-    def _chosen(self) -> dict[str, Any]:
-        return {view: choice.layer for view, choice in self.views.items() if choice.layer is not None}
-
-    def _on_views(self, _layer: Any) -> None:
+    def _on_views(self) -> None:
         """Leave what is shown as it is: it was not made of these views."""
         self._newest = None
         self._refresh()
 
     def _refresh(self) -> None:
-        self._empty.setVisible(not self._chosen())
+        self._empty.setVisible(not self.views.chosen())
         for button in (self.button, self.preview_button):
-            button.setEnabled(bool(self._chosen()) and not self.runner.running)
+            button.setEnabled(bool(self.views.chosen()) and not self.runner.running)
         self.review.check_button.setEnabled(not self.runner.running)
-        self.review.know_views(bool(self._chosen()))
-
-    def _show_fields(self) -> None:
-        """Show the settings that the method has."""
-        method, by = self.form.field("method").value(), self.form.field("link_by").value()
-        for name, methods in _ONLY_FOR.items():
-            self.form.show_field(name, method in methods)
-        self.form.show_field("link_distance_um", method == "linking" and by == "distance")
-        self.form.show_field("link_overlap", method == "linking" and by == "overlap")
-
-    def _on_slider(self, position: int) -> None:
-        self.form.field("split_merge").set_value(round((position / _STEPS) ** 2, 4))
-
-    def _show_on_slider(self) -> None:
-        """Show the split and merge value; most of the way belongs to small ones, which matter most."""
-        self.slider.blockSignals(True)
-        self.slider.setValue(round(_STEPS * float(np.sqrt(self.form.field("split_merge").value()))))
-        self.slider.blockSignals(False)
+        self.review.know_views(bool(self.views.chosen()))
 
     # ---- runs ----------------------------------------------------------------------------------------
 
@@ -191,7 +127,7 @@ class FuseWidget(Docked, Panel):
         """Fuse the chosen views."""
         self.next_button.hide()
         try:
-            layers = self._chosen()
+            layers = self.views.chosen()
             job = self._job("Fuse views", layers, None)
         except InputError as error:
             self.runner.fail(str(error))
@@ -221,8 +157,8 @@ class FuseWidget(Docked, Panel):
     def show_preview(self) -> None:
         """Fuse a box around the middle of the picture, and show it as a layer that no step takes for particles."""
         try:
-            layers = self._chosen()
-            spacing = self._spacing(layers)
+            layers = self.views.chosen()
+            spacing = self.views.spacing(layers)
             like = next(iter(layers.values()))
             region = box_in_view(self._viewer, like, spacing)
             job = self._job("Preview", layers, region)
@@ -241,9 +177,9 @@ class FuseWidget(Docked, Panel):
         self.runner.start(job, on_result)
 
     def _job(self, name: str, layers: dict[str, Any], region: Region | None) -> Job:
-        spacing = self._spacing(layers)
+        spacing = self.views.spacing(layers)
         parameters = self.form.value()
-        inputs = {view: self._input(view, layer) for view, layer in layers.items()}
+        inputs = self.views.inputs(layers)
         self._again.cancel()
         self._newest = None
         job = Job(name, iter_fuse_layers, self._kept.to_fuse(layers, inputs, region), parameters, spacing)
@@ -266,9 +202,9 @@ class FuseWidget(Docked, Panel):
                 if not _untouched(shown):
                     self.runner.say("These particles were edited, reviewed or measured; Fuse views makes new ones.")
                     return
-            layers = self._chosen()
-            spacing = self._spacing(layers)
-            inputs = {view: self._input(view, layer) for view, layer in layers.items()}
+            layers = self.views.chosen()
+            spacing = self.views.spacing(layers)
+            inputs = self.views.inputs(layers)
             views = self._kept.to_fuse(layers, inputs, shown.region)
         except InputError as error:
             self.runner.fail(str(error))
@@ -314,9 +250,9 @@ class FuseWidget(Docked, Panel):
         if particles is None:
             return
         try:
-            layers = self._chosen()
-            spacing = self._spacing(layers) if layers else (1.0, 1.0, 1.0)
-            inputs = {view: self._input(view, layer) for view, layer in layers.items()}
+            layers = self.views.chosen()
+            spacing = self.views.spacing(layers) if layers else (1.0, 1.0, 1.0)
+            inputs = self.views.inputs(layers)
         except InputError as error:
             self.runner.fail(str(error))
             return
@@ -332,28 +268,6 @@ class FuseWidget(Docked, Panel):
             return f"Compared {len(found)} particles with {views}." if inputs else f"Listed {len(found)} particles."
 
         self.runner.start(Job("Compare with views", iter_compare_layers, particles.labels, inputs, spacing), on_result)
-
-    def _spacing(self, layers: dict[str, Any]) -> tuple[float, float, float]:
-        if not layers:
-            raise InputError("No view is chosen; choose the Labels layer of at least one view.")
-        for layer in layers.values():
-            spacing = spacing_of(layer)
-            if spacing is None:
-                raise InputError(
-                    f"The voxel size of {layer.name} is not known; set its scale and unit in the layer's properties."
-                )
-        return spacing
-
-    def _input(self, view: str, layer: Any) -> Any:
-        """Give the prediction that a layer shows, or its labels when it is another tool's or was exchanged."""
-        known = self._link.prediction_of(layer)
-        if known is None:
-            return volume(layer)
-        predictions, own_view = known
-        if own_view != view:
-            raise InputError(f"The layer {layer.name} was found in {own_view} slices; choose it there, not for {view}.")
-        prediction = predictions.views[own_view]
-        return prediction if same_array(volume(layer), prediction.labels) else volume(layer)
 
 
 def _untouched(shown: _Shown) -> bool:
@@ -378,7 +292,3 @@ def _count(fused: Fused) -> int:
 def _previewed(fused: Fused) -> str:
     size = " × ".join(map(str, fused.labels.shape))
     return f"{_count(fused)} particles in a box of {size} voxels, those cut by its faces included."
-
-
-def _is_volume(layer: Any) -> bool:
-    return is_labels(layer) and layer.ndim == 3
