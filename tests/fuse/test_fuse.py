@@ -102,9 +102,29 @@ def test_a_view_that_lost_a_particle_has_no_vote_on_it(two, method):
     assert overlaps(two, fuse(views, asked, ISOTROPIC).labels)[1] < 0.5
 
 
+@pytest.mark.parametrize("method", ["hybrid", "watershed"])
+@pytest.mark.parametrize("name", ["xy", "xz", "yz"])
+def test_a_large_particle_that_one_view_alone_sees_is_found(two, name, method):
+    views = seen(two)
+    for other in set(views) - {name}:
+        views = lose(views, other, two == 2)
+    result = fuse(views, FuseParameters(method=method), ISOTROPIC)
+    assert result.labels.max() == 2
+    assert overlaps(two, result.labels).min() > 0.85
+    assert result.agreement["view_count"].tolist() == [3, 1], "it is the first to be reviewed"
+
+
+def test_a_small_thing_that_one_view_alone_sees_is_no_particle(two):
+    small = balls(two.shape, [(8, 8, 8)], 4)
+    views = seen(np.where(small > 0, 3, two))
+    for name in ("xy", "xz"):
+        views = lose(views, name, small > 0)
+    assert fuse(views, FuseParameters(minimal_diameter_um=2.0), ISOTROPIC).labels.max() == 2
+
+
 def test_minimal_votes_decides_whether_one_view_is_enough(two):
     views = lose(lose(seen(two), "xz", two == 2), "yz", two == 2)
-    assert fuse(views, FuseParameters(), ISOTROPIC).labels.max() == 1
+    assert fuse(views, FuseParameters(minimal_votes=2), ISOTROPIC).labels.max() == 1
     assert fuse(views, FuseParameters(minimal_votes=1), ISOTROPIC).labels.max() == 2
     views = lose(seen(two), "xz", two == 2)
     assert fuse(views, FuseParameters(minimal_votes=3), ISOTROPIC).labels.max() == 1

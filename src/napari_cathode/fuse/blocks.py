@@ -30,7 +30,7 @@ from .parameters import FuseParameters
 from .pieces import Asked, Graph
 from .repair import iter_gather, window
 from .tidy import iter_fill, renumber, voxel_counts
-from .votes import iter_smooth, thresholds
+from .votes import BLIND, iter_smooth, thresholds
 
 if TYPE_CHECKING:
     from napari_cathode.identify import ViewPrediction
@@ -107,8 +107,8 @@ def iter_fuse_blocks(
     pieces = np.lib.format.open_memmap(Path(folder) / "labels.npy", mode="w+", dtype=np.int32, shape=fuser.shape)
     if fuser.names:
         cores, halo = plan_blocks(fuser.shape, spacing_um, fuser.diameter_um, block)
-        yield from within(_iter_pieces(fuser, parameters, cores, halo, pieces), 0, 5, "Blocks")
-        graph = yield from within(_iter_graph(fuser, cores, pieces), 3, 5)
+        sees = yield from within(_iter_pieces(fuser, parameters, cores, halo, pieces), 0, 5, "Blocks")
+        graph = yield from within(_iter_graph(fuser, cores, pieces, sees), 3, 5)
         table, parameters = decide(graph, parameters, spacing_um)
         renumber(pieces, table)
         yield from within(iter_fill(pieces), 16, 20)
@@ -142,25 +142,36 @@ def plan_blocks(
 
 def _iter_pieces(
     fuser: Fuser, parameters: FuseParameters, cores: list[Region], halo: tuple[int, ...], pieces: Labels
-) -> Steps[None]:
-    """Write the pieces of each block; those that reach over a face get the number that they have beyond it."""
-    most = 0
+) -> Steps[npt.NDArray[np.uint8]]:
+    """Write the pieces of each block; those that reach over a face get the number that they have beyond it.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n + 1, 3)
+        What each view does with each piece; see `votes.cut_by_votes`.
+    """
+    known = np.full((1, 3), BLIND, dtype=np.uint8)
     for done, core in enumerate(cores):
         around = _grown(core, halo, fuser.shape)
-        found = yield from within(_iter_block(fuser, parameters, around), done, len(cores), f"{done + 1}/{len(cores)}")
-        if found is None:
+        block = yield from within(_iter_block(fuser, parameters, around), done, len(cores), f"{done + 1}/{len(cores)}")
+        if block is None:
             continue
+        found, sees = block
         band = _grown(core, tuple(length // 2 for length in halo), fuser.shape)
         number = _same(found, around, band, cores[:done], pieces)
         inner = found[_within(core, around)]
         new = np.setdiff1d(np.unique(inner), np.append(np.flatnonzero(number), 0))
-        number[new] = np.arange(most + 1, most + 1 + new.size)
-        most += new.size
+        number[new] = np.arange(len(known), len(known) + new.size)
+        known = np.concatenate([known, np.full((new.size, 3), BLIND, dtype=np.uint8)])
+        known[number] = np.maximum(known[number], sees)  # a piece has a number once at most, but for 0
         pieces[_where(core)] = number[inner]
+    return known
 
 
-def _iter_block(fuser: Fuser, parameters: FuseParameters, region: Region) -> Steps[Labels | None]:
-    """Find the pieces of a part of the volume as if it were all; None where nothing was seen."""
+def _iter_block(
+    fuser: Fuser, parameters: FuseParameters, region: Region
+) -> Steps[tuple[Labels, npt.NDArray[np.uint8]] | None]:
+    """Find the pieces of a part of the volume as if it were all, and who sees them; None where nothing was seen."""
     from napari_cathode.identify import VIEW_AXIS
 
     where = _where(region)
@@ -212,7 +223,7 @@ def _same(found: Labels, around: Region, band: Region, finished: list[Region], p
     return number
 
 
-def _iter_graph(fuser: Fuser, cores: list[Region], pieces: Labels) -> Steps[Graph]:
+def _iter_graph(fuser: Fuser, cores: list[Region], pieces: Labels, sees: npt.NDArray[np.uint8]) -> Steps[Graph]:
     """Ask the views about neighbouring pieces; see `pieces.iter_graph`."""
     asked = Asked(fuser.spacing_um, fuser.diameter_um)
     for done, core in enumerate(cores):
@@ -221,8 +232,9 @@ def _iter_graph(fuser: Fuser, cores: list[Region], pieces: Labels) -> Steps[Grap
         where = tuple(slice(low, min(high + far, size)) for (low, high), far, size in sides)
         own = np.asarray(pieces[where])
         if own.any():
-            for name in fuser.names:
-                asked.ask(name, own, np.asarray(fuser.views[name].labels[where]), tuple(b - a for a, b in core))
+            size = tuple(b - a for a, b in core)
+            for number, name in enumerate(fuser.names):
+                asked.ask(name, own, np.asarray(fuser.views[name].labels[where]), size, sees[:, number])
     yield Progress(len(cores), len(cores) + 1, "Asking the views about neighbours")
     return asked.graph(voxel_counts(pieces))
 

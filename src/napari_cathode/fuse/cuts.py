@@ -71,14 +71,21 @@ def iter_voted_pieces(
     limits: Thresholds,
     spacing_um: Spacing,
     diameter_um: float,
-) -> Steps[Labels]:
-    """Cut what any views may see as particle into pieces, and leave of each what the views that see it agree on."""
+) -> Steps[tuple[Labels, npt.NDArray[np.uint8]]]:
+    """Cut what any view may see as particle into pieces, and leave of each what the views that see it agree on.
+
+    Returns
+    -------
+    pieces : ndarray of int32, shape (z, y, x)
+    sees : ndarray of uint8, shape (n + 1, 3)
+        What each view does with each piece; see `votes.cut_by_votes`.
+    """
     foreground = share > ONE * limits.loose
     pieces = yield from within(cut.iter_pieces(field, foreground, spacing_um, diameter_um), 0, 2)
     del field
     yield from within(iter_spread(pieces, foreground), 1, 2)
-    cut_by_votes(pieces, seen, share, limits)
-    return pieces
+    sees = cut_by_votes(pieces, seen, share, limits, ball_voxels(diameter_um, spacing_um))
+    return pieces, sees
 
 
 def decide(

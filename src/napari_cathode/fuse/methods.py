@@ -59,8 +59,8 @@ def _iter_pieces(fuser: Fuser, parameters: FuseParameters) -> Steps[tuple[Labels
     limits = thresholds(len(fuser.names), parameters.minimal_votes)
     steps = iter_voted_pieces(cut, field, seen, share, limits, spacing_um, diameter)
     del field, seen, share
-    pieces = yield from stretch(steps, 500, 833)
-    graph = yield from within(iter_graph(pieces, fuser.views, fuser.names, spacing_um, diameter), 5, 6)
+    pieces, sees = yield from stretch(steps, 500, 833)
+    graph = yield from within(iter_graph(pieces, fuser.views, fuser.names, spacing_um, diameter, sees), 5, 6)
     return pieces, probability, graph
 
 

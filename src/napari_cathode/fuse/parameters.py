@@ -16,8 +16,9 @@ class FuseParameters:
         on the probability alone, which is faster; each view's sections linked from slice to slice, and what the views
         agree on; or connected parts of what k-means takes for particle (Li et al. 2022), for particles that lie apart.
     minimal_votes : int, optional
-        How many views must see a voxel as particle; None for half of the views that there are, of three without one
-        that lost the particle in all of its slices. With fewer views than that, all of them must.
+        How many views must see a voxel as particle; None for half of the views that there are, of three without those
+        that lost the particle in all of its slices (a particle that one view alone sees must be large). With fewer
+        views than that, all of them must.
     smoothing_um : float, optional
         Standard deviation, in µm, of the Gaussian that smooths the fused probability; the votes are smoothed with
         half of it. None for two voxels of the finest spacing.

@@ -24,6 +24,7 @@ from napari_cathode.tomogram import Spacing
 from .basins import Labels
 from .repair import numbered
 from .tidy import voxel_counts
+from .votes import ALONE, SEES
 
 if TYPE_CHECKING:
     from napari_cathode.identify import ViewPrediction
@@ -60,6 +61,7 @@ def iter_graph(
     names: tuple[str, ...],
     spacing_um: Spacing,
     diameter_um: float,
+    sees: npt.NDArray[np.uint8] | None = None,
 ) -> Steps[Graph]:
     """Ask the views about each two neighbouring pieces.
 
@@ -73,6 +75,9 @@ def iter_graph(
         Voxel edge lengths (z, y, x) in µm.
     diameter_um : float
         Typical diameter; voxels of a pair lie an eighth of it apart, beyond what outlines are shifted by.
+    sees : ndarray of uint8, shape (n + 1, views), optional
+        What each view does with each piece (see `votes.cut_by_votes`). One that lost a particle is not asked about it,
+        since what it shows there are the outlines of neighbours. None asks all.
 
     Returns
     -------
@@ -88,7 +93,8 @@ def iter_graph(
         axis = VIEW_AXIS[name]
         where = tuple(slice(first, first + _SLAB + 1) if i == axis else slice(None) for i in range(3))
         core = tuple(min(_SLAB, n - first) if i == axis else n for i, n in enumerate(shape))
-        asked.ask(name, pieces[where], np.asarray(views[name].labels[where]), core)
+        seen = None if sees is None else sees[:, names.index(name)]
+        asked.ask(name, pieces[where], np.asarray(views[name].labels[where]), core, seen)
     return asked.graph(voxel_counts(pieces))
 
 
@@ -114,7 +120,14 @@ class Asked:
         self._counts = np.zeros((self._keys.size, 2), dtype=np.int64)
         self._used = 0
 
-    def ask(self, name: str, pieces: Labels, labels: npt.NDArray[np.int32], core: tuple[int, ...]) -> None:
+    def ask(
+        self,
+        name: str,
+        pieces: Labels,
+        labels: npt.NDArray[np.int32],
+        core: tuple[int, ...],
+        sees: npt.NDArray[np.uint8] | None = None,
+    ) -> None:
         """Ask one view about a part of the volume.
 
         Parameters
@@ -125,6 +138,8 @@ class Asked:
             The part, and what lies beyond it on the far sides, up to `farthest`.
         core : tuple of int
             Shape of the part: the nearer voxel of each pair lies in it.
+        sees : ndarray of uint8, optional
+            What the view does with each piece; None if it sees all.
         """
         from napari_cathode.identify import VIEW_AXIS
 
@@ -133,8 +148,10 @@ class Asked:
         sections = numbered(np.moveaxis(labels, axis, 0))
         apart = [far for i, far in enumerate(self.farthest) if i != axis]
         inner = (core[axis], *(n for i, n in enumerate(core) if i != axis))
+        if sees is None:
+            sees = np.full(int(own.max(initial=0)) + 1, SEES, dtype=np.uint8)
         self._keys, self._counts, self._used = _ask(
-            own, sections, inner, apart[0], apart[1], self._keys, self._counts, self._used
+            own, sections, inner, apart[0], apart[1], sees, self._keys, self._counts, self._used
         )
 
     def graph(self, voxels: npt.NDArray[np.int64]) -> Graph:
@@ -226,14 +243,14 @@ def _roots(owner: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 @jit
-def _ask(pieces, sections, core, apart_y, apart_x, keys, counts, used):  # type: ignore[no-untyped-def]
+def _ask(pieces, sections, core, apart_y, apart_x, sees, keys, counts, used):  # type: ignore[no-untyped-def]
     """Count, in slices of one view, pairs of voxels in two pieces that lie in one section, and in two."""
     n, ny, nx = pieces.shape
     for s in range(core[0]):
         for y in range(core[1]):
             for x in range(core[2]):
                 own = pieces[s, y, x]
-                if own == 0 or sections[s, y, x] <= 0:
+                if own == 0 or sections[s, y, x] <= 0 or not sees[own]:
                     continue
                 for way in range(3):
                     os, oy, ox = s, y, x
@@ -246,7 +263,7 @@ def _ask(pieces, sections, core, apart_y, apart_x, keys, counts, used):  # type:
                     if os >= n or oy >= ny or ox >= nx:
                         continue
                     other = pieces[os, oy, ox]
-                    if other == 0 or other == own or sections[os, oy, ox] <= 0:
+                    if other == 0 or other == own or sections[os, oy, ox] <= 0 or not sees[other]:
                         continue
                     key = (np.int64(min(own, other)) << 32) | max(own, other)
                     mask = keys.size - 1
@@ -258,6 +275,8 @@ def _ask(pieces, sections, core, apart_y, apart_x, keys, counts, used):  # type:
                         used += 1
                     if way < 2:
                         counts[place, 0 if sections[s, y, x] == sections[s, oy, ox] else 1] += 1
+                    elif sees[own] == ALONE and sees[other] == ALONE:
+                        counts[place, 0] += 1  # nobody else says how far it reaches along the axis
                     if 2 * used > keys.size:
                         keys, counts = _grown(keys, counts)
     return keys, counts, used

@@ -1,7 +1,8 @@
 """Where particles are: the smoothed share of the views that see one, and which views have a vote.
 
 Of three views one may lose a particle in all of its slices. The other two are then all that see it, and half of *their*
-votes decides, piece by piece; otherwise such particles would come out too small, or in pieces.
+votes decides, piece by piece; otherwise such particles would come out too small, or in pieces. Two views may lose it as
+well: what a single view sees where the others see nothing is a particle if it is large, since many slices agree on it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,11 @@ ONE = 255
 # makes up for slices that a view lost, and costs next to nothing where it lost none.
 _HALF = {1: 0.5, 2: 0.5, 3: 0.44}
 _TWO_OF_THREE = 0.3
-_LOOSE = 0.25
+_ONE_OF_THREE = 1 / 6
+_LONE_SHARE = 0.45
+"""What a single view sees is a particle from this share of the typical diameter on."""
+BLIND, SEES, ALONE = 0, 1, 2
+"""What a view does with a piece: lose it, see it, see it where no other does."""
 _BLIND = 0.3
 """A view that sees less than this of what the best one sees of a piece lost it."""
 
@@ -47,20 +52,23 @@ class Thresholds:
         In pieces that no view lost.
     two_voting : float
         In pieces that one of three views lost.
+    one_voting : float
+        In large pieces that two of three views lost.
     """
 
     loose: float
     all_voting: float
     two_voting: float
+    one_voting: float
 
 
 def thresholds(count: int, minimal_votes: int | None) -> Thresholds:
     """Give the thresholds for so many views; with ``minimal_votes`` every view has a vote everywhere."""
     if minimal_votes is not None:
         least = (min(minimal_votes, count) - 0.5) / count
-        return Thresholds(least, least, least)
+        return Thresholds(least, least, least, least)
     half = _HALF[count]
-    return Thresholds(_LOOSE, half, _TWO_OF_THREE) if count == 3 else Thresholds(half, half, half)
+    return Thresholds(_ONE_OF_THREE, half, _TWO_OF_THREE, _ONE_OF_THREE) if count == 3 else Thresholds(*4 * (half,))
 
 
 def iter_smooth(
@@ -87,7 +95,13 @@ def iter_smooth(
     return probability, share
 
 
-def cut_by_votes(pieces: Labels, seen: npt.NDArray[np.uint8], share: npt.NDArray[np.uint8], limits: Thresholds) -> None:
+def cut_by_votes(
+    pieces: Labels,
+    seen: npt.NDArray[np.uint8],
+    share: npt.NDArray[np.uint8],
+    limits: Thresholds,
+    typical_voxels: float,
+) -> npt.NDArray[np.uint8]:
     """Take from pieces, in place, the voxels of which too few of the views that see the piece say that they are one.
 
     Parameters
@@ -98,14 +112,29 @@ def cut_by_votes(pieces: Labels, seen: npt.NDArray[np.uint8], share: npt.NDArray
     share : ndarray of uint8
         Smoothed share of the views, in 1/`ONE`.
     limits : Thresholds
+    typical_voxels : float
+        Volume of a ball of the typical diameter.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n + 1, 3)
+        What each view does with each piece: `BLIND`, `SEES` or `ALONE`.
     """
     if limits.loose == limits.all_voting:
-        return
+        return np.full((int(pieces.max(initial=0)) + 1, 3), SEES, dtype=np.uint8)
     counts = np.zeros((int(pieces.max(initial=0)) + 1, 3), dtype=np.int64)
     _count(pieces.reshape(-1), seen.reshape(-1), counts)
-    voting = (counts > _BLIND * counts.max(axis=1, keepdims=True)).sum(axis=1)
-    least = np.where(voting == 2, limits.two_voting, limits.all_voting)
+    sees = counts > _BLIND * counts.max(axis=1, keepdims=True)
+    voting = sees.sum(axis=1)
+    lone = np.where(voting == 1, sees.argmax(axis=1) + 1, 0).astype(np.uint8)
+    lone[0] = 0
+    # A view knows little of the way along its axis, so that what it alone sees comes in several pieces.
+    groups = _groups(pieces, lone)
+    size = np.bincount(groups, weights=np.where(lone > 0, counts.max(axis=1), 0))[groups]
+    alone = (lone > 0) & (size > _LONE_SHARE**3 * typical_voxels)
+    least = np.where(alone, limits.one_voting, np.where(voting == 2, limits.two_voting, limits.all_voting))
     _cut(pieces.reshape(-1), share.reshape(-1), np.floor(ONE * least).astype(np.uint8))
+    return np.where(sees, np.where(alone, ALONE, SEES)[:, None], BLIND).astype(np.uint8)
 
 
 @jit
@@ -121,3 +150,32 @@ def _cut(pieces, share, least):  # type: ignore[no-untyped-def]
     for i in range(pieces.size):
         if share[i] <= least[pieces[i]]:
             pieces[i] = 0
+
+
+@jit
+def _groups(pieces, lone):  # type: ignore[no-untyped-def]
+    """Give each piece the first of the touching pieces that the same view sees alone."""
+    owner = np.arange(lone.size)
+    nz, ny, nx = pieces.shape
+    for z in range(nz):
+        for y in range(ny):
+            for x in range(nx):
+                one = pieces[z, y, x]
+                if lone[one] == 0:
+                    continue
+                for way in range(3):
+                    k, j, i = z + (way == 0), y + (way == 1), x + (way == 2)
+                    if k >= nz or j >= ny or i >= nx:
+                        continue
+                    other = pieces[k, j, i]
+                    if other == one or lone[other] != lone[one]:
+                        continue
+                    a, b = one, other
+                    while owner[a] != a:
+                        a = owner[a]
+                    while owner[b] != b:
+                        b = owner[b]
+                    owner[max(a, b)] = min(a, b)
+    for piece in range(owner.size):
+        owner[piece] = owner[owner[piece]]  # those before it point to their first already
+    return owner
