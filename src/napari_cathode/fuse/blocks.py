@@ -163,7 +163,8 @@ def _iter_pieces(
         new = np.setdiff1d(np.unique(inner), np.append(np.flatnonzero(number), 0))
         number[new] = np.arange(len(known), len(known) + new.size)
         known = np.concatenate([known, np.full((new.size, 3), BLIND, dtype=np.uint8)])
-        known[number] = np.maximum(known[number], sees)  # a piece has a number once at most, but for 0
+        seen = sees[: number.size]  # the last pieces may have been cut away by the votes
+        known[number] = np.maximum(known[number], seen)  # each has a number of its own, but for 0
         pieces[_where(core)] = number[inner]
     return known
 
