@@ -148,6 +148,7 @@ def iter_run(
     folder: str | os.PathLike[str] | None = None,
     dataset: str | None = None,
     executor: Executor | None = None,
+    seen: Mapping[str, ViewPrediction] | None = None,
 ) -> Steps[PipelineResult]:
     """Find, fuse, measure and explain the particles of a tomogram.
 
@@ -164,6 +165,8 @@ def iter_run(
         The data set within the input file, to be noted in ``used``.
     executor : Executor, optional
         Threads that measure particles side by side; the result is the same.
+    seen : dict of str to ViewPrediction, optional
+        What the views of this tomogram showed before; nothing is looked for then, and it is fused as it is.
 
     Yields
     ------
@@ -182,10 +185,16 @@ def iter_run(
         When the voxel size is not known or a step cannot use its input.
     """
     spacing_um = tomogram.require_spacing()
-    parameters = yield from iter_settle(tomogram, parameters or PipelineParameters())
-    assert parameters.identify.diameter_um is not None
-    whole = parameters.identify.method == "stardist3d"
-    chosen = () if whole else whole_views(tomogram, parameters.views, parameters.identify.diameter_um)
+    parameters = parameters or PipelineParameters()
+    if seen:
+        check_scale(tomogram.shape, spacing_um, parameters.measure)
+        parameters = replace(parameters, views=tuple(seen), identify=_filled_in(parameters.identify, seen))
+        whole, chosen = False, tuple(seen)
+    else:
+        parameters = yield from iter_settle(tomogram, parameters)
+        assert parameters.identify.diameter_um is not None
+        whole = parameters.identify.method == "stardist3d"
+        chosen = () if whole else whole_views(tomogram, parameters.views, parameters.identify.diameter_um)
     if folder is not None:
         results.write_parameters(folder, describe_run(tomogram, parameters, dataset))
 
@@ -196,7 +205,7 @@ def iter_run(
         labels, parameters = prediction.labels, replace(parameters, identify=prediction.parameters)
         del prediction
     else:
-        views = yield from stretch(iter_identify(tomogram, parameters.identify, chosen), 0, 600)
+        views = seen or (yield from stretch(iter_identify(tomogram, parameters.identify, chosen), 0, 600))
         parameters = replace(parameters, identify=_filled_in(parameters.identify, views))
         if tomogram.is_slice:
             labels = results.contiguous(views["xy"].labels)

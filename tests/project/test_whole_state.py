@@ -13,7 +13,7 @@ from napari_cathode.edit import operations
 from napari_cathode.filtering import Filter
 from napari_cathode.identify import IdentifyParameters, ViewPrediction
 from napari_cathode.measure import MeasureParameters, measure, summarise
-from napari_cathode.project import open_project, parts
+from napari_cathode.project import open_project, parts, snapshot
 from napari_cathode.session import Colouring, Measurement, ParticleSet, Predictions, Session
 
 
@@ -306,3 +306,52 @@ def test_views_wait_for_their_tomogram(full, scan, tmp_path):
     again = open_project(folder)
     assert again.notes == () and list(again.state.predictions[0].views) == ["xy", "xz", "yz"]
     assert again.state.current.measurement.tomogram.source == str(scan)
+
+
+def test_views_are_fused_without_a_screen_and_without_a_network(full, scan, tmp_path, monkeypatch, capsys):
+    """Views were found in napari, not fused yet, and saved: the command line goes on from there."""
+    from napari_cathode import cli
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("the views are there")
+
+    monkeypatch.setattr("napari_cathode.pipeline.iter_identify", refuse)
+    (predictions,) = full.predictions
+    session = Session()
+    session.add_predictions(predictions)
+    save(session, tmp_path / "p")
+    given = ["run", str(tmp_path / "p"), "--explain-n-trees", "5", "--explain-repeats", "1", "-q"]
+    with pytest.raises(SystemExit) as leave:
+        cli.main([*given, "--identify-method", "watershed"])
+    assert leave.value.code == 2 and "is fused as it is" in capsys.readouterr().err.replace("\n", " ")
+    scan.rename(tmp_path / "away.npy")
+    with pytest.raises(SystemExit) as leave:
+        cli.main(given)
+    assert leave.value.code == 2 and "The tomogram scan is not at" in capsys.readouterr().err.replace("\n", " ")
+    (tmp_path / "away.npy").rename(scan)
+    with pytest.raises(SystemExit) as leave:
+        cli.main(given)
+    printed = capsys.readouterr()
+    assert not leave.value.code, printed.err
+    assert "Particles were fused and measured" in printed.out
+    state = open_project(tmp_path / "p").state
+    assert state.current.agreement is not None and len(state.current.table) > 40
+    assert state.current.provenance["identify"]["prob_threshold"] == 0.31, "how the views were made is known still"
+    assert list(state.predictions[0].views) == ["xy", "xz", "yz"]
+
+
+def test_an_edit_while_labels_are_written_is_saved_with_its_way_back(full, tmp_path):
+    """It falls into the first pass: labels are written again, and the list of edits and boxes are those after it."""
+    particles = full.current
+    full.edit(particles, operations.delete(particles.labels, [31]))
+    project = save(full, tmp_path / "p")
+    full.edit(particles, operations.delete(particles.labels, [32]))
+    boxes = len(particles.measurement.changed)
+    for report in project.iter_save(snapshot(full)):
+        if report.what == "Saving labels" and len(particles.measurement.changed) == boxes:
+            full.edit(particles, operations.delete(particles.labels, [33]))
+    again = open_project(tmp_path / "p").state.current
+    assert np.array_equal(again.labels, particles.labels)
+    same_history(particles.history, again.history)
+    same_measurement(particles.measurement, again.measurement)
+    assert len(again.measurement.changed) == boxes + 1

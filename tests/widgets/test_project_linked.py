@@ -13,6 +13,8 @@ from napari_cathode.plugin.link import link_of
 from napari_cathode.project import Project, open_project, snapshot
 from napari_cathode.session import Colouring
 from napari_cathode.widgets.docks import EDIT, FEATURES, FUSE, PROJECT, open_dock
+from napari_cathode.widgets.flow import DONE, EXPLAIN, FIND, STALE, reached
+from napari_cathode.widgets.flow import FUSE as FUSE_STEP
 from napari_cathode.widgets.keeper import keeper_of
 from tests.plugin.conftest import click, needs_canvas, settle
 from tests.project.conftest import scan, tiny  # noqa: F401
@@ -42,6 +44,8 @@ def test_views_edits_and_columns_go_on(viewer, qtbot, saved, full):  # noqa: F81
     assert not any(choice.layer.visible for choice in fuse.views.values())
     predictions = link.session.predictions[0]
     assert all(fuse._input(view, choice.layer) is predictions.views[view] for view, choice in fuse.views.items())
+    states = reached(link, viewer.layers["scan"]).states
+    assert (states[FIND], states[FUSE_STEP]) == (DONE, DONE) and states[EXPLAIN] == STALE
     particles = link.session.current
     qtbot.waitUntil(lambda: not particles.out_of_date, timeout=30_000)  # it was saved before that was measured
     edit = open_dock(viewer, EDIT)

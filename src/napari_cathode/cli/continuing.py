@@ -108,6 +108,11 @@ def _check_finding(opened: OpenedProject, given: Given) -> None:
             f"The particles of {opened.project.folder} are found already, and stay as they are; to find them with "
             "other settings, run the tomogram itself."
         )
+    if opened.state.predictions and opened.state.current is None and set(asked) - {"fuse"}:
+        raise InputError(
+            f"What the views show is found already in {opened.project.folder}, and is fused as it is; to find it with "
+            "other settings, run the tomogram itself."
+        )
 
 
 def _with_spacing(opened: OpenedProject, spacing: Any) -> OpenedProject:

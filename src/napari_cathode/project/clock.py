@@ -8,8 +8,8 @@ from collections.abc import Callable
 SAVE_AFTER_S = 30.0
 """Changes are saved so long after the first of them, once nothing has changed for `QUIET_S`."""
 
-SAVE_AT_LAST_S = 50.0
-"""But after so long even in the middle of work."""
+SAVE_AT_LAST_S = 40.0
+"""But after so long even in the middle of work, so that a save of a large volume is whole within a minute, too."""
 
 QUIET_S = 1.0
 

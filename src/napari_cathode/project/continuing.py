@@ -134,11 +134,16 @@ def _iter_begin(
             f"The particles {', '.join(lost)} of {opened.project.folder} cannot be read, and are not found anew in "
             "their place; restore the files, or run the tomogram itself into another folder."
         )
-    if not opened.state.tomograms:
+    known = opened.state.predictions[-1] if opened.state.predictions else None
+    if known is not None:  # what the views show is there, and waits for being fused
+        tomogram, seen = known.tomogram, known.views
+        result = yield from iter_run(tomogram, parameters, executor=executor, seen=seen)
+    elif opened.state.tomograms:
+        tomogram, seen = opened.state.tomograms[-1], {}
+        parameters = yield from iter_settle(tomogram, parameters)
+        result = yield from iter_run(tomogram, parameters, executor=executor)
+    else:
         raise InputError(f"The project {opened.project.folder} holds neither particles nor a tomogram.")
-    tomogram = opened.state.tomograms[-1]
-    parameters = yield from iter_settle(tomogram, parameters)
-    result = yield from iter_run(tomogram, parameters, executor=executor)
     particles = ParticleSet(
         result.labels, f"{tomogram.name} particles", tomogram.spacing_um, tomogram, provenance=result.used
     )
@@ -146,7 +151,7 @@ def _iter_begin(
     session.set_agreement(particles, result.agreement)
     session.set_table(particles, result.table, result.summary, _measurement(result.table, tomogram))
     session.set_explanation(particles, result.explanation)
-    done = ("found", "measured", *(["explained"] if result.explanation is not None else []))
+    done = ("fused" if seen else "found", "measured", *(["explained"] if result.explanation is not None else []))
     state = _state(opened, session, result.parameters)
     return Continued(state, done, result.not_explained, result.parameters, result.used)
 
@@ -193,7 +198,8 @@ def _with_own_columns(table: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame
 def _check_found(opened: OpenedProject, particles: ParticleSet | None) -> None:
     """Stop before particles would be measured without the grey values that belong to them."""
     project = opened.project
-    alone = next(iter(project.missing_alone), None)
+    waiting = [known.tomogram_entry for known in project.aside if known.tomogram is None and known.tomogram_entry]
+    alone = next(iter([*project.missing_alone, *waiting]), None)
     missing = alone if particles is None else project.missing.get(particles, (None, None))[0]
     if missing is not None:
         raise InputError(next(note for note in opened.notes if str(missing["name"]) in note))
