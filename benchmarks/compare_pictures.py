@@ -39,6 +39,7 @@ def _draw(target: Path, rows, titles: list[str], own_titles: bool = False) -> No
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from PIL import Image
 
     columns = max(len(found) for _, found in rows)
     height = 2.3 * len(rows) + (0.25 * len(rows) if own_titles else 0.25)
@@ -53,10 +54,13 @@ def _draw(target: Path, rows, titles: list[str], own_titles: bool = False) -> No
             outline(axis, found[j], TRUE if titles[columns * i * own_titles + j] == "truth" else FOUND)
             if own_titles or i == 0:
                 axis.set_title(titles[columns * i * own_titles + j].replace(", ", ",\n", 1), fontsize=7)
-    figure.subplots_adjust(0.005, 0.005, 0.995, 0.9 if not own_titles else 0.93, 0.02, 0.25 if own_titles else 0.02)
+    figure.subplots_adjust(0.005, 0.005, 0.995, 0.93 if own_titles else 0.95, 0.02, 0.25 if own_titles else 0.02)
     target.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(target, dpi=110, pil_kwargs={"optimize": True})
+    figure.savefig(target, dpi=110)
     plt.close(figure)
+    with Image.open(target) as picture:
+        few = picture.convert("RGB").quantize(128)  # a third of the size; greys and two colours need no more
+    few.save(target, optimize=True)
 
 
 def outline(axis, labels: np.ndarray, colour: str) -> None:
