@@ -1,6 +1,7 @@
 """What saving and opening a project cost: processor time, size on the disk, and how long the window is held up.
 
-Run it as ``python benchmarks/project_speed.py [--edges 256 512]``; one line a size.
+Run it as ``python benchmarks/project_speed.py [--edges 256 512] [--views]``; one line a size. With ``--views`` the
+project also holds what three views saw, of which probabilities with noise in all bits are the worst case.
 """
 
 from __future__ import annotations
@@ -14,9 +15,13 @@ import numpy as np
 import pandas as pd
 
 from napari_cathode.edit import operations
+from napari_cathode.identify import ViewPrediction
 from napari_cathode.measure import FEATURES
 from napari_cathode.project import Project, open_project, snapshot
-from napari_cathode.session import ParticleSet, Session
+from napari_cathode.session import ParticleSet, Predictions, Session
+from napari_cathode.tomogram import Tomogram
+
+SPACING = (0.1, 0.1, 0.1)
 
 
 def balls(edge: int, cell: int = 32) -> np.ndarray:
@@ -46,17 +51,29 @@ def main() -> None:
     """Save, edit, save again, and open."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--edges", type=int, nargs="+", default=[256, 512])
+    parser.add_argument("--views", action="store_true", help="with what three views saw")
+    arguments = parser.parse_args()
     print("edge  particles  take (ms)  first save  unchanged  after an edit  open (CPU s)  on disk (MB)")
-    for edge in parser.parse_args().edges:
+    for edge in arguments.edges:
         with tempfile.TemporaryDirectory() as scratch:
-            measure(edge, Path(scratch) / "project")
+            measure(edge, Path(scratch) / "project", arguments.views)
 
 
-def measure(edge: int, folder: Path) -> None:
+def views_of(labels: np.ndarray) -> Predictions:
+    """Give what three views saw: probabilities that are high inside, with noise."""
+    rng = np.random.default_rng(0)
+    inside = (labels > 0) * rng.uniform(0.4, 1.0, labels.shape).astype(np.float16)
+    views = {name: ViewPrediction(name, labels.copy(), inside, SPACING, None) for name in ("xy", "xz", "yz")}
+    return Predictions("balls", views, Tomogram(np.zeros((1, *labels.shape[1:]), np.uint8), SPACING, "grey"))
+
+
+def measure(edge: int, folder: Path, views: bool) -> None:
     """Print a line for one size."""
     session = Session()
-    particles = ParticleSet(balls(edge), "balls", (0.1, 0.1, 0.1))
+    particles = ParticleSet(balls(edge), "balls", SPACING)
     session.add(particles)
+    if views:
+        session.add_predictions(views_of(particles.labels))
     session.set_table(particles, table_of(particles.labels))
     project = Project.new(folder)
     first, _ = timed(lambda: project.save(snapshot(session)))

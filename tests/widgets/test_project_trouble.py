@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -126,6 +127,35 @@ class read_only:
             return
         for path in (self.folder, self.folder / "project"):
             path.chmod(0o755)
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root makes file systems")
+def test_a_full_disk_in_a_window(make_napari_viewer, qtbot, session, tmp_path):  # noqa: F811
+    """What the disk does not take is kept elsewhere, with a sentence; what was saved before is still there."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)], capture_output=True)
+    if made.returncode:
+        pytest.skip("no file system can be mounted here")
+    viewer = make_napari_viewer(show=True, strict_qt="raise")
+    keeper, panel = keeper_of(viewer), open_dock(viewer, PROJECT)
+    try:
+        link_of(viewer).show(session.current)
+        wait(qtbot, keeper, lambda: keeper.save_as(disk / "p"))
+        noise = np.random.default_rng(0).integers(1, 2**31 - 1, (48, 128, 128), np.int32)
+        link_of(viewer).show(ParticleSet(noise, "large", SPACING, provenance={"fuse": {}}))
+        keep(qtbot, keeper)
+        assert "since the disk is full; make room there" in panel.error.text()
+        assert "What you do is kept until you save it" in panel.error.text() and panel.error.isVisible()
+        assert [known.name for known in open_project(disk / "p").state.particle_sets] == ["balls"]
+        kept = open_project(keeper._unsaved.project.folder)
+        assert kept.notes == () and np.array_equal(kept.state.current.labels, noise)
+        wait(qtbot, keeper, lambda: keeper.save_as(tmp_path / "roomy"))
+        assert np.array_equal(open_project(tmp_path / "roomy").state.current.labels, noise)
+        assert panel.error.text() == "" and list_recoverable() == []
+        close_event(viewer)
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 def names_of(viewer):
