@@ -142,7 +142,7 @@ def test_a_full_disk_in_a_window(make_napari_viewer, qtbot, session, tmp_path): 
     try:
         link_of(viewer).show(session.current)
         wait(qtbot, keeper, lambda: keeper.save_as(disk / "p"))
-        noise = np.random.default_rng(0).integers(1, 2**31 - 1, (48, 128, 128), np.int32)
+        noise = np.random.default_rng(0).integers(1, 2**31 - 1, (80, 128, 128), np.int32)
         link_of(viewer).show(ParticleSet(noise, "large", SPACING, provenance={"fuse": {}}))
         keep(qtbot, keeper)
         assert "since the disk is full; make room there" in panel.error.text()
