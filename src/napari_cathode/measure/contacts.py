@@ -47,7 +47,12 @@ def contacts_of(
     """
     flat = filled.shape[0] == 1
     weights = crofton_weights_2d(spacing_um) if flat else crofton_weights(spacing_um)
-    fringe = grow(filled)
+    near = ((labels > 0) & (labels != own)).view(np.uint8)
+    for _ in range(max(int(gap_tolerance_um / edge * (1 + 1e-5)) for edge in spacing_um)):
+        near = grow(near)
+    fringe = grow(filled) & near & (1 - filled)
+    if not fringe.any():
+        return np.zeros((0, 5))
     steps = _within(spacing_um, gap_tolerance_um, flat)
     return _contacts(filled, fringe, labels, own, steps, _both_ways(tuple(weights)))
 
@@ -82,8 +87,14 @@ def _contacts(filled: Mask, fringe: Mask, labels: Any, own: int, steps: Any, wei
     count = 0
     for z in range(nz):
         for y in range(ny):
+            row = fringe[z, y]
+            some = np.uint8(0)
             for x in range(nx):
-                if not fringe[z, y, x] or filled[z, y, x]:
+                some |= row[x]
+            if not some:
+                continue
+            for x in range(nx):
+                if not row[x]:
                     continue
                 owner = 0
                 for step in range(len(steps)):

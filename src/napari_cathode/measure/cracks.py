@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .kernels import Mask, box_sum, erode, grow
+from napari_cathode.compile import jit
+
+from .kernels import Mask, erode, grow, mean_around, median
 from .threshold import GreyLevels
 
 RIM = 2
@@ -76,7 +78,7 @@ def void_grey(image: Floats, cracks: Mask, greys: GreyLevels) -> float:
     if len(middle) == 0 or np.isnan(greys.void):
         return greys.void
     share = len(middle) / (len(middle) + TRUSTED)
-    return share * float(np.median(middle)) + (1 - share) * greys.void
+    return share * median(middle) + (1 - share) * greys.void
 
 
 def weigh_cracks(cracks: Mask, inner: Mask, image: Floats, quiet: Floats, solid: float, void: float) -> Mask:
@@ -106,9 +108,9 @@ def weigh_cracks(cracks: Mask, inner: Mask, image: Floats, quiet: Floats, solid:
     contrast = np.float32(solid - void)
     lacking = np.float32(solid) - image
     around = _solid_around(lacking, inner, cracks)
-    faint = np.float32(solid) - quiet - around > FAINT * (contrast - around)
-    cracks = cracks | (faint.view(np.uint8) & inner)
-    around = _solid_around(lacking, inner, cracks)
+    cracks, more = _with_faint(cracks, inner, quiet, around, np.float32(solid), contrast, np.float32(FAINT))
+    if more:
+        around = _solid_around(lacking, inner, cracks)
     near = ((1 - erode(1 - cracks)) & inner).view(bool)
     empty = (lacking[near] - around[near]) / (contrast - around[near])
     result: Mask = cracks & (1 - inner)
@@ -122,8 +124,20 @@ def weigh_cracks(cracks: Mask, inner: Mask, image: Floats, quiet: Floats, solid:
 
 def _solid_around(lacking: Floats, inner: Mask, cracks: Mask) -> Floats:
     """Give what the solid around each voxel lacks to the particle's grey: a mean away from cracks, or 0."""
-    solid = (inner & (1 - grow(cracks))).astype(np.float32)
-    count = box_sum(solid, AROUND)
-    mean = box_sum(lacking * solid, AROUND) / np.maximum(count, 1)
-    mean[count < ENOUGH] = 0
+    mean: Floats = mean_around(lacking, inner & (1 - grow(cracks)), AROUND, ENOUGH)
     return mean
+
+
+@jit
+def _with_faint(
+    cracks: Mask, inner: Mask, quiet: Floats, around: Floats, solid: float, contrast: float, share: float
+) -> tuple[Mask, int]:
+    """Add to cracks what is far enough from the solid around towards a void; give how many voxels that are, too."""
+    found = np.empty_like(cracks)
+    old, inside, grey, level, new = cracks.ravel(), inner.ravel(), quiet.ravel(), around.ravel(), found.ravel()
+    more = 0
+    for place in range(len(new)):
+        faint = solid - grey[place] - level[place] > share * (contrast - level[place])
+        new[place] = old[place] | (inside[place] & faint)
+        more += new[place] != old[place]
+    return found, more

@@ -196,6 +196,7 @@ def _smoothed_areas(filled: Mask, solid: Mask, spacing_um: Spacing, length_um: f
     The smoothed bodies are cut at the level that keeps their volume, so that a smooth ball keeps its surface, too.
     """
     sigma = (length_um / spacing_um[0], length_um / spacing_um[1], length_um / spacing_um[2])
+    filled, solid = _wider(filled), _wider(solid)  # smoothing makes thin bodies thick
     body = highest(gaussian(filled.astype(np.float32), sigma), count(filled))
     cracks = filled & (1 - solid)
     volume = count(cracks)
@@ -206,3 +207,12 @@ def _smoothed_areas(filled: Mask, solid: Mask, spacing_um: Spacing, length_um: f
         empty = body & (1 - highest(blurred, volume))
     code: Mask = body * np.uint8(OUTER) | empty * np.uint8(SOLID)
     return interface_areas(code, spacing_um)
+
+
+def _wider(mask: Mask) -> Mask:
+    """Add a margin of two voxels to a mask."""
+    z, y, x = mask.shape
+    flat = z == 1
+    wide = np.zeros((z if flat else z + 4, y + 4, x + 4), np.uint8)
+    wide[slice(None) if flat else slice(2, -2), 2:-2, 2:-2] = mask
+    return wide

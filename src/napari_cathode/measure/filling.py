@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from napari_cathode.tomogram import Spacing
 
-from .kernels import Mask, within_ball
+from .kernels import Mask, box_around, within_ball
 
 
 def fill_particle(
@@ -42,9 +42,11 @@ def fill_particle(
         closed = 1 - within_ball(swollen, edges, closing_radius_um, True)
     else:
         closed = fill_holes(solid)
-    filled = fill_holes(own | closed)
-    for mask in (filled, closed):
-        mask[taken] = 0
+    filled = own | closed
+    box = box_around(filled, (1, 1, 1))
+    allowed = (~taken[box]).view(np.uint8)
+    filled[box] = fill_holes(filled[box]) & allowed
+    closed[box] &= allowed
     return filled, closed
 
 
@@ -52,4 +54,4 @@ def fill_holes(mask: Mask) -> Mask:
     """Fill the holes of a mask; in a slice those of the plane."""
     if mask.shape[0] == 1:
         return np.ascontiguousarray(fill_voids.fill(mask[0]), np.uint8)[None]
-    return np.ascontiguousarray(fill_voids.fill(mask), np.uint8)
+    return np.ascontiguousarray(fill_voids.fill(np.ascontiguousarray(mask)), np.uint8)

@@ -6,6 +6,7 @@ branches so that they become vector instructions.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,17 +21,17 @@ OUTER, SOLID = 1, 2
 """Bits of a coded voxel: of the filled particle F, of its solid M."""
 
 
-@jit
 def within_ball(mask: Mask, spacing: npt.NDArray[np.float64], radius: float, inverted: bool) -> Mask:
     """Mark voxels whose distance to the nearest voxel of a mask is at most a radius.
 
-    This is dilation by a ball, made from squared distances capped at the radius, one axis after the other.
+    This is dilation by a ball, made from squared distances capped at the radius, one axis after the other. Where the
+    voxels are cubes these are whole numbers, in bytes if they fit: many of them are compared at a time.
 
     Parameters
     ----------
     mask : ndarray of uint8, shape (z, y, x)
     spacing : ndarray of float64, shape (3,)
-        Voxel edges.
+        Voxel edges; infinite along an axis on which there is nothing to look for.
     radius : float
         In the unit of ``spacing``.
     inverted : bool
@@ -40,57 +41,81 @@ def within_ball(mask: Mask, spacing: npt.NDArray[np.float64], radius: float, inv
     -------
     ndarray of uint8, shape (z, y, x)
     """
-    nz, ny, nx = mask.shape
-    limit = np.float32(radius * radius * (1 + 1e-5))
-    far = np.float32(4 * limit + 1)
-    wanted = np.uint8(0) if inverted else np.uint8(1)
-    flat = np.empty((nz, ny, nx), np.float32)
-    steps = int(radius / spacing[2] * (1 + 1e-5)) + 1
-    for z in range(nz):
-        for y in range(ny):
-            row = mask[z, y]
-            out = flat[z, y]
-            gap = steps
-            for x in range(nx):
-                gap = 0 if row[x] == wanted else gap + 1
-                out[x] = gap
-            gap = steps
-            for x in range(nx - 1, -1, -1):
-                gap = 0 if row[x] == wanted else gap + 1
-                if gap < out[x]:
-                    out[x] = gap
-            for x in range(nx):
-                out[x] = min(np.float32(out[x] * out[x] * spacing[2] * spacing[2]), far)
-    plane = _lower_envelope(flat, 1, spacing[1], radius)
-    solid = _lower_envelope(plane, 0, spacing[0], radius)
-    result = np.empty((nz, ny, nx), np.uint8)
-    for z in range(nz):
-        for y in range(ny):
-            for x in range(nx):
-                result[z, y, x] = solid[z, y, x] <= limit
-    return result
+    tables = _squares((float(spacing[0]), float(spacing[1]), float(spacing[2])), float(radius))
+    return _within_ball(mask, np.uint8(0 if inverted else 1), *tables)
+
+
+@lru_cache(maxsize=64)
+def _squares(spacing: tuple[float, float, float], radius: float) -> tuple[Any, ...]:
+    """Give the squares of 0, 1, 2 … steps along (z, y, x) within a radius, that of the radius, and what is beyond."""
+    finite = [edge for edge in spacing if np.isfinite(edge)]
+    limit = radius * radius * (1 + 1e-5)
+    kind: Any = np.float32
+    edges = list(spacing)
+    if np.allclose(finite, finite[0], rtol=1e-6, atol=0):
+        limit = float(int(limit / finite[0] ** 2))
+        edges = [edge / finite[0] for edge in spacing]
+        kind = next(dtype for dtype in (np.uint8, np.uint16, np.uint32) if 2 * limit + 1 <= np.iinfo(dtype).max)
+    far = kind(limit + 1 if kind is not np.float32 else 2 * limit + 1)
+    steps = [np.arange(int(radius / edge * (1 + 1e-5)) + 1) for edge in spacing]
+    z, y, x = (
+        (step.astype(np.float64) ** 2 * (edge**2 if len(step) > 1 else 0)).astype(kind)
+        for step, edge in zip(steps, edges, strict=True)
+    )
+    return z, y, x, kind(limit), far
 
 
 @jit
-def _lower_envelope(squared: Floats, axis: int, edge: float, radius: float) -> Floats:
-    """Take the smallest of squared distance + (step · edge)² over the steps within the radius along z (0) or y (1)."""
-    nz, ny, nx = squared.shape
-    reach = int(radius / edge * (1 + 1e-5))
-    if reach == 0:
-        return squared
-    result = squared.copy()
+def _within_ball(mask: Mask, wanted: Any, along_z: Any, along_y: Any, along_x: Any, limit: Any, far: Any) -> Mask:
+    """Do the work of `within_ball`, given the squares of 0, 1, 2 … steps along each axis.
+
+    Rows lie behind one another with a gap between, so that a step along an axis is a shift of a whole plane.
+    """
+    nz, ny, nx = mask.shape
+    reach = len(along_x) - 1
+    width = nx + reach
+    size = ny * width
+    planes = np.empty((nz, size), along_x.dtype)
+    seeds = np.full(size + 2 * reach, far)
+    line = np.empty(size, along_x.dtype)
     for z in range(nz):
         for y in range(ny):
+            row = mask[z, y]
+            seed = seeds[reach + y * width : reach + y * width + nx]
+            for x in range(nx):
+                seed[x] = 0 if row[x] == wanted else far
+        line[:] = seeds[reach : reach + size]
+        for step in range(1, len(along_x)):
+            before = seeds[reach - step : reach - step + size]
+            after = seeds[reach + step : reach + step + size]
+            extra = along_x[step]
+            for i in range(size):
+                line[i] = min(line[i], along_x.dtype.type(min(before[i], after[i]) + extra))
+        plane = planes[z]
+        plane[:] = line
+        for step in range(1, min(len(along_y), ny)):
+            shift = step * width
+            extra = along_y[step]
+            low, high = line[: size - shift], line[shift:]
+            towards_low, towards_high = plane[: size - shift], plane[shift:]
+            for i in range(size - shift):
+                towards_low[i] = min(towards_low[i], along_x.dtype.type(high[i] + extra))
+            for i in range(size - shift):
+                towards_high[i] = min(towards_high[i], along_x.dtype.type(low[i] + extra))
+    result = np.empty((nz, ny, nx), np.uint8)
+    for z in range(nz):
+        line[:] = planes[z]
+        for step in range(1, len(along_z)):
+            extra = along_z[step]
+            # Beyond the array the last plane is taken once more: it is nearer than that in truth, and changes nothing.
+            before, after = planes[max(z - step, 0)], planes[min(z + step, nz - 1)]
+            for i in range(size):
+                line[i] = min(line[i], along_x.dtype.type(min(before[i], after[i]) + extra))
+        for y in range(ny):
+            row = line[y * width : y * width + nx]
             out = result[z, y]
-            for step in range(-reach, reach + 1):
-                other_z = z + step if axis == 0 else z
-                other_y = y + step if axis == 1 else y
-                if step == 0 or other_z < 0 or other_z >= nz or other_y < 0 or other_y >= ny:
-                    continue
-                row = squared[other_z, other_y]
-                extra = np.float32(step * step * edge * edge)
-                for x in range(nx):
-                    out[x] = min(out[x], row[x] + extra)
+            for x in range(nx):
+                out[x] = row[x] <= limit
     return result
 
 
@@ -109,47 +134,53 @@ def smooth(image: Floats, half_z: Floats, half_y: Floats, half_x: Floats) -> Flo
     ndarray of float32, shape (z, y, x)
     """
     nz, ny, nx = image.shape
+    reach_y, reach_x = len(half_y) - 1, len(half_x) - 1
+    width = nx + 2 * reach_x
+    size = (ny + 2 * reach_y) * width
     current = np.empty_like(image)
-    reach = len(half_x) - 1
-    wide = np.empty(nx + 2 * reach, np.float32)
+    # A plane with its edges repeated, in one line: a step along an axis is a shift of all of it.
+    wide = np.zeros(size + 2 * reach_x, np.float32)
+    rows = np.empty(size, np.float32)
+    plane = np.empty(ny * width, np.float32)
     for z in range(nz):
+        for y in range(ny + 2 * reach_y):
+            row = image[z, min(max(y - reach_y, 0), ny - 1)]
+            start = reach_x + y * width
+            wide[start : start + reach_x] = row[0]
+            wide[start + reach_x : start + reach_x + nx] = row
+            wide[start + reach_x + nx : start + width] = row[nx - 1]
+        _weigh(rows, wide, reach_x, 1, half_x)
+        _weigh(plane, rows, reach_y * width, width, half_y)
         for y in range(ny):
-            row = image[z, y]
-            out = current[z, y]
-            wide[:reach] = row[0]
-            wide[reach : reach + nx] = row
-            wide[reach + nx :] = row[nx - 1]
-            for x in range(nx):
-                out[x] = half_x[0] * row[x]
-            for step in range(1, len(half_x)):
-                before = wide[reach - step : reach - step + nx]
-                after = wide[reach + step : reach + step + nx]
-                weight = half_x[step]
-                for x in range(nx):
-                    out[x] += weight * (before[x] + after[x])
-    for axis in (1, 0):
-        half = half_y if axis == 1 else half_z
-        if len(half) == 1:
-            continue
-        result = np.empty_like(image)
-        for z in range(nz):
-            for y in range(ny):
-                out = result[z, y]
-                row = current[z, y]
-                for x in range(nx):
-                    out[x] = half[0] * row[x]
-                for step in range(1, len(half)):
-                    if axis == 1:
-                        low = current[z, max(y - step, 0)]
-                        high = current[z, min(y + step, ny - 1)]
-                    else:
-                        low = current[max(z - step, 0), y]
-                        high = current[min(z + step, nz - 1), y]
-                    weight = half[step]
-                    for x in range(nx):
-                        out[x] += weight * (low[x] + high[x])
-        current = result
-    return current
+            current[z, y] = plane[y * width + reach_x : y * width + reach_x + nx]
+    if len(half_z) == 1:
+        return current
+    result = np.empty_like(image)
+    for z in range(nz):
+        out, middle = result[z].ravel(), current[z].ravel()
+        for i in range(len(out)):
+            out[i] = half_z[0] * middle[i]
+        for step in range(1, len(half_z)):
+            low, high = current[max(z - step, 0)].ravel(), current[min(z + step, nz - 1)].ravel()
+            weight = half_z[step]
+            for i in range(len(out)):
+                out[i] += weight * (low[i] + high[i])
+    return result
+
+
+@jit
+def _weigh(out: Any, line: Any, start: int, shift: int, half: Any) -> None:
+    """Correlate a line with a symmetric kernel whose steps are so many values apart."""
+    size = len(out)
+    middle = line[start : start + size]
+    for i in range(size):
+        out[i] = half[0] * middle[i]
+    for step in range(1, len(half)):
+        before = line[start - step * shift : start - step * shift + size]
+        after = line[start + step * shift : start + step * shift + size]
+        weight = half[step]
+        for i in range(size):
+            out[i] += weight * (before[i] + after[i])
 
 
 @jit
@@ -179,31 +210,43 @@ def erode(mask: Mask) -> Mask:
 def grow(mask: Mask) -> Mask:
     """Add to a mask its 26 neighbours (8 in a slice)."""
     nz, ny, nx = mask.shape
-    wide = np.empty_like(mask)
+    planes = np.empty_like(mask)
+    line = np.empty(ny * nx, np.uint8)
     for z in range(nz):
+        wide = line.reshape(ny, nx)
         for y in range(ny):
             row = mask[z, y]
-            out = wide[z, y]
+            out = wide[y]
             for x in range(nx):
                 out[x] = row[x]
             for x in range(1, nx):
                 out[x] |= row[x - 1]
             for x in range(nx - 1):
                 out[x] |= row[x + 1]
-    for axis in (1, 0):
-        result = wide.copy()
-        for z in range(nz):
-            for y in range(ny):
-                out = result[z, y]
-                for step in (-1, 1):
-                    other_z = z + step if axis == 0 else z
-                    other_y = y + step if axis == 1 else y
-                    if 0 <= other_z < nz and 0 <= other_y < ny:
-                        row = wide[other_z, other_y]
-                        for x in range(nx):
-                            out[x] |= row[x]
-        wide = result
-    return wide
+        _join(planes[z].ravel(), line, nx)
+    if nz == 1:
+        return planes
+    result = np.empty_like(mask)
+    for z in range(nz):
+        total, here = result[z].ravel(), planes[z].ravel()
+        before, after = planes[max(z - 1, 0)].ravel(), planes[min(z + 1, nz - 1)].ravel()
+        for i in range(len(total)):
+            total[i] = here[i] | before[i] | after[i]
+    return result
+
+
+@jit
+def _join(out: Any, line: Any, shift: int) -> None:
+    """Join a line with itself, shifted both ways."""
+    size = len(line)
+    for i in range(size):
+        out[i] = line[i]
+    low, high = line[: size - shift], line[shift:]
+    first, second = out[: size - shift], out[shift:]
+    for i in range(len(low)):
+        first[i] |= high[i]
+    for i in range(len(low)):
+        second[i] |= low[i]
 
 
 @jit
@@ -247,6 +290,146 @@ def box_sum(values: Floats, reach: int) -> Floats:
                 if z - reach >= 0:
                     sums -= planes[z - reach, y]
     return result
+
+
+@jit
+def mean_around(values: Floats, mask: Mask, reach: int, fewest: int) -> Floats:
+    """Give the mean of a mask's values within so many voxels along each axis; 0 where the mask has fewer there.
+
+    Nothing is beyond the array.
+    """
+    nz, ny, nx = values.shape
+    width = nx + reach
+    size = ny * width
+    sums = np.empty(values.shape, np.float32)
+    numbers = np.empty(values.shape, np.uint16)
+    # Planes in one line, their rows with a gap between: a step along a row is a shift of all of it.
+    wide, total = np.zeros(size + 2 * reach, np.float32), np.empty(size, np.float32)
+    many, number = np.zeros(size + 2 * reach, np.uint16), np.empty(size, np.uint16)
+    for z in range(nz):
+        for y in range(ny):
+            row, own = values[z, y], mask[z, y]
+            start = reach + y * width
+            middle, amid = wide[start : start + nx], many[start : start + nx]
+            for x in range(nx):
+                amid[x] = own[x]
+                middle[x] = row[x] if own[x] else np.float32(0)
+        total[:] = wide[:size]
+        number[:] = many[:size]
+        for step in range(1, 2 * reach + 1):
+            _add(total, wide[step : step + size])
+            _add(number, many[step : step + size])
+        _slide(total.reshape(ny, width), reach)
+        _slide(number.reshape(ny, width), reach)
+        for y in range(ny):
+            sums[z, y] = total[y * width : y * width + nx]
+            numbers[z, y] = number[y * width : y * width + nx]
+    if nz > 1:
+        _slide(sums.reshape(nz, ny * nx), reach)
+        _slide(numbers.reshape(nz, ny * nx), reach)
+    means, counts = sums.ravel(), numbers.ravel()
+    for place in range(len(means)):
+        mean = means[place] / np.float32(max(counts[place], np.uint16(1)))
+        means[place] = mean if counts[place] >= fewest else np.float32(0)
+    return sums
+
+
+@jit
+def _slide(rows: Any, reach: int) -> None:
+    """Replace each row of an array by the sum of the rows at most so far away."""
+    n, size = rows.shape
+    ring = np.zeros((reach + 1, size), rows.dtype)
+    total = np.zeros(size, rows.dtype)
+    for k in range(min(reach, n)):
+        _add(total, rows[max(k, 0)])
+    for k in range(n):
+        if k + reach < n:
+            _add(total, rows[max(k + reach, 0)])
+        row, oldest = rows[max(k, 0)], ring[max(k % (reach + 1), 0)]
+        if k > reach:
+            for i in range(size):
+                total[i] -= oldest[i]
+        oldest[:] = row
+        row[:] = total
+
+
+@jit
+def _add(total: Any, row: Any) -> None:
+    for i in range(len(total)):
+        total[i] += row[i]
+
+
+@jit
+def sort_out(labels: Any, label: int) -> tuple[Mask, Mask, Mask]:
+    """Tell the voxels of one label, those of none, and all others: masks of which one is 1 everywhere."""
+    own = np.empty(labels.shape, np.uint8)
+    free = np.empty(labels.shape, np.uint8)
+    taken = np.empty(labels.shape, np.uint8)
+    given, mine, nobodys, others = labels.ravel(), own.ravel(), free.ravel(), taken.ravel()
+    wanted = labels.dtype.type(label)
+    for place in range(len(given)):
+        mine[place] = given[place] == wanted
+        nobodys[place] = given[place] == 0
+        others[place] = (given[place] != wanted) & (given[place] != 0)
+    return own, free, taken
+
+
+@jit
+def pick(values: Floats, mask: Mask, most: int) -> Floats:
+    """Give a mask's values, or every second, third … of them where there are more than so many."""
+    inside, flat = mask.ravel(), values.ravel()
+    number = 0
+    for place in range(len(inside)):
+        number += inside[place]
+    step = max(1, number // most)
+    found = np.empty((number + step - 1) // step, values.dtype)
+    seen = 0
+    due = 0
+    for place in range(len(inside)):
+        if inside[place]:
+            if seen == due:
+                found[seen // step] = flat[place]
+                due += step
+            seen += 1
+    return found
+
+
+@jit
+def select(values: Floats, rank: int) -> float:
+    """Give the value that so many values (finite ones) are below, if they were sorted: found by counting in steps."""
+    low, high = values[0], values[0]
+    for place in range(len(values)):
+        low = min(low, values[place])
+        high = max(high, values[place])
+    if low == high:
+        return low
+    steps = 1024
+    scale = np.float32(steps) / (high - low)
+    counts = np.zeros(steps + 1, np.int64)
+    for place in range(len(values)):
+        counts[int((values[place] - low) * scale)] += 1
+    step = 0
+    below = 0
+    while below + counts[step] <= rank:
+        below += counts[step]
+        step += 1
+    among = np.empty(counts[step], values.dtype)
+    size = 0
+    for place in range(len(values)):
+        if int((values[place] - low) * scale) == step:
+            among[size] = values[place]
+            size += 1
+    among.sort()
+    return among[rank - below]
+
+
+def median(values: Floats) -> float:
+    """Give the median of finite values, several times faster than NumPy does; NaN where there are none."""
+    if not len(values):
+        return float("nan")
+    half = (len(values) - 1) // 2
+    middle = float(select(values, half))
+    return middle if len(values) % 2 else 0.5 * (middle + float(select(values, half + 1)))
 
 
 @jit
@@ -300,28 +483,36 @@ def count_pairs(code: Mask) -> npt.NDArray[np.int64]:
     """
     nz, ny, nx = code.shape
     counts = np.zeros((2, 13), np.int64)
-    low = np.uint32((1 << 16) - 1)  # no row of a tomogram has more voxels
-    for z in range(nz):
-        for y in range(ny):
-            row = code[z, y]
-            for dz in range(0, 2):
-                for dy in range(-1, 2):
-                    if (dz == 0 and dy < 0) or z + dz >= nz or y + dy < 0 or y + dy >= ny:
-                        continue
-                    other = code[z + dz, y + dy]
-                    for dx in range(1 if dz == 0 and dy == 0 else -1, 2):
-                        direction = 9 * dz + 3 * dy + dx - 1
-                        # Parts of equal length, indexed from 0, leave the compiler free to take many at a time.
-                        here = row[max(0, -dx) : nx - max(0, dx)]
-                        there = other[max(0, dx) : nx - max(0, -dx)]
-                        packed = np.uint32(0)
-                        for x in range(len(here)):
-                            both = here[x] & there[x]
-                            differ = here[x] ^ there[x]
-                            packed += np.uint32(differ & 1) + (np.uint32(both & (differ >> 1) & 1) << np.uint32(16))
-                        counts[0, direction] += packed & low
-                        counts[1, direction] += packed >> np.uint32(16)
+    low = np.uint32((1 << 16) - 1)
+    line = code.ravel()
+    at_once = 1 << 14  # a count of fewer than 2^16 fits into half of 32 bits
+    for dz in range(0, 2 if nz > 1 else 1):
+        for dy in range(-1 if dz else 0, 2):
+            for dx in range(-1 if dz or dy else 1, 2):
+                # The border is empty, so that pairs of one row's end with the next row's start count nothing.
+                shift = (dz * ny + dy) * nx + dx
+                direction = 9 * dz + 3 * dy + dx - 1
+                for start in range(0, len(line) - shift, at_once):
+                    stop = min(start + at_once, len(line) - shift)
+                    here, there = line[start:stop], line[start + shift : stop + shift]
+                    packed = np.uint32(0)
+                    for i in range(len(here)):
+                        both = here[i] & there[i]
+                        differ = here[i] ^ there[i]
+                        packed += np.uint32(differ & 1) + (np.uint32(both & (differ >> 1) & 1) << np.uint32(16))
+                    counts[0, direction] += packed & low
+                    counts[1, direction] += packed >> np.uint32(16)
     return counts
+
+
+def box_around(mask: Mask, margin: tuple[int, int, int]) -> tuple[slice, slice, slice]:
+    """Give the box of a mask with a margin (z, y, x) around it, inside the array."""
+    first, last = bounds(mask)
+    z, y, x = (
+        slice(max(int(first[axis]) - margin[axis], 0), min(int(last[axis]) + 1 + margin[axis], size))
+        for axis, size in enumerate(mask.shape)
+    )
+    return z, y, x
 
 
 def count(mask: Mask) -> int:
@@ -339,11 +530,14 @@ def bounds(mask: Mask) -> npt.NDArray[np.int64]:
     for z in range(nz):
         for y in range(ny):
             row = mask[z, y]
-            first = 0
-            while first < nx and not row[first]:
-                first += 1
-            if first == nx:
+            found = np.uint8(0)
+            for x in range(nx):
+                found |= row[x]
+            if not found:
                 continue
+            first = 0
+            while not row[first]:
+                first += 1
             last = nx - 1
             while not row[last]:
                 last -= 1

@@ -14,13 +14,15 @@ from .contacts import contacts_of
 from .cracks import brighter, find_cracks
 from .describe import describe
 from .filling import fill_holes, fill_particle
-from .kernels import Mask, bounds, count, count_in_cells, erode
+from .kernels import Mask, box_around, count, count_in_cells, erode, sort_out
 from .outline import complete_outline
 from .parameters import MeasureParameters
 from .threshold import GreyLevels, gaussian, particle_greys
 
 OUTSIDE = -1
 """Label, within a crop, of voxels outside the volume or its field of view."""
+MARGIN = (2, 2, 2)
+"""Voxels (z, y, x) around the filled particle in the box that it is described in."""
 MOST = 0.8
 """Share of the wide cracks that labels of whole particles cover at least."""
 Floats = npt.NDArray[np.float32]
@@ -128,11 +130,15 @@ class Division(NamedTuple):
 
 def divide_particle(crop: Crop, context: Context) -> Division:
     """Tell a particle's solid from its cracks; see `measure_particle`."""
-    own: Mask = (crop.labels == crop.label).view(np.uint8)
-    taken = (crop.labels != 0) & (crop.labels != crop.label)
-    quiet, greys = _greys(crop, own, context)
+    own, free, others = sort_out(crop.labels, crop.label)
+    taken = others.view(np.bool_)
+    room = box_around(own, (1, 1, 1))
+    quiet, greys = _greys(crop, own, free, room, context)
     found = not np.isnan(greys.threshold)
-    bright = own & brighter(quiet, greys.threshold) if quiet is not None and found else own
+    bright = own
+    if quiet is not None and found:
+        bright = np.zeros_like(own)
+        bright[room] = own[room] & brighter(quiet[room], greys.threshold)
     closing = context.parameters.closing_um(context.spacing_um)
     filled, closed = fill_particle(own, bright, taken, context.spacing_um, closing)
     if solid_only(context.parameters, context.grey):
@@ -140,7 +146,7 @@ def divide_particle(crop: Crop, context: Context) -> Division:
         free = (~taken).view(np.uint8)
         filled = complete_outline(filled, labelled, free, crop.image if found else None, greys, context.spacing_um)
         closed = filled
-    box = _box(filled, _margin(context.spacing_um, context.parameters))
+    box = box_around(filled, MARGIN)
     filled = np.ascontiguousarray(filled[box])
     if crop.image is not None and quiet is not None and found:
         image, quiet = np.ascontiguousarray(crop.image[box]), np.ascontiguousarray(quiet[box])
@@ -176,7 +182,7 @@ def measure_particle(crop: Crop, context: Context) -> Measured:
     )
     contacts = np.zeros((0, 5))
     if "surroundings" in context.parameters.groups:
-        contacts = contacts_of(filled, cut.labels, cut.label, context.spacing_um, context.parameters.gap_tolerance_um)
+        contacts = _contacts(crop, filled, box, context)
     values = describe(
         filled,
         solid,
@@ -188,7 +194,7 @@ def measure_particle(crop: Crop, context: Context) -> Measured:
         cut=cut.touches_border,
         divided=found or quiet is None,
     )
-    contacts[:, 2:] += cut.start
+    contacts[:, 2:] += crop.start
     scale = context.spacing_um
     for axis, column in enumerate(("z_um", "y_um", "x_um")):
         values[column] = (values[column] + cut.start[axis]) * scale[axis]
@@ -205,10 +211,20 @@ def solid_only(parameters: MeasureParameters, grey: GreyLevels) -> bool:
     return asked == "solid" or (asked == "auto" and grey.covered < MOST)
 
 
-def _margin(spacing_um: Spacing, parameters: MeasureParameters) -> tuple[int, int, int]:
-    """Voxels (z, y, x) around the filled particle within which neighbours may touch it."""
-    z, y, x = (int(parameters.gap_tolerance_um / edge * (1 + 1e-5)) + 2 for edge in spacing_um)
-    return z, y, x
+def _contacts(crop: Crop, filled: Mask, box: tuple[slice, slice, slice], context: Context) -> npt.NDArray[np.float64]:
+    """Measure the contacts of a filled particle in a box of a crop; places are in voxels of the crop."""
+    gap = context.parameters.gap_tolerance_um
+    reach = [int(gap / edge * (1 + 1e-5)) for edge in context.spacing_um]
+    wide = tuple(
+        slice(max(side.start - far, 0), min(side.stop + far, size))
+        for side, far, size in zip(box, reach, crop.labels.shape, strict=True)
+    )
+    labels = np.ascontiguousarray(crop.labels[wide])
+    body = np.zeros(labels.shape, np.uint8)
+    body[tuple(slice(s.start - w.start, s.stop - w.start) for s, w in zip(box, wide, strict=True))] = filled
+    contacts = contacts_of(body, labels, crop.label, context.spacing_um, gap)
+    contacts[:, 2:] += [side.start for side in wide]
+    return contacts
 
 
 def _meets_outside(filled: Mask, labels: npt.NDArray[np.int32]) -> bool:
@@ -230,9 +246,12 @@ def _in_cells(
     return (first[0], first[1], first[2]), counts
 
 
-def _greys(crop: Crop, own: Mask, context: Context) -> tuple[Floats | None, GreyLevels]:
+def _greys(
+    crop: Crop, own: Mask, free: Mask, room: tuple[slice, slice, slice], context: Context
+) -> tuple[Floats | None, GreyLevels]:
     """Denoise the crop's image and find the greys that tell solid from crack (unknown where nothing does).
 
+    ``own`` lies in the box ``room``, with a margin; what is ``free`` there, but in a hole of it, is no background.
     Without an image, or where the labels alone tell, there is no denoised image.
     """
     if crop.image is None or context.parameters.threshold == "labels":
@@ -241,14 +260,5 @@ def _greys(crop: Crop, own: Mask, context: Context) -> tuple[Floats | None, Grey
     quiet = gaussian(crop.image, (sigma, sigma, sigma))
     if context.parameters.threshold == "global":
         return quiet, context.grey
-    free = (crop.labels == 0).view(np.uint8) & ~fill_holes(own) & 1
+    free[room] &= 1 - fill_holes(own[room])
     return quiet, particle_greys(quiet, own, free, context.grey)
-
-
-def _box(filled: Mask, margin: tuple[int, int, int]) -> tuple[slice, slice, slice]:
-    """Give the box of a mask with a margin around it, inside the array."""
-    first, last = bounds(filled)
-    box = []
-    for axis, size in enumerate(filled.shape):
-        box.append(slice(max(int(first[axis]) - margin[axis], 0), min(int(last[axis]) + 1 + margin[axis], size)))
-    return box[0], box[1], box[2]

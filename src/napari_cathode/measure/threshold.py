@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from napari_cathode.progress import Progress, Steps
 
-from .kernels import Mask, erode, smooth
+from .kernels import Mask, erode, median, pick, smooth
 from .volume_pass import DIRECT_IDS
 
 Floats = npt.NDArray[np.float32]
@@ -118,15 +118,15 @@ def particle_greys(quiet: Floats, own: Mask, free: Mask, image_levels: GreyLevel
     -------
     GreyLevels
     """
-    around = quiet[erode(erode(free)).view(bool)]
+    around = pick(quiet, erode(erode(free)), SAMPLE)
     background, spread = image_levels.background, image_levels.spread
     if len(around) >= ENOUGH:
         background, local = _middle_and_spread(around)
         # Rims and fringes of close neighbours widen what is around; noise is no stronger here than elsewhere.
         spread = min(local, spread) if spread > 0 else local
-    core = quiet[erode(own).view(bool)]
+    core = pick(quiet, erode(own), SAMPLE)
     if len(core) < FEWEST_CORE:
-        core = quiet[own.view(bool)]
+        core = pick(quiet, own, SAMPLE)
     return GreyLevels(split_grey(core, background), background, spread, image_levels.void, image_levels.covered)
 
 
@@ -169,8 +169,8 @@ def _thinned(values: Floats) -> Floats:
 def _middle_and_spread(values: Floats) -> tuple[float, float]:
     """Give the median and the standard deviation that the median of absolute deviations stands for."""
     values = _thinned(values)
-    middle = float(np.median(values))
-    return middle, 1.4826 * float(np.median(np.abs(values - middle)))
+    middle = median(values)
+    return middle, 1.4826 * median(np.abs(values - np.float32(middle)))
 
 
 def iter_image_greys(labels: Any, image: Any, field_of_view: npt.NDArray[np.bool_] | None) -> Steps[GreyLevels]:
@@ -266,4 +266,4 @@ def _numbered(plane: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np
 
 def _well_inside(quiet: Floats, mask: npt.NDArray[np.bool_]) -> Floats:
     """Values at least three voxels inside a mask."""
-    return _thinned(quiet[erode(erode(np.ascontiguousarray(mask).view(np.uint8))).view(bool)])
+    return pick(quiet, erode(erode(np.ascontiguousarray(mask).view(np.uint8))), SAMPLE)
