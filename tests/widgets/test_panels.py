@@ -202,6 +202,31 @@ def test_the_population_is_shown_and_written(viewer, labels, tmp_path):
     assert list(pd.read_csv(tmp_path / "nmc_contacts.csv"))[:3] == ["label_1", "label_2", "area_um2"]
 
 
+def test_files_beside_a_table_are_not_replaced_unasked(viewer, labels, tmp_path, monkeypatch):
+    from napari_cathode.measure import measure, summarise
+
+    link = link_of(viewer)
+    link.show(ParticleSet(labels, "found", SPACING))
+    panel = open_dock(viewer, FEATURES)
+    found = measure(labels, None, SPACING)
+    link.set_table(link.session.current, found, summarise(found, labels, SPACING))
+    answers, asked = [QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No], []
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "nmc.csv"), ""))
+    monkeypatch.setattr(QMessageBox, "question", lambda *words: asked.append(words[-1]) or answers.pop())
+    for name in ("nmc_contacts.csv", "nmc_summary.csv"):
+        (tmp_path / name).write_text("mine")
+    panel.export("all")
+    assert asked == ["nmc_contacts.csv and nmc_summary.csv already exist. Do you want to replace them?"]
+    assert (tmp_path / "nmc_summary.csv").read_text() == "mine" and not (tmp_path / "nmc.csv").exists()
+    panel.export("all")
+    assert len(pd.read_csv(tmp_path / "nmc.csv")) == len(found)
+    assert (tmp_path / "nmc_summary.csv").read_text() != "mine"
+    (tmp_path / "nmc_contacts.csv").unlink()
+    link.session.selection = {int(found["label"][0])}
+    panel.export("selected")
+    assert len(asked) == 2, "no summary comes beside some of the particles"
+
+
 def test_an_image_of_another_shape_is_refused(viewer, labels):
     viewer.add_image(np.zeros((3, 5, 5), np.uint8), name="other", scale=SPACING, units=("um",) * 3)
     viewer.add_labels(labels, name="mine", scale=SPACING, units=("um",) * 3)

@@ -10,32 +10,29 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QBoxLayout, QFileDialog, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QBoxLayout, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_cathode.errors import InputError
-from napari_cathode.io import write_table
 from napari_cathode.measure import MeasureParameters
 from napari_cathode.parameters import to_dict
 from napari_cathode.plugin.foreign import add_columns
 from napari_cathode.plugin.layers import is_image, is_particles, shows, spacing_of, tomogram_of
 from napari_cathode.plugin.link import link_of
 from napari_cathode.plugin.steps import iter_load_table, iter_measure_layers
-from napari_cathode.results import define_columns, write_contacts, write_summary
 from napari_cathode.session import ParticleSet
 from napari_cathode.tomogram import Tomogram
 
 from .colour_by import ColourBy
 from .docks import PLOTS, Docked, give_room, open_dock
+from .features_export import ask_path, export_button, write_features
 from .forms import Form
 from .job import Job
 from .parts import (
-    TABLE_ENDINGS,
     Connections,
     Fold,
     LayerChoice,
     Panel,
     Text,
-    ask_table_path,
     form_layout,
     primary_button,
 )
@@ -80,7 +77,7 @@ class FeaturesWidget(Docked, QWidget):
         self.runner = Runner()
         self.colour_by = ColourBy(self._session)
         self.table = LinkedTable(self._session)
-        self.export_button = _export_button(self.export)
+        self.export_button = export_button(self.export)
         self.summary = Text()
         self.notes = Text()
         self.population = Population()
@@ -300,7 +297,7 @@ class FeaturesWidget(Docked, QWidget):
         particles = self._session.current
         if particles is None or particles.table is None:
             return
-        path = ask_table_path(self, "Export features", f"{particles.name}.csv")
+        path = ask_path(self, particles, which)
         if path:
             self.export_to(path, which)
 
@@ -311,19 +308,10 @@ class FeaturesWidget(Docked, QWidget):
         if which != "all":
             kept = self.table.model.labels if which == "shown" else sorted(self._session.selection)
             table = table[table["label"].isin(np.asarray(kept, np.int64))]
-        path = path if path.lower().endswith(TABLE_ENDINGS) else f"{path}.csv"
-        spacing = None if particles.spacing_um is None else list(particles.spacing_um)
         try:
-            made_with = {"spacing_um": spacing, **particles.provenance}
-            write_table(path, table, define_columns(table), made_with)
-            beside = [write_contacts(path, table, made_with)]
-            if which == "all" and particles.summary is not None:
-                beside.append(write_summary(path, table, particles.summary, made_with))
+            self.runner.say(write_features(path, table, particles, which))
         except InputError as error:
             self.runner.fail(str(error))
-            return
-        names = " and ".join(place.name for place in beside if place is not None)
-        self.runner.say(f"Wrote {len(table)} particles to {path}" + (f", {names} beside it." if names else "."))
 
 
 def _tomogram_for(particles: ParticleSet, layer: Any) -> Tomogram | None:
@@ -367,13 +355,3 @@ def _summary(particles: ParticleSet | None) -> str:
         spread = f" ± {found.damage_sd:.3g}" if math.isfinite(found.damage_sd) else ""
         parts.append(f"damage {found.damage_mean:.3g}{spread} (n = {found.n_damage})")
     return " · ".join(parts)
-
-
-def _export_button(export: Any) -> QPushButton:
-    button = QPushButton("Export")
-    button.setToolTip("Writes the table as CSV or Parquet, and its units and definitions beside it.")
-    menu = QMenu(button)
-    for text, which in (("All particles", "all"), ("Rows shown", "shown"), ("Selected rows", "selected")):
-        menu.addAction(text, lambda which=which: export(which))
-    button.setMenu(menu)
-    return button

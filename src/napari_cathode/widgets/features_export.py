@@ -1,0 +1,74 @@
+"""Writing the feature table into files: the table, and beside it contacts and summary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+from qtpy.QtWidgets import QMenu, QMessageBox, QPushButton, QWidget
+
+from napari_cathode.io import write_table
+from napari_cathode.measure import Contacts
+from napari_cathode.results import beside, define_columns, write_contacts, write_summary
+from napari_cathode.session import ParticleSet
+
+from .parts import TABLE_ENDINGS, ask_table_path
+
+_TITLE = "Export features"
+
+
+def export_button(export: Callable[[str], None]) -> QPushButton:
+    """Make a button that asks whether "all" particles are written, those "shown" or those "selected"."""
+    button = QPushButton("Export")
+    button.setToolTip("Writes the table as CSV or Parquet, and its units and definitions beside it.")
+    menu = QMenu(button)
+    for text, which in (("All particles", "all"), ("Rows shown", "shown"), ("Selected rows", "selected")):
+        menu.addAction(text, lambda which=which: export(which))
+    button.setMenu(menu)
+    return button
+
+
+def ask_path(parent: QWidget, particles: ParticleSet, which: str) -> str:
+    """Ask where to write, and before files beside the table are replaced; nothing when they are to stay."""
+    path = ask_table_path(parent, _TITLE, f"{particles.name}.csv")
+    present = [place.name for place in _beside(path, particles, which) if place.exists()] if path else []
+    if not present:
+        return path
+    question = (
+        f"{present[0]} already exists. Do you want to replace it?"
+        if len(present) == 1
+        else f"{' and '.join(present)} already exist. Do you want to replace them?"
+    )
+    return path if QMessageBox.question(parent, _TITLE, question) == QMessageBox.StandardButton.Yes else ""
+
+
+def with_ending(path: str) -> str:
+    """Give the path of a table an ending where it has none."""
+    return path if path.lower().endswith(TABLE_ENDINGS) else f"{path}.csv"
+
+
+def write_features(path: str, table: pd.DataFrame, particles: ParticleSet, which: str) -> str:
+    """Write a table of some particles, and what comes beside it; give a sentence that says so.
+
+    Raises
+    ------
+    InputError
+        When it cannot be written.
+    """
+    path = with_ending(path)
+    spacing = None if particles.spacing_um is None else list(particles.spacing_um)
+    made_with = {"spacing_um": spacing, **particles.provenance}
+    write_table(path, table, define_columns(table), made_with)
+    written = [write_contacts(path, table, made_with)]
+    if which == "all" and particles.summary is not None:
+        written.append(write_summary(path, table, particles.summary, made_with))
+    names = " and ".join(place.name for place in written if place is not None)
+    return f"Wrote {len(table)} particles to {path}" + (f", {names} beside it." if names else ".")
+
+
+def _beside(path: str, particles: ParticleSet, which: str) -> list[Path]:
+    """Name what comes beside the table."""
+    path = with_ending(path)
+    places = [] if Contacts.beside(particles.table) is None else [beside(path, "contacts")]
+    return [*places, beside(path, "summary")] if which == "all" and particles.summary is not None else places
