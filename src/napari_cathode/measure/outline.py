@@ -65,7 +65,7 @@ def complete_outline(
         return filled
     scattered = hull.sum() > LOOSE * filled.sum()
     breach = np.zeros_like(hollow) if scattered else _breaches(hull, hollow, spacing_um)
-    added = breach
+    added: Mask = breach
     if image is not None:
         away = (1 - grow(labelled)).astype(np.float32)
         solid, background, void = greys.solid, greys.background, greys.void

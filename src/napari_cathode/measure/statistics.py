@@ -85,12 +85,13 @@ Part = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int6
 def _slab_sums(part: npt.NDArray[np.int32], grey: npt.NDArray[Any], first: int, zero: float) -> Part:
     """Give the labels of a slab with their sums and boxes."""
     names = None
-    if int(part.max(initial=0)) > DIRECT_IDS:
+    top = int(part.max(initial=0))
+    if top > DIRECT_IDS:
         part, mapping = fastremap.renumber(part, preserve_zero=True)
         part = np.ascontiguousarray(part, np.int32)
-        names = np.zeros(int(part.max(initial=0)) + 1, np.int64)
+        top = int(part.max(initial=0))
+        names = np.zeros(top + 1, np.int64)
         names[np.array(list(mapping.values()))] = np.array(list(mapping.keys()))
-    top = int(part.max(initial=0))
     sums = np.zeros((top + 1, _SUMS))
     low, high = np.full((top + 1, 3), np.iinfo(np.int64).max), np.full((top + 1, 3), -1)
     _add_up(part, grey, first, zero, sums, low, high)
@@ -106,11 +107,12 @@ def _add_up(part: Any, grey: Any, first: int, zero: float, sums: Any, low: Any, 
     for k in range(nz):
         z = float(k + first)
         for y in range(ny):
+            line = part[k, y]
             x = 0
             while x < nx:
-                label = part[k, y, x]
+                label = line[x]
                 start = x
-                while x < nx and part[k, y, x] == label:
+                while x < nx and line[x] == label:
                     x += 1
                 if label <= 0:
                     continue
@@ -138,12 +140,10 @@ def _add_up(part: Any, grey: Any, first: int, zero: float, sums: Any, low: Any, 
                         squares += value * value
                     row[10] += total
                     row[11] += squares
-                low[label, 0] = min(low[label, 0], k + first)
-                high[label, 0] = max(high[label, 0], k + first)
-                low[label, 1] = min(low[label, 1], y)
-                high[label, 1] = max(high[label, 1], y)
-                low[label, 2] = min(low[label, 2], start)
-                high[label, 2] = max(high[label, 2], x - 1)
+                least, most = low[label], high[label]
+                least[0], most[0] = min(least[0], k + first), k + first
+                least[1], most[1] = min(least[1], y), max(most[1], y)
+                least[2], most[2] = min(least[2], start), max(most[2], x - 1)
 
 
 def _table(parts: list[Part], shape: tuple[int, int, int], spacing: Spacing, zero: float | None) -> pd.DataFrame:
@@ -164,17 +164,20 @@ def _table(parts: list[Part], shape: tuple[int, int, int], spacing: Spacing, zer
         covariance[:, i, j] = covariance[:, j, i] = value
     variances = np.maximum(np.linalg.eigvalsh(covariance)[:, ::-1], 0)
     size = count * np.prod(edges[1:] if flat else edges)
-    table = pd.DataFrame({"label": ids, "voxel_count": count.astype(np.int64)})
-    table["area_um2" if flat else "volume_um3"] = size
-    table["equivalent_diameter_um"] = 2 * np.sqrt(size / np.pi) if flat else np.cbrt(6 * size / np.pi)
+    values = {
+        "label": ids,
+        "voxel_count": count.astype(np.int64),
+        "area_um2" if flat else "volume_um3": size,
+        "equivalent_diameter_um": 2 * np.sqrt(size / np.pi) if flat else np.cbrt(6 * size / np.pi),
+    }
     for axis, name in enumerate("zyx"):
-        table[f"{name}_um"] = centre[:, axis] * edges[axis]
+        values[f"{name}_um"] = centre[:, axis] * edges[axis]
     for axis, name in enumerate("zyx"):
-        table[f"{name}_low"], table[f"{name}_high"] = low[:, axis], high[:, axis]
+        values |= {f"{name}_low": low[:, axis], f"{name}_high": high[:, axis]}
     for number in range(2 if flat else 3):
-        table[f"variance_{number + 1}_um2"] = variances[:, number]
+        values[f"variance_{number + 1}_um2"] = variances[:, number]
     if zero is not None:
         mean = sums[:, 10] / count
-        table["grey"] = mean + zero
-        table["grey_sd"] = np.sqrt(np.maximum(sums[:, 11] / count - mean**2, 0))
-    return table
+        values["grey"] = mean + zero
+        values["grey_sd"] = np.sqrt(np.maximum(sums[:, 11] / count - mean**2, 0))
+    return pd.DataFrame(values)
