@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cc3d
 import numpy as np
 import numpy.typing as npt
@@ -65,7 +67,7 @@ def complete_outline(
         return filled
     scattered = hull.sum() > LOOSE * filled.sum()
     breach = np.zeros_like(hollow) if scattered else _breaches(hull, hollow, spacing_um)
-    added: Mask = breach
+    added: npt.NDArray[Any] = breach
     if image is not None:
         away = (1 - grow(labelled)).astype(np.float32)
         solid, background, void = greys.solid, greys.background, greys.void
