@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cc3d
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +65,7 @@ def complete_outline(
         return filled
     scattered = hull.sum() > LOOSE * filled.sum()
     breach = np.zeros_like(hollow) if scattered else _breaches(hull, hollow, spacing_um)
-    added: npt.NDArray[Any] = breach
+    added: Mask = breach
     if image is not None:
         away = (1 - grow(labelled)).astype(np.float32)
         solid, background, void = greys.solid, greys.background, greys.void
@@ -75,11 +73,13 @@ def complete_outline(
             void = background
         # Not known, as in a slit between pieces, counts as dark inside the hull, and not outside.
         wide = _mean(image, away, 3)
-        added = breach & ~(wide > background + BRIGHT * (solid - background))
+        bright: npt.NDArray[np.bool_] = wide > background + BRIGHT * (solid - background)
+        added = breach & (~bright).view(np.uint8)
         if void < background:
             step = CLEARLY * (background - void)
-            shallow = ~(wide > background - step)
-            beside = within_ball(added, np.ones(3), BEYOND, False) & (_mean(image, away, 1) < void + step)
+            shallow: Mask = (~(wide > background - step)).view(np.uint8)
+            dark: npt.NDArray[np.bool_] = _mean(image, away, 1) < void + step
+            beside = within_ball(added, np.ones(3), BEYOND, False) & dark.view(np.uint8)
             added = added | (hollow & shallow) | (beside & free)
     return fill_holes(filled | added) & (free | filled)
 
