@@ -21,7 +21,7 @@ OUTER, SOLID = 1, 2
 """Bits of a coded voxel: of the filled particle F, of its solid M."""
 
 
-def within_ball(mask: Mask, spacing: npt.NDArray[np.float64], radius: float, inverted: bool) -> Mask:
+def within_ball(mask: npt.NDArray[Any], spacing: npt.NDArray[np.float64], radius: float, inverted: bool) -> Mask:
     """Mark voxels whose distance to the nearest voxel of a mask is at most a radius.
 
     This is dilation by a ball, made from squared distances capped at the radius, one axis after the other. Where the

@@ -65,7 +65,7 @@ def complete_outline(
         return filled
     scattered = hull.sum() > LOOSE * filled.sum()
     breach = np.zeros_like(hollow) if scattered else _breaches(hull, hollow, spacing_um)
-    added: Mask = breach
+    added = breach
     if image is not None:
         away = (1 - grow(labelled)).astype(np.float32)
         solid, background, void = greys.solid, greys.background, greys.void
@@ -73,13 +73,11 @@ def complete_outline(
             void = background
         # Not known, as in a slit between pieces, counts as dark inside the hull, and not outside.
         wide = _mean(image, away, 3)
-        bright: npt.NDArray[np.bool_] = wide > background + BRIGHT * (solid - background)
-        added = breach & (~bright).view(np.uint8)
+        added = breach & ~(wide > background + BRIGHT * (solid - background))
         if void < background:
             step = CLEARLY * (background - void)
-            shallow: Mask = (~(wide > background - step)).view(np.uint8)
-            dark: npt.NDArray[np.bool_] = _mean(image, away, 1) < void + step
-            beside = within_ball(added, np.ones(3), BEYOND, False) & dark.view(np.uint8)
+            shallow = ~(wide > background - step)
+            beside = within_ball(added, np.ones(3), BEYOND, False) & (_mean(image, away, 1) < void + step)
             added = added | (hollow & shallow) | (beside & free)
     return fill_holes(filled | added) & (free | filled)
 
