@@ -240,6 +240,15 @@ def test_chosen_predictors_are_taken_in_their_order():
     assert list(found.shap.columns) == ["label", "z_um", "edensity"]
 
 
+def test_what_was_not_chosen_keeps_its_reason_and_cautions_are_said_once():
+    table = planted_table(60).assign(pitch_deg=np.arange(60.0), roll_deg=np.arange(60.0) % 7)
+    chosen = ("sphericity", "pitch_deg", "roll_deg")
+    found = explain(table, replace(QUICK, predictors=chosen))
+    assert "contains damage" in found.left_out["surface_inner_um2"]
+    assert found.left_out["contact"] == "it was not chosen"
+    assert len(found.notes) == 1 and found.notes[0].startswith("Mind that pitch_deg, roll_deg take part although")
+
+
 def test_progress_counts_up_and_stops_when_closed():
     steps = iter_explain(planted_table(60), QUICK)
     seen = [next(steps) for _ in range(6)]

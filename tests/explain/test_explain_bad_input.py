@@ -57,6 +57,8 @@ PREDICTORS = {
     "missing": (planted_table(60), ("edensity", "colour"), "no column 'colour' to explain damage by"),
     "empty": (_changed(edensity=np.nan), ("edensity",), "edensity cannot be used: it has no value"),
     "text": (_with("edensity", "?"), ("edensity",), "edensity cannot be used: it holds text"),
+    "misspelt": (planted_table(60), ("EDensity",), "no column 'EDensity' to explain damage by; do you mean 'edensity'"),
+    "label": (planted_table(60), ("label", "edensity"), "label only numbers the particles; take it off"),
 }
 
 
@@ -65,6 +67,14 @@ def test_named_predictors(case):
     table, predictors, sentence = PREDICTORS[case]
     with pytest.raises(InputError, match=sentence):
         explain(table, replace(QUICK, predictors=predictors))
+
+
+@pytest.mark.parametrize(
+    ("target", "sentence"), [("label", "label only numbers the particles"), ("Damage", "do you mean 'damage'?")]
+)
+def test_targets(target, sentence):
+    with pytest.raises(InputError, match=sentence):
+        explain(planted_table(60), replace(QUICK, target=target))
 
 
 def test_by_default_unusable_columns_step_aside():

@@ -16,6 +16,7 @@ from napari_cathode.explain import (
     compare,
     explain,
     interactions,
+    iter_compare,
     iter_stability,
     stability,
     what_if,
@@ -126,7 +127,7 @@ def test_stability_repeats_itself_in_whatever_processes():
     assert f"{one.subset_particles} of {one.particles} particles" in one.text()
 
 
-@pytest.mark.parametrize(("particles", "size"), [(2000, 500), (750, 500), (600, 400), (90, 60), (30, 30)])
+@pytest.mark.parametrize(("particles", "size"), [(2000, 500), (750, 500), (600, 400), (90, 60), (30, 20)])
 def test_subsets_leave_some_particles_out(particles, size):
     assert subset_size(particles) == size
 
@@ -162,6 +163,12 @@ def test_two_states_show_what_gained_and_lost():
 def test_a_state_that_cannot_be_used_is_named():
     with pytest.raises(InputError, match=r"^50 cycles: The table has no column 'damage'"):
         compare(planted_table(60), planted_table(60).drop(columns="damage"), QUICK, ("10 cycles", "50 cycles"))
+
+
+def test_states_are_checked_before_the_long_work():
+    steps = iter_compare(planted_table(60), planted_table(60).drop(columns="damage"), QUICK, ("10 cycles", "50 cycles"))
+    with pytest.raises(InputError, match=r"^50 cycles: The table has no column 'damage'"):
+        next(steps)
 
 
 # ---- interactions

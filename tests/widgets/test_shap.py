@@ -7,6 +7,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_cathode.explain import ExplainParameters, explain
+from napari_cathode.explain.sample import take_sample
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import Colouring, ParticleSet
 from napari_cathode.widgets.docks import SHAP, open_dock
@@ -138,6 +139,18 @@ def test_predictors_say_why_they_are_off_and_presets_set_the_form(viewer):
     parameters = setup.parameters()
     assert parameters.n_trees == 40 and parameters.model == "forest" and parameters.attributions == "in-sample"
     assert "surface_inner_um2" in parameters.predictors
+
+
+@needs_canvas
+def test_the_panel_suggests_what_the_command_line_takes(viewer):
+    """Of the particles that are used, not of those that the border cuts."""
+    panel = open_panel(viewer)
+    particles = link_of(viewer).session.current
+    cut = particles.table["touches_border"]
+    table = particles.table.assign(of_cut_ones=cut.where(cut).astype(float), same_inside=cut.astype(float))
+    link_of(viewer).set_table(particles, table)
+    taken = tuple(take_sample(table, QUICK).values.columns)
+    assert panel.setup.ticked() == taken == ("sphericity", "contact", "z_um")
 
 
 @needs_canvas

@@ -10,6 +10,7 @@ import typer
 from napari_cathode import io, results
 from napari_cathode.errors import InputError
 from napari_cathode.explain import PRESETS, Explanation, iter_compare, iter_explain, iter_interactions, iter_stability
+from napari_cathode.explain.compare import in_common
 from napari_cathode.explain.figure_files import iter_write_figures
 from napari_cathode.measure import FEATURES
 from napari_cathode.parameters import to_dict
@@ -65,6 +66,10 @@ def command(
     names += [results.SHAP_PARQUET] * parquet + [results.STABILITY] * stability
     names += [results.INTERACTIONS] * interactions + [results.COMPARISON] * (other is not None)
     may_write_into(out, names, overwrite)
+    if other is not None:
+        assert compare is not None
+        states = (table_file.stem, compare.stem if compare.stem != table_file.stem else f"{compare.stem} (2)")
+        in_common(table, other, settings, states)  # before the long work, not after it
 
     explanation = follow(iter_explain(table, settings), quiet)
     results.write_explanation_tables(out, explanation)
@@ -78,9 +83,7 @@ def command(
     if interactions:
         _interactions(out, explanation, figures, quiet)
     if other is not None:
-        assert compare is not None
-        given_names = (table_file.stem, compare.stem if compare.stem != table_file.stem else f"{compare.stem} (2)")
-        scores["comparison"] = _compare(out, (table, other), settings, given_names, figures, quiet)
+        scores["comparison"] = _compare(out, (table, other), settings, states, figures, quiet)
     results.write_json(out / results.SCORES, scores)
     follow(iter_write_figures(out / FIGURES, explanation, figures), quiet)
     typer.echo(f"Results are in {out}.")

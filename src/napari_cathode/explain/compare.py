@@ -148,6 +148,26 @@ def iter_compare(
     InputError
         When a table cannot be used, or both have no predictor in common; the text names the state.
     """
+    parameters, only_one = in_common(first, second, parameters, names)
+    before = yield from within(iter_explain(first, parameters), 0, 4, names[0])
+    parameters = replace(parameters, model=before.scores["model"])
+    after = yield from within(iter_explain(second, parameters), 1, 4, names[1])
+    checks = []
+    for number, (found, name) in enumerate(((before, names[0]), (after, names[1]))):
+        checks.append((yield from within(iter_stability(found, runs, workers=workers), 2 + number, 4, name)))
+    return Comparison(names, (before, after), (checks[0], checks[1]), only_one)
+
+
+def in_common(
+    first: pd.DataFrame, second: pd.DataFrame, parameters: ExplainParameters | None, names: tuple[str, str]
+) -> tuple[ExplainParameters, tuple[str, ...]]:
+    """Check two states, and give the parameters with the predictors of both, and the predictors of one alone.
+
+    Raises
+    ------
+    InputError
+        As `iter_compare`.
+    """
     parameters = parameters or ExplainParameters()
     chosen = []
     for table, name in ((first, names[0]), (second, names[1])):
@@ -158,12 +178,4 @@ def iter_compare(
     common = tuple(column for column in chosen[0] if column in chosen[1])
     if not common:
         raise InputError(f"{names[0]} and {names[1]} have no predictor of {parameters.target} in common.")
-    only_one = tuple(sorted(set(chosen[0]) ^ set(chosen[1])))
-    parameters = replace(parameters, predictors=common)
-    before = yield from within(iter_explain(first, parameters), 0, 4, names[0])
-    parameters = replace(parameters, model=before.scores["model"])
-    after = yield from within(iter_explain(second, parameters), 1, 4, names[1])
-    checks = []
-    for number, (found, name) in enumerate(((before, names[0]), (after, names[1]))):
-        checks.append((yield from within(iter_stability(found, runs, workers=workers), 2 + number, 4, name)))
-    return Comparison(names, (before, after), (checks[0], checks[1]), only_one)
+    return replace(parameters, predictors=common), tuple(sorted(set(chosen[0]) ^ set(chosen[1])))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -150,11 +151,20 @@ def choose_predictors(table: pd.DataFrame, parameters: ExplainParameters) -> Cho
 def _named(table: pd.DataFrame, predictors: tuple[str, ...], target: str) -> Choice:
     for name in predictors:
         if name not in table:
-            raise InputError(f"The table has no column {name!r} to explain {target} by; it has {_listing(table)}.")
+            raise InputError(
+                f"The table has no column {name!r} to explain {target} by; {said_of_columns(table, name)}."
+            )
+        if name == "label":
+            raise InputError("The column label only numbers the particles; take it off the list of predictors.")
         reason = _why_unusable(table, name)
         if reason:
             raise InputError(f"The predictor {name} cannot be used: {reason}; take it off the list of predictors.")
-    rest = {str(name): "it was not chosen" for name in table.columns if name not in predictors and name != target}
+    reasons = _leak_free(table, target).left_out
+    rest = {
+        name: reasons.get(name, "it was not chosen")
+        for name in map(str, table.columns)
+        if name not in predictors and name != target
+    }
     return Choice(predictors, rest, _cautions(predictors, target))
 
 
@@ -191,10 +201,14 @@ def _twins(values: pd.DataFrame) -> dict[str, str]:
 
 
 def _cautions(predictors: tuple[str, ...], target: str) -> tuple[str, ...]:
+    by_reason: dict[str, list[str]] = {}
+    for name in predictors:
+        reason = why_left_out(name, target)
+        if reason:
+            by_reason.setdefault(reason, []).append(name)
     return tuple(
-        f"Mind that {name} takes part although {reason}."
-        for name in predictors
-        if (reason := why_left_out(name, target))
+        f"Mind that {', '.join(names)} {'takes' if len(names) == 1 else 'take'} part although {reason}."
+        for reason, names in by_reason.items()
     )
 
 
@@ -212,6 +226,11 @@ def _why_unusable(table: pd.DataFrame, column: str) -> str:
     return ""
 
 
-def _listing(table: pd.DataFrame) -> str:
+def said_of_columns(table: pd.DataFrame, wanted: str) -> str:
+    """Say which column may be meant by a name that the table does not have, or else which it has."""
     names = [str(name) for name in table.columns]
-    return ", ".join(names[:30]) + (" …" if len(names) > 30 else "")
+    lower = {name.lower(): name for name in reversed(names)}
+    near = get_close_matches(wanted.lower(), list(lower), n=1, cutoff=0.8)
+    if near:
+        return f"do you mean {lower[near[0]]!r}?"
+    return "its columns are " + ", ".join(names[:30]) + (" …" if len(names) > 30 else "")

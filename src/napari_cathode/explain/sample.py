@@ -12,7 +12,7 @@ import pandas as pd
 from napari_cathode.errors import InputError
 
 from .parameters import MINIMUM_PARTICLES, ExplainParameters
-from .predictors import choose_predictors
+from .predictors import choose_predictors, said_of_columns
 
 
 class TooFewParticles(InputError):
@@ -88,7 +88,25 @@ def take_sample(table: pd.DataFrame, parameters: ExplainParameters) -> Sample:
     InputError
         When the table or its target cannot be used.
     """
-    target = parameters.target
+    rows, dropped = usable_rows(table, parameters.target)
+    choice = choose_predictors(rows, parameters)
+    values = pd.DataFrame(
+        {name: rows[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in choice.predictors},
+    )
+    _check_finite(values)
+    labels = rows["label"].to_numpy(dtype=np.int64)
+    measured = rows[parameters.target].to_numpy(dtype=np.float64, na_value=np.nan)
+    return Sample(labels, values, measured, dropped, choice.left_out, choice.notes, _positions(rows))
+
+
+def usable_rows(table: pd.DataFrame, target: str) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Give the rows of the particles that can be used, ordered by label, and why the others are not: reason, count.
+
+    Raises
+    ------
+    TooFewParticles, InputError
+        As `take_sample`.
+    """
     _check_table(table, target)
     value = table[target].to_numpy(dtype=np.float64, na_value=np.nan)
     if np.isinf(value).any():
@@ -117,13 +135,7 @@ def take_sample(table: pd.DataFrame, parameters: ExplainParameters) -> Sample:
         raise InputError(
             f"The column {target} is {measured[0]:g} for every usable particle, so there is no variation to explain."
         )
-    choice = choose_predictors(rows, parameters)
-    values = pd.DataFrame(
-        {name: rows[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in choice.predictors},
-    )
-    _check_finite(values)
-    labels = rows["label"].to_numpy(dtype=np.int64)
-    return Sample(labels, values, measured, dropped, choice.left_out, choice.notes, _positions(rows))
+    return rows, dropped
 
 
 def _positions(rows: pd.DataFrame) -> npt.NDArray[np.float64] | None:
@@ -145,8 +157,9 @@ def _check_table(table: pd.DataFrame, target: str) -> None:
     if "label" not in table:
         raise InputError("The table has no column label, so its rows cannot be linked to particles.")
     if target not in table:
-        names = ", ".join(map(str, table.columns[:30]))
-        raise InputError(f"The table has no column {target!r} to explain; its columns are {names}.")
+        raise InputError(f"The table has no column {target!r} to explain; {said_of_columns(table, target)}.")
+    if target == "label":
+        raise InputError("The column label only numbers the particles; choose a property as the target.")
     if not pd.api.types.is_numeric_dtype(table[target]):
         raise InputError(f"The column {target} holds text, not numbers, and cannot be explained.")
     labels = table["label"]

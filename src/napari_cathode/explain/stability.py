@@ -15,7 +15,7 @@ from .explanation import Explanation
 from .folds import Fold, random_folds
 from .importance import shares
 from .names import display_name
-from .parameters import MINIMUM_PARTICLES, ExplainParameters
+from .parameters import ExplainParameters
 from .regression import attribute, fit
 
 Floats = npt.NDArray[np.float64]
@@ -109,7 +109,7 @@ class Stability:
 
 def subset_size(particles: int, wanted: int = SUBSET) -> int:
     """Say how many particles a subset holds: 500, and two thirds where that would leave hardly any out."""
-    return wanted if particles >= wanted + _LEAST_REST else max(2 * particles // 3, min(MINIMUM_PARTICLES, particles))
+    return wanted if particles >= wanted + _LEAST_REST else 2 * particles // 3
 
 
 def stability(explanation: Explanation, runs: int = RUNS, subset: int = SUBSET, workers: int | None = 1) -> Stability:

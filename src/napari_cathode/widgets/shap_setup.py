@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
 from napari_cathode.errors import InputError
-from napari_cathode.explain import PRESETS, ExplainParameters, choose_predictors, why_left_out
+from napari_cathode.explain import PRESETS, Choice, ExplainParameters, choose_predictors, why_left_out
+from napari_cathode.explain.sample import usable_rows
 
 from .colour_by import numeric_columns
 from .forms import Form
@@ -103,16 +105,22 @@ class ExplainSetup(QWidget):
         for row in range(self.predictors.count()):
             self.predictors.item(row).setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
 
+    def _choice(self, table: Any, target: str) -> Choice | None:
+        """Give what the settings choose for the particles that will be used, as the command line does."""
+        with suppress(InputError):  # what cannot be explained still has columns to choose from
+            table, _ = usable_rows(table, target)
+        try:
+            return choose_predictors(table, self.form.value(target=target, predictors=None))
+        except InputError:
+            return None
+
     def _show_predictors(self, _index: Any = 0) -> None:
         """List the columns, those ticked that the settings choose, and why the others are not."""
         self.predictors.clear()
         table, target = self._table, self.target.currentData()
         if table is None or target is None:
             return
-        try:
-            choice = choose_predictors(table, self.form.value(target=target, predictors=None))
-        except InputError:
-            choice = None
+        choice = self._choice(table, target)
         for name in numeric_columns(table):
             if name == target:
                 continue
