@@ -325,6 +325,7 @@ _IMPORTANCE_COLUMNS = {
     "direction": "Rank correlation of the predictor's value and its SHAP value",
     "group": "Leading predictor of the group of correlated predictors that it belongs to",
     "group_share": "Share of that group",
+    "group_spread": "Standard deviation of that share over the fitted models",
     "permutation": "Loss of R² on held-out particles when the predictor is shuffled among them",
     "permutation_sd": "Standard deviation of that loss over the repeats",
     "group_permutation": "Loss of R² when the whole group is shuffled together",

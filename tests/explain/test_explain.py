@@ -172,6 +172,10 @@ def test_importance_agrees_with_the_attributions():
     assert table["share"].is_monotonic_decreasing
     grouped = table.groupby("group")["share"].sum()
     np.testing.assert_allclose(table["group_share"], grouped[table["group"]], rtol=1e-12)
+    single = table["group"].map(table["group"].value_counts()) == 1
+    np.testing.assert_allclose(table.loc[single, "group_spread"], table.loc[single, "spread"], rtol=1e-12)
+    most = table.groupby("group")["spread"].sum()
+    assert (table["group_spread"] <= most[table["group"]].to_numpy() + 1e-12).all()
     assert table["group"]["volume_um3"] == table["group"]["surface_outer_um2"]
     assert table["group"]["edensity"] == "edensity"
 
@@ -231,7 +235,7 @@ def test_the_study_preset_works_with_the_columns_there_are():
     assert "rough_inner" in found.predictors
     assert "crack_volume_um3" not in found.predictors
     assert found.left_out["orien_iso"] == "the table does not have it"
-    assert any("rough_inner takes part although it contains damage" in note for note in found.notes)
+    assert any("rough_inner take part although it contains damage" in note for note in found.notes)
 
 
 def test_chosen_predictors_are_taken_in_their_order():

@@ -41,7 +41,8 @@ def importance_table(
         One row per predictor, most important first: ``feature``; ``share`` of the summed mean |SHAP|; ``spread``,
         the standard deviation of that share over fitted models; ``rank`` from 1; ``mean_abs_shap`` in units of the
         target; ``direction``, the rank correlation (−1…1) of value and attribution, NaN where either is constant;
-        ``group``, the leading predictor of its correlated group; ``group_share``, the group's shares added;
+        ``group``, the leading predictor of its correlated group; ``group_share``, the group's shares added, and
+        ``group_spread``, the standard deviation of that sum over fitted models;
         ``permutation``, the mean loss of R² when it is shuffled, with its standard deviation over the repeats,
         ``permutation_sd``; ``group_permutation``, the same for its group; ``shape`` of the dependence in a word or
         two, and ``turn``, the value where it turns (see `shape.name_shape`).
@@ -49,19 +50,22 @@ def importance_table(
     names = [str(name) for name in values.columns]
     mean = np.abs(shap).mean(axis=0)
     share = shares(mean[None])[0]
-    spread = _spread(shares(fit_means))
+    by_fit = shares(fit_means)
     shapes = [name_shape(values[name].to_numpy(np.float64), shap[:, at]) for at, name in enumerate(names)]
     group_share = np.array([share[groups == group].sum() for group in groups])
+    # Members share credit, so that their sum varies less than they do.
+    group_spread = _spread(np.column_stack([by_fit[:, groups == group].sum(axis=1) for group in groups]))
     leader = [names[int(np.argmax(np.where(groups == group, share, -1.0)))] for group in groups]
     table = pd.DataFrame(
         {
             "feature": names,
             "share": share,
-            "spread": spread,
+            "spread": _spread(by_fit),
             "mean_abs_shap": mean,
             "direction": _directions(values, shap),
             "group": leader,
             "group_share": group_share,
+            "group_spread": group_spread,
             "permutation": permuted.mean(axis=0),
             "permutation_sd": _spread(permuted),
             "group_permutation": permuted_groups.mean(axis=0),

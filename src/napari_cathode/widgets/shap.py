@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_cathode.errors import InputError
@@ -39,6 +40,22 @@ _GOOD = "border-left: 3px solid #3c9d62; padding: 2px 2px 2px 8px;"
 _POOR = "border-left: 3px solid #d0921f; padding: 2px 2px 2px 8px;"
 
 _STALE = "This explanation is out of date: labels were changed, or particles excluded, since. Explain again."
+
+
+class _Stack(QStackedWidget):
+    """As tall as the view that is shown, so that the tallest one does not have the panel scroll for all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.currentChanged.connect(self.updateGeometry)
+
+    def minimumSizeHint(self) -> QSize:
+        """Give that of the view that is shown."""
+        return self.currentWidget().minimumSizeHint() if self.currentWidget() else super().minimumSizeHint()
+
+    def sizeHint(self) -> QSize:
+        """Give that of the view that is shown."""
+        return self.currentWidget().sizeHint() if self.currentWidget() else super().sizeHint()
 
 
 class ShapWidget(Docked, Panel):
@@ -103,8 +120,8 @@ class ShapWidget(Docked, Panel):
         return self.swarm_view.swarm
 
     def _lay_out(self) -> None:
-        self._stack = QStackedWidget()
-        # The widest view must not widen the panel, nor the tallest one lengthen it.
+        self._stack = _Stack()
+        # The widest view must not widen the panel.
         self._stack.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
         for view in self.views:
             self._stack.addWidget(view)

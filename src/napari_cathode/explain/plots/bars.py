@@ -117,12 +117,12 @@ def interaction_bars(interactions: Interactions, theme: Theme = LIGHT, figure: A
 
 def _groups(importance: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Give one row per correlated group, under its leading feature, and what to write for it."""
-    spread = importance.groupby("group")["spread"].apply(lambda part: float(np.sqrt((part**2).sum())))
     leaders = importance[importance["feature"] == importance["group"]].copy()
     leaders["share"] = leaders["group_share"]
     leaders["permutation"] = leaders["group_permutation"]
     single = importance["group"].value_counts()[leaders["group"]].to_numpy() == 1
-    leaders["spread"] = spread[leaders["group"]].to_numpy()
+    # Explanations kept before there was such a column have no whiskers here.
+    leaders["spread"] = leaders.get("group_spread", np.nan)
     leaders.loc[~single, "permutation_sd"] = np.nan  # known for single features only
     leaders = leaders.sort_values("share", ascending=False, kind="stable", ignore_index=True)
     names = []

@@ -44,7 +44,7 @@ def waterfall(explanation: Explanation, label: int, theme: Theme = LIGHT, figure
         features.append("")
         names.append(f"{len(rest)} others")
         steps.append(float(shap[rest].sum()))
-    figure = new_figure(figure, 6.4, 1.3 + 0.34 * len(features))
+    figure = new_figure(figure, 6.4, 1.5 + 0.34 * len(features))
     axes = new_axes(figure, theme)
     base, end = float(explanation.base_values[row]), float(explanation.explained[row])
     starts = base + np.concatenate([[0.0], np.cumsum(steps)[:-1]])
@@ -61,7 +61,7 @@ def waterfall(explanation: Explanation, label: int, theme: Theme = LIGHT, figure
     axes.set_xlim(axes.get_xlim()[0], axes.get_xlim()[1] + 0.16 * span)
     measured = float(explanation.measured[row])
     figure.suptitle(  # from the left edge of the figure, since panels are narrow
-        f"Particle {label}: predicted {end:.3g}, mean {base:.3g}, measured {measured:.3g}",
+        f"Particle {label}: predicted {end:.3g}, measured {measured:.3g},\nmean of the predictions {base:.3g}",
         x=0.02, ha="left", fontsize=8.5, color=theme["foreground"],
     )  # fmt: skip
     axes.set_xlabel(f"Predicted {axis_title(explanation.target)}")
