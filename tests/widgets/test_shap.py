@@ -56,6 +56,10 @@ def _drawn(qtbot, plot):
 def test_every_view_draws_in_both_themes(viewer, qtbot):
     panel = open_panel(viewer)
     viewer.window._qt_window.resize(1366, 768)
+    shown = panel.views[6].words.text()
+    scores = panel.swarm_view.explanation.scores
+    assert f"{scores['mae_mean']:.3g} ± {scores['mae_sd']:.1g}" in shown
+    assert "1 × 3 random parts, 1 × 3 regions" in shown
     label = int(panel.swarm_view.explanation.labels[3])
     link_of(viewer).session.selection = {label}
     for theme in ("light", "dark"):

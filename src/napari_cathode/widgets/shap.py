@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QSize
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_cathode.errors import InputError
 from napari_cathode.explain.parameters import MODEL_NAMES
@@ -40,22 +39,6 @@ _GOOD = "border-left: 3px solid #3c9d62; padding: 2px 2px 2px 8px;"
 _POOR = "border-left: 3px solid #d0921f; padding: 2px 2px 2px 8px;"
 
 _STALE = "This explanation is out of date: labels were changed, or particles excluded, since. Explain again."
-
-
-class _Stack(QStackedWidget):
-    """As tall as the view that is shown, so that the tallest one does not have the panel scroll for all."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.currentChanged.connect(self.updateGeometry)
-
-    def minimumSizeHint(self) -> QSize:
-        """Give that of the view that is shown."""
-        return self.currentWidget().minimumSizeHint() if self.currentWidget() else super().minimumSizeHint()
-
-    def sizeHint(self) -> QSize:
-        """Give that of the view that is shown."""
-        return self.currentWidget().sizeHint() if self.currentWidget() else super().sizeHint()
 
 
 class ShapWidget(Docked, Panel):
@@ -120,12 +103,6 @@ class ShapWidget(Docked, Panel):
         return self.swarm_view.swarm
 
     def _lay_out(self) -> None:
-        self._stack = _Stack()
-        # The widest view must not widen the panel.
-        self._stack.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
-        for view in self.views:
-            self._stack.addWidget(view)
-            self.show_view.addItem(view.title)
         self._results = QWidget()
         results = QVBoxLayout(self._results)
         results.setContentsMargins(0, 0, 0, 0)
@@ -137,7 +114,11 @@ class ShapWidget(Docked, Panel):
         row.addWidget(self.show_view, 1)
         row.addWidget(self.export_button)
         results.addLayout(row)
-        results.addWidget(self._stack, 1)
+        for view in self.views:  # in no stack, in which all would be as long as the longest
+            view.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)  # none widens the panel
+            view.setVisible(view is self.views[0])
+            results.addWidget(view, 1)
+            self.show_view.addItem(view.title)
         inputs = QWidget()
         inner = QVBoxLayout(inputs)
         inner.setContentsMargins(0, 0, 0, 0)
@@ -154,7 +135,7 @@ class ShapWidget(Docked, Panel):
         self._open_features.clicked.connect(lambda: open_dock(self._viewer, FEATURES))
         self.runner.started.connect(self._refresh)
         self.runner.finished.connect(self._refresh)
-        self.show_view.currentIndexChanged.connect(self._stack.setCurrentIndex)
+        self.show_view.currentIndexChanged.connect(self._on_view)
         for view in self.views:
             view.particle_clicked.connect(self._on_particle)
         self.importance.feature_clicked.connect(lambda feature: self.colour_by.choose(Colouring(feature, True)))
@@ -171,6 +152,13 @@ class ShapWidget(Docked, Panel):
     def choose_view(self, view: View) -> None:
         """Bring a view to the front."""
         self.show_view.setCurrentIndex(self.views.index(view))
+
+    def _on_view(self, index: int) -> None:
+        # First the one that goes, so that the panel is never as long as two.
+        for view in self.views:
+            if view is not self.views[index]:
+                view.hide()
+        self.views[index].show()
 
     def _on_current(self, _particles: ParticleSet | None) -> None:
         self._show_table()

@@ -195,7 +195,7 @@ class StatesView(CheckView):
 
     def _add_inputs(self) -> None:
         self.second = choice_box()
-        self.second.setPlaceholderText("no other measured particles")
+        self.second.setPlaceholderText("none measured yet")
         self.load = QPushButton("Load a table …")
         self.load.setToolTip("A CSV file with the same columns.")
         self.load.clicked.connect(self._ask)

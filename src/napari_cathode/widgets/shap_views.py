@@ -104,7 +104,7 @@ class DependenceView(View):
     title = "Dependence on a feature"
 
     def __init__(self) -> None:
-        self.plot = Plot(self._draw)
+        self.plot = Plot(self._draw, height=230)
         super().__init__((self.plot,))
         self.plot.setToolTip("Click a point to select its particle; Shift adds to the selection.")
         self.feature, self.colour = choice_box(), choice_box()
@@ -368,7 +368,10 @@ class ScoresView(View):
         )
         folds, repeats = explanation.parameters.folds, len(scores["r2_repeats"])
         dropped = ", ".join(f"{count} {reason}" for reason, count in explanation.dropped.items() if count)
-        text = f"<table>{cells}</table><p>All on held-out particles: {repeats} × {folds} folds, mean ± SD.</p>"
+        regions = explanation.parameters.blocked_repeats if scores["blocked_folds"] is not None else 0
+        text = f"<table>{cells}</table><p>All on held-out particles: {repeats} × {folds} random parts"
+        text += f", {regions} × {folds} regions" if regions else ""
+        text += "; mean ± SD over these.</p>"
         text += f"<p>{scores['particles']} particles used{f'; {dropped}' if dropped else ''}.</p>"
         text += f"<p>{len(explanation.predictors)} predictors: "
         text += html.escape(", ".join(display_name(name) for name in explanation.predictors)) + ".</p>"
@@ -380,4 +383,5 @@ def _score_cells(found: dict[str, Any]) -> tuple[str, str, str]:
         return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
 
     interval = f"{number(found['r2_low'])} … {number(found['r2_high'])}"
-    return f"{number(found['r2_mean'])} ± {found['r2_sd']:.2f}", interval, f"{found['mae_mean']:.3g}"
+    error = f"{found['mae_mean']:.3g} ± {found['mae_sd']:.1g}"
+    return f"{number(found['r2_mean'])} ± {found['r2_sd']:.2f}", interval, error
