@@ -232,5 +232,5 @@ def said_of_columns(table: pd.DataFrame, wanted: str) -> str:
     lower = {name.lower(): name for name in reversed(names)}
     near = get_close_matches(wanted.lower(), list(lower), n=1, cutoff=0.8)
     if near:
-        return f"do you mean {lower[near[0]]!r}?"
+        return f"perhaps {lower[near[0]]!r} is meant"
     return "its columns are " + ", ".join(names[:30]) + (" …" if len(names) > 30 else "")
