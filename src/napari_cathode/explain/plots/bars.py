@@ -20,6 +20,8 @@ from .drawn import Bars, feature_rows, new_figure
 Floats = npt.NDArray[np.float64]
 
 _CAP = 3.0
+_BESIDE_EACH_OTHER = 34
+"""Letters of a legend that fit in one line of a panel."""
 
 
 def importance_bars(
@@ -158,7 +160,9 @@ def _finish_rows(axes: Any, features: list[str], theme: Theme, title: str, names
 
 
 def _legend(figure: Any, theme: Theme) -> None:
+    names = [str(name) for name in figure.axes[0].get_legend_handles_labels()[1]]
+    columns = 2 if sum(map(len, names)) <= _BESIDE_EACH_OTHER else 1  # panels are narrow
     figure.legend(
-        loc="outside upper right", ncols=2, frameon=False, fontsize=8, labelcolor=theme["foreground"],
+        loc="outside upper right", ncols=columns, frameon=False, fontsize=8, labelcolor=theme["foreground"],
         handletextpad=0.3, columnspacing=1.2,
     )  # fmt: skip
