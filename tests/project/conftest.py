@@ -1,14 +1,33 @@
 """A small session with something of everything."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import tifffile
 from tests.report.tiny_result import SPACING, tiny_result
 
-from napari_cathode import io
+from napari_cathode import cli, io
 from napari_cathode.edit import operations
 from napari_cathode.filtering import Filter
 from napari_cathode.session import Colouring, ParticleSet, Session
+from napari_cathode.simulate import PRESETS, simulate_slice
 from napari_cathode.tomogram import Tomogram
+
+QUICK = ["--explain-n-trees", "5", "--explain-repeats", "1", "-q"]
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory):
+    """Give the folder of a run, with its image beside it; not to be changed."""
+    folder = tmp_path_factory.mktemp("run")
+    small = replace(PRESETS["nmc-10-cycles"], size_z=1, size_y=320, size_x=320, diameter_um=2.5, voxel_um=0.1)
+    tifffile.imwrite(folder / "slice.tif", simulate_slice(small, 3).image[0])
+    given = ["--spacing", "0.1", "0.1", "0.1", "--identify-method", "watershed", *QUICK]
+    with pytest.raises(SystemExit) as leave:
+        cli.main(["run", str(folder / "slice.tif"), "-o", str(folder / "found"), *given])
+    assert not leave.value.code
+    return folder / "found"
 
 
 @pytest.fixture(scope="session")

@@ -1,33 +1,16 @@
 """A run leaves a project, and a project goes on without a screen."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-import tifffile
+from tests.project.conftest import QUICK
 
 from napari_cathode import cli, io, results
 from napari_cathode.edit import operations
 from napari_cathode.project import Project, ProjectState, open_project, snapshot
 from napari_cathode.session import Colouring, Session
-from napari_cathode.simulate import PRESETS, simulate_slice
-
-QUICK = ["--explain-n-trees", "5", "--explain-repeats", "1", "-q"]
-
-
-@pytest.fixture(scope="module")
-def run_folder(tmp_path_factory):
-    """Give the folder of a run, with its image beside it."""
-    folder = tmp_path_factory.mktemp("run")
-    small = replace(PRESETS["nmc-10-cycles"], size_z=1, size_y=320, size_x=320, diameter_um=2.5, voxel_um=0.1)
-    tifffile.imwrite(folder / "slice.tif", simulate_slice(small, 3).image[0])
-    given = ["--spacing", "0.1", "0.1", "0.1", "--identify-method", "watershed", *QUICK]
-    with pytest.raises(SystemExit) as leave:
-        cli.main(["run", str(folder / "slice.tif"), "-o", str(folder / "found"), *given])
-    assert not leave.value.code
-    return folder / "found"
 
 
 @pytest.fixture

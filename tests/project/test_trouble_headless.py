@@ -5,7 +5,8 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from tests.project.test_headless import QUICK, command, run_folder  # noqa: F401
+from tests.project.conftest import QUICK
+from tests.project.test_headless import command  # noqa: F401
 from tests.project.test_project import damage
 
 from napari_cathode import io
@@ -13,7 +14,7 @@ from napari_cathode.project import open_project
 
 
 @pytest.fixture
-def moved(run_folder, tmp_path):  # noqa: F811
+def moved(run_folder, tmp_path):
     """Give a copy of a run with its image beside it, elsewhere."""
     folder = tmp_path / "moved" / "found"
     shutil.copytree(run_folder.parent, folder.parent)

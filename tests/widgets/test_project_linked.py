@@ -17,8 +17,7 @@ from napari_cathode.widgets.flow import DONE, EXPLAIN, FIND, STALE, reached
 from napari_cathode.widgets.flow import FUSE as FUSE_STEP
 from napari_cathode.widgets.keeper import keeper_of
 from tests.plugin.conftest import click, needs_canvas, settle
-from tests.project.conftest import scan, tiny  # noqa: F401
-from tests.project.test_headless import QUICK, run_folder  # noqa: F401
+from tests.project.conftest import QUICK, run_folder, scan, tiny  # noqa: F401
 from tests.project.test_whole_state import full, measured  # noqa: F401
 from tests.report.tiny_result import SPACING
 
