@@ -176,6 +176,8 @@ def test_contacts_and_summary_lie_beside_the_features(command, data, tmp_path):
     (tmp_path / "new_contacts.csv").write_text("mine")
     code, _, err = command("measure", *given, "-o", tmp_path / "new.csv")
     assert code == 2 and "new_contacts.csv exists" in err and not (tmp_path / "new.csv").exists()
+    code, _, err = command("measure", *given, "-o", tmp_path / "few.parquet")
+    assert code == 2 and "few.json exists" in err, "the meaning of the columns of few.csv"
 
 
 def test_a_table_that_says_nothing_of_views_is_no_agreement(command, data, tmp_path):

@@ -222,9 +222,16 @@ def test_files_beside_a_table_are_not_replaced_unasked(viewer, labels, tmp_path,
     assert len(pd.read_csv(tmp_path / "nmc.csv")) == len(found)
     assert (tmp_path / "nmc_summary.csv").read_text() != "mine"
     (tmp_path / "nmc_contacts.csv").unlink()
+    (tmp_path / "nmc_contacts.json").unlink()
     link.session.selection = {int(found["label"][0])}
     panel.export("selected")
     assert len(asked) == 2, "no summary comes beside some of the particles"
+    (tmp_path / "nmc.csv").unlink()
+    answers.append(QMessageBox.StandardButton.No)
+    (tmp_path / "nmc_contacts.csv").unlink()
+    panel.export("selected")
+    assert "nmc_contacts.json and nmc.json" in asked[2] or "nmc.json and nmc_contacts.json" in asked[2]
+    assert not (tmp_path / "nmc.csv").exists()
 
 
 def test_an_image_of_another_shape_is_refused(viewer, labels):

@@ -51,6 +51,7 @@ def command(
     settings = read_parameters(given, parameters, None if opened is None else parameters_of(opened.state))
     for path in (out, results.beside(out, "contacts"), results.beside(out, "summary")):
         may_write(path, overwrite)
+        may_write(path.with_suffix(".json"), overwrite)
     if out.suffix.lower() not in (".csv", ".parquet"):
         raise InputError(f"{out} should end in .csv or .parquet, which tells how the table is written.")
     particles = None if opened is None else current_of(opened)

@@ -32,13 +32,13 @@ def export_button(export: Callable[[str], None]) -> QPushButton:
 def ask_path(parent: QWidget, particles: ParticleSet, which: str) -> str:
     """Ask where to write, and before files beside the table are replaced; nothing when they are to stay."""
     path = ask_table_path(parent, _TITLE, f"{particles.name}.csv")
-    present = [place.name for place in _beside(path, particles, which) if place.exists()] if path else []
+    present = _present(path, particles, which) if path else []
     if not present:
         return path
     question = (
         f"{present[0]} already exists. Do you want to replace it?"
         if len(present) == 1
-        else f"{' and '.join(present)} already exist. Do you want to replace them?"
+        else f"{', '.join(present[:-1])} and {present[-1]} already exist. Do you want to replace them?"
     )
     return path if QMessageBox.question(parent, _TITLE, question) == QMessageBox.StandardButton.Yes else ""
 
@@ -67,8 +67,15 @@ def write_features(path: str, table: pd.DataFrame, particles: ParticleSet, which
     return f"Wrote {len(table)} particles to {path}" + (f", {names} beside it." if names else ".")
 
 
-def _beside(path: str, particles: ParticleSet, which: str) -> list[Path]:
-    """Name what comes beside the table."""
-    path = with_ending(path)
-    places = [] if Contacts.beside(particles.table) is None else [beside(path, "contacts")]
-    return [*places, beside(path, "summary")] if which == "all" and particles.summary is not None else places
+def _present(path: str, particles: ParticleSet, which: str) -> list[str]:
+    """Name the files that would be replaced, but for the table, which the dialog asks for, and what goes with each."""
+    table = Path(with_ending(path))
+    places = [] if Contacts.beside(particles.table) is None else [beside(table, "contacts")]
+    if which == "all" and particles.summary is not None:
+        places.append(beside(table, "summary"))
+    found = [place for place in places if place.exists()]
+    for place in (table, *places):
+        sidecar = place.with_suffix(".json")
+        if sidecar.exists() and not place.exists():
+            found.append(sidecar)
+    return [place.name for place in found]
