@@ -39,10 +39,11 @@ def test_views_edits_and_columns_go_on(viewer, qtbot, saved, full):  # noqa: F81
     wait(qtbot, keeper, lambda: keeper.open(saved))
     fuse = open_dock(viewer, FUSE)
     settle()
-    assert [choice.layer.name for choice in fuse.views.values()] == [f"scan · {view} slices" for view in fuse.views]
-    assert not any(choice.layer.visible for choice in fuse.views.values())
+    layers = fuse.views.chosen()
+    assert {view: layer.name for view, layer in layers.items()} == {v: f"scan · {v} slices" for v in ("xy", "xz", "yz")}
+    assert not any(layer.visible for layer in layers.values())
     predictions = link.session.predictions[0]
-    assert all(fuse._input(view, choice.layer) is predictions.views[view] for view, choice in fuse.views.items())
+    assert all(given is predictions.views[view] for view, given in fuse.views.inputs(layers).items())
     states = reached(link, viewer.layers["scan"]).states
     assert (states[FIND], states[FUSE_STEP]) == (DONE, DONE) and states[EXPLAIN] == STALE
     particles = link.session.current
@@ -64,7 +65,7 @@ def test_views_edits_and_columns_go_on(viewer, qtbot, saved, full):  # noqa: F81
     whole = measure(particles.labels, particles.tomogram.data, SPACING, state.parameters, state.field_of_view)
     for name in ("volume_um3", "z_um"):  # what the labels alone tell; the grey levels are those of before
         assert np.array_equal(particles.table[name].to_numpy(), whole[name].to_numpy(), equal_nan=True)
-    painted = fuse.views["xz"].layer
+    painted = layers["xz"]
     painted.visible = True
     settle()
     with painted.block_history():
