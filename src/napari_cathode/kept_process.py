@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from .cores import CORES
 from .process import HEARTBEAT_S, dumping, end_process, listen, outcome, perform, start_process
 from .progress import Progress, Steps
 
@@ -38,6 +39,7 @@ class KeptProcess:
         self._messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._busy = threading.Lock()
         self._calls = 0
+        self._cores: str | None = None
         self._tidy: Callable[[], Any] = lambda: None
 
     @property
@@ -96,8 +98,10 @@ class KeptProcess:
         self._end()
 
     def _ready(self) -> tuple[subprocess.Popen[bytes], Path]:
-        if self._process is None or self._process.poll() is not None:
+        cores = os.environ.get(CORES)  # another number is another process's
+        if self._process is None or self._process.poll() is not None or cores != self._cores:
             self._end()
+            self._cores = cores
             self._folder = Path(tempfile.mkdtemp(prefix="napari-cathode-"))
             self._process = start_process(self._folder, "napari_cathode.kept_process")
             self._messages = queue.Queue()

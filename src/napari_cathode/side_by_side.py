@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from .cores import usable_cores
 from .process import iter_in_process
 from .progress import Progress, Steps
 
@@ -15,8 +15,8 @@ _MOST_WORKERS = 8
 
 
 def default_workers() -> int:
-    """Say how many processes work at a time: as many as there are cores, at most 8."""
-    return min(os.cpu_count() or 1, _MOST_WORKERS)
+    """Say how many processes work at a time: as many as there are usable cores, at most 8."""
+    return min(usable_cores(), _MOST_WORKERS)
 
 
 def iter_side_by_side(

@@ -127,6 +127,7 @@ def test_the_number_of_cores_does_not_matter(monkeypatch):
     one = []
     for cores in (1, 4):
         monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        monkeypatch.setattr("os.sched_getaffinity", lambda _, cores=cores: set(range(cores)), raising=False)
         one.append(explain(planted_table(80), replace(QUICK, repeats=1)).shap.to_csv())
     assert one[0] == one[1]
 

@@ -15,6 +15,7 @@ from napari_cathode.edit import operations
 from napari_cathode.plugin.link import link_of
 from napari_cathode.plugin.project_layers import take_state
 from napari_cathode.project import Project, RecoveryFolder, clock, list_recoverable, open_project
+from napari_cathode.widgets import keeper as keeper_module
 from napari_cathode.project.unsaved import UnsavedWork
 from napari_cathode.session import Colouring, ParticleSet
 from napari_cathode.widgets.docks import FEATURES, PROJECT, open_dock
@@ -140,7 +141,7 @@ def make_work(viewer, session):  # noqa: F811
 
 def test_what_is_not_saved_is_kept_and_offered(make_napari_viewer, qtbot, session, monkeypatch):  # noqa: F811
     viewer = make_napari_viewer(show=True, strict_qt="raise")
-    monkeypatch.setattr(clock, "SAVE_AFTER_S", 0.0)
+    monkeypatch.setattr(keeper_module, "save_after_s", lambda: 0.0)
     monkeypatch.setattr(clock, "QUIET_S", 0.0)
     panel = open_dock(viewer, PROJECT)
     settle()

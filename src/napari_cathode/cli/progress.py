@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 
+from napari_cathode.cores import usable_cores
 from napari_cathode.progress import Progress, Steps, T, drain
 
 _LINE_EVERY_S = 15.0
@@ -40,7 +40,7 @@ def follow(steps: Steps[T], quiet: bool = False) -> T:
 @contextmanager
 def threads() -> Iterator[Executor]:
     """Give threads for a step that can use several; work that has not begun falls away when it is left early."""
-    executor = ThreadPoolExecutor(os.cpu_count())
+    executor = ThreadPoolExecutor(usable_cores())
     try:
         yield executor
     finally:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Iterator
 
 import numpy as np
+
+from napari_cathode.cores import usable_cores
 
 from .models import OpenModel
 from .providers import open_session
@@ -160,10 +161,3 @@ def kept_network(model: OpenModel) -> Network:
     if not (_kept and _kept[0][:2] == (model, stamp)):
         _kept[:] = [(model, stamp, Network(model))]
     return _kept[0][2]
-
-
-def usable_cores() -> int:
-    """Give the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

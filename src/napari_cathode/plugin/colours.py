@@ -11,6 +11,8 @@ from napari.utils.colormaps import Colormap, CyclicLabelColormap, DirectLabelCol
 
 from napari_cathode.session import Colouring
 
+from .preferences import preferences
+
 CYCLIC_ROWS = 65_535
 """napari's limit for a colour table with one row per label id."""
 
@@ -21,9 +23,8 @@ _LARGEST_KEY = "napari_cathode_largest"
 
 HIDDEN = (0.0, 0.0, 0.0, 0.0)
 
-SEQUENTIAL = "viridis"
 DIVERGING = "blue-white-red"
-CHOICES = (SEQUENTIAL, "magma", "inferno", "plasma", "gray", DIVERGING)
+CHOICES = ("viridis", "magma", "inferno", "plasma", "gray", DIVERGING)
 """Names of the colour maps on offer; all are perceptually ordered and safe for colour-blind people."""
 
 # Blue and red ends of equal lightness about a light middle, after the ColorBrewer RdBu scheme's hues.
@@ -99,7 +100,7 @@ def scale_for(values: np.ndarray[Any, Any], colouring: Colouring, names: tuple[s
     """Choose colour map and limits for values; where these are places in ``names``, each name gets a colour.
 
     Values on both sides of zero, and all SHAP values and residuals, get the diverging map with zero in its middle;
-    groups get a colour each.
+    groups get a colour each; others the map that the preferences name, unless one was chosen.
     """
     finite = values[np.isfinite(values)]
     if colouring.result and colouring.column == "cluster":
@@ -111,7 +112,7 @@ def scale_for(values: np.ndarray[Any, Any], colouring: Colouring, names: tuple[s
         or colouring.shap
         or (finite.size > 0 and finite.min() < 0 < finite.max())
     )
-    name = colouring.colormap or (DIVERGING if signed else SEQUENTIAL)
+    name = colouring.colormap or (DIVERGING if signed else str(preferences().window.colour_map))
     limits = colouring.limits or _limits(finite, signed)
     centred = signed and name == DIVERGING
     return ColourScale(named(name), limits, HIDDEN if colouring.hide_missing else MISSING, centred=centred)

@@ -22,6 +22,7 @@ from napari_cathode.tomogram import Tomogram
 from .colours import ColourScale, forget_largest, recolour, scale_for, show_only
 from .feature_copy import adopted_table, is_ours, with_user_columns, write_features
 from .layers import VIEW_KEY, is_image, is_labels, place_like, same_array, spacing_of, tomogram_of, volume
+from .preferences import connect_preferences
 from .remeasuring import Remeasuring
 from .selecting import Selecting
 from .strokes import take_stroke
@@ -84,6 +85,7 @@ class Link:
         session.changed.connect(self._on_changed)
         self.remeasuring = Remeasuring(session, self._update_table)
         self._selecting = Selecting(viewer, session, self.layer_of)
+        connect_preferences(self._on_preferred_colours)
 
     @property
     def layers(self) -> Any:
@@ -366,6 +368,12 @@ class Link:
             layer.refresh(extent=False)  # changed in place
         if particles.colouring is not None:
             self._recolour(particles)
+
+    def _on_preferred_colours(self, _event: Any = None) -> None:
+        """Colour anew where nobody chose a colour map."""
+        for particles in self._bindings:
+            if particles.colouring is not None and not particles.colouring.colormap:
+                self.session.changed.emit(particles, "colouring")
 
     def _write_features(self, particles: ParticleSet) -> None:
         binding = self._bindings[particles]

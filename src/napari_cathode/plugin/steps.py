@@ -5,7 +5,6 @@ This module knows neither napari nor Qt, so that the process starts quickly.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from napari_cathode.cores import usable_cores
 from napari_cathode.errors import InputError
 from napari_cathode.progress import Progress, Steps, within
 from napari_cathode.tomogram import Region, Spacing, Tomogram
@@ -159,7 +159,7 @@ def iter_measure_layers(
     image = None if tomogram is None else complete(tomogram)
     data = None if image is None else image.data
     seen = None if image is None else image.field_of_view
-    with ThreadPoolExecutor(os.cpu_count()) as executor:
+    with ThreadPoolExecutor(usable_cores()) as executor:
         table = yield from iter_measure(labels, data, spacing_um, parameters, seen, executor=executor)
     return table, summarise(table, labels, spacing_um, seen)
 
@@ -180,7 +180,7 @@ def iter_measure_edit(
     """
     from napari_cathode.measure import iter_measure, summarise
 
-    with ThreadPoolExecutor(os.cpu_count()) as executor:
+    with ThreadPoolExecutor(usable_cores()) as executor:
         table = yield from iter_measure(
             labels, image, state.spacing_um, executor=executor, previous=state, changed=changed
         )

@@ -8,8 +8,8 @@ from collections.abc import Callable
 SAVE_AFTER_S = 30.0
 """Changes are saved so long after the first of them, once nothing has changed for `QUIET_S`."""
 
-SAVE_AT_LAST_S = 40.0
-"""But after so long even in the middle of work, so that a save of a large volume is whole within a minute, too."""
+AT_LAST_S = 10.0
+"""But so much later even in the middle of work: a save of a large volume is whole within a minute, too."""
 
 QUIET_S = 1.0
 
@@ -21,10 +21,16 @@ class SaveClock:
     ----------
     now : callable
         Gives the time in seconds; it never goes back.
+
+    Attributes
+    ----------
+    after_s : float
+        How long after the first change it is time to save.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
+        self.after_s = SAVE_AFTER_S
         self._since: float | None = None
         self._last = 0.0
         self._failed = False
@@ -49,7 +55,7 @@ class SaveClock:
             return False
         now = self._now()
         waited = now - self._since
-        return waited >= SAVE_AT_LAST_S or (waited >= SAVE_AFTER_S and now - self._last >= QUIET_S)
+        return waited >= self.after_s + AT_LAST_S or (waited >= self.after_s and now - self._last >= QUIET_S)
 
     def begin(self) -> float | None:
         """Take note that a save begins, of which later changes are no part; gives what `failed` needs."""

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QMainWindow
 from napari_cathode.errors import InputError
 from napari_cathode.plugin.layers import is_image
 from napari_cathode.plugin.link import link_of
+from napari_cathode.plugin.preferences import preferences
 from napari_cathode.plugin.project_layers import take_state
 from napari_cathode.project import Project, list_recoverable
 from napari_cathode.project.clock import SaveClock
@@ -29,6 +30,11 @@ SHORTCUT = "Ctrl+Shift+S"
 
 _TICK_MS = 2000
 _TURN_MS = 200
+
+
+def save_after_s() -> float:
+    """Give how long after a change it is saved: what is set in the preferences."""
+    return float(preferences().work.keep_after_s)
 
 
 def keeper_of(viewer: Any) -> Keeper:
@@ -130,6 +136,7 @@ class Keeper(Opener):
 
     def _tick(self) -> None:
         """Save by itself when it is time."""
+        self.clock.after_s = save_after_s()
         if self.clock.due and self.has_work:
             self.keep()
 
