@@ -1,22 +1,9 @@
-"""Make the picture of the Edit panel in images/: a split before it is accepted.
-
-Run it in the repository's environment, where there is no such screen under Xvfb::
-
-    xvfb-run -s "-screen 0 1366x768x24" python docs/screenshots_edit.py
-"""
+"""The Edit panel: a split before it is accepted."""
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
-
-os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")  # not what the person has set
-os.environ["NAPARI_CATHODE_RECOVERY"] = tempfile.mkdtemp()
-
 import numpy as np
-from napari import Viewer
-from screenshots import SIZE, take, wait
+from window import open_window, take, wait
 
 from napari_cathode.edit import merge
 from napari_cathode.plugin.link import link_of
@@ -28,8 +15,7 @@ from napari_cathode.widgets.docks import EDIT, open_dock
 
 def main() -> None:
     """Merge two neighbours of a simulated electrode, and propose to part them again."""
-    viewer = Viewer()
-    viewer.window.resize(*SIZE)
+    viewer = open_window()
     found = load_sample("nmc-10-cycles")
     tomogram = Tomogram(found.image, found.spacing_um, "electrode")
     image = viewer.add_image(found.image, name="electrode", scale=found.spacing_um, units=("µm",) * 3)
@@ -43,7 +29,7 @@ def main() -> None:
     link.session.focus(min(pair))
     wait(500)
     panel.edit("split")
-    take(viewer, "edit.png")
+    take("edit.png")
     viewer.close()
 
 

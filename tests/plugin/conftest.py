@@ -1,7 +1,10 @@
 """napari, imported once and without its own deprecation warnings counting as errors."""
 
 import os
+import tempfile
 import warnings
+
+os.environ["NAPARI_CONFIG"] = os.path.join(tempfile.mkdtemp(), "settings.yaml")  # not what the person has set
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

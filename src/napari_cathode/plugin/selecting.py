@@ -15,6 +15,7 @@ from napari_cathode.session import ParticleSet, Session
 from .highlight import Highlight
 from .layers import full_data, world_point
 from .picking import RIGHT_BUTTON, click_callback, label_at
+from .preferences import preferences
 
 _SMALLEST_ON_SCREEN_PX = 24
 _MANY = 300
@@ -39,6 +40,7 @@ class Selecting:
         self._layer_of = layer_of
         self._boxes: dict[int, Box] = {}
         self._highlight = Highlight(viewer)
+        self._inspected = False
         viewer.mouse_drag_callbacks.append(click_callback(self._click))
         viewer.mouse_drag_callbacks.append(click_callback(self._open_menu, RIGHT_BUTTON))
         session.current_changed.connect(self._on_current_changed)
@@ -59,6 +61,19 @@ class Selecting:
         session.current = particles
         self._remember_box(label, event)
         session.selection = session.selection ^ {label} if add else {label}
+        self._open_inspector()
+
+    def _open_inspector(self) -> None:
+        """Show all that is known of a particle, at the first click on one that is measured."""
+        viewer, particles = self._viewer(), self._session.current
+        window = getattr(viewer, "window", None)
+        if self._inspected or window is None or particles.columns is None:
+            return
+        self._inspected = True
+        if preferences().window.inspect_clicked:
+            from napari_cathode.widgets.docks import open_inspector
+
+            open_inspector(viewer)
 
     def _open_menu(self, event: Any, _shift: bool) -> None:
         """Open the context menu of the particle below the mouse, or of all selected ones where it is one of them."""

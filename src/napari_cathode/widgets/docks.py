@@ -31,6 +31,9 @@ _AREAS = {
 class Docked:
     """Beside QWidget: a panel that joins those of ours that are open already as another tab, when first shown."""
 
+    takes_clicks = False
+    """Whether clicks on particles are for this panel, so that nothing may open over it by itself."""
+
     _shown = False
     _placed = False
 
@@ -96,6 +99,13 @@ def _share_out(viewer: Any, shap: Any, features: Any) -> None:
         main.resizeDocks([dock_of(features)], [round(_TABLE_SHARE * main.height())], Qt.Orientation.Vertical)
         main.resizeDocks([dock_of(shap)], [_PANEL_WIDTH], Qt.Orientation.Horizontal)
     QTimer.singleShot(_LAYOUT_MS, viewer.reset_view)  # the canvas has its new size only then
+
+
+def open_inspector(viewer: Any) -> None:
+    """Open the Inspector in a turn of its own, but not over a panel that clicks on particles are for just now."""
+    panels = [widget for widget in viewer.window._qt_window.findChildren(QWidget) if isinstance(widget, Docked)]
+    if not any(panel.takes_clicks and not panel.visibleRegion().isEmpty() for panel in panels):
+        QTimer.singleShot(0, lambda: open_dock(viewer, INSPECTOR))
 
 
 def _keep_sides(main: QMainWindow) -> None:

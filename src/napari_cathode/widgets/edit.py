@@ -45,6 +45,8 @@ _AT_ONCE = 400_000
 class EditWidget(Docked, Panel):
     """Edits of the selected particles; each is one step of the history, napari's own strokes too."""
 
+    takes_clicks = True
+
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__()
         self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)

@@ -57,6 +57,8 @@ class _Shown:
 class FuseWidget(Docked, Panel):
     """Choose a Labels layer for each view; they become one Labels layer of 3D particles."""
 
+    takes_clicks = True
+
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__()
         self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)

@@ -43,10 +43,12 @@ class TrainingCurve:
             if self.validations:
                 self.best = int(max(self.validations, key=lambda one: one["ap50"] + one["ap70"])["step"])
         elif "loss" in numbers:
-            self.steps.append(int(numbers["step"]))
-            self.losses.append(float(numbers["loss"]))
+            if not self.steps or int(numbers["step"]) > self.steps[-1]:  # a report is repeated while nothing is new
+                self.steps.append(int(numbers["step"]))
+                self.losses.append(float(numbers["loss"]))
         elif "ap50" in numbers:
-            self.validations.append(numbers)
+            if not self.validations or numbers["step"] > self.validations[-1]["step"]:
+                self.validations.append(numbers)
             self.best = int(numbers["best"])
 
     def draw(self, theme: Theme, figure: Any) -> Any:
