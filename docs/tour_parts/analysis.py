@@ -13,7 +13,7 @@ from window import click_particle, open_window, press, take, wait, wait_until
 from napari_cathode.plugin.link import link_of
 from napari_cathode.resources import sample_data_folder
 from napari_cathode.session import Colouring
-from napari_cathode.widgets.docks import FEATURES, INSPECTOR, PLOTS, SHAP, START, open_dock
+from napari_cathode.widgets.docks import FEATURES, PLOTS, SHAP, START, open_dock
 
 SAMPLE = "nmc-50-cycles.tif"
 

@@ -6,9 +6,7 @@ from typing import Any
 
 import napari
 
-from napari_cathode.widgets.docks import IDENTIFY, PLUGIN, fill_screen, open_dock, open_results
-
-from .link import link_of
+from napari_cathode.widgets.docks import START, fill_screen, open_dock
 
 SAMPLE = "nmc-50-cycles"
 
@@ -25,21 +23,12 @@ def start_demo() -> tuple[napari.Viewer, Any]:
     Returns
     -------
     viewer : napari.Viewer
-    identify : IdentifyWidget
-        Its runner says when the analysis is done.
+    start : StartWidget
+        Its flow says when the analysis is done.
     """
     viewer = napari.Viewer(title="Cathode demo", show_welcome_screen=False)
     fill_screen(viewer)
-    viewer.open_sample(PLUGIN, SAMPLE)
-    viewer.layers.selection.active = viewer.layers[0]
-    identify = open_dock(viewer, IDENTIFY, "right")
-    identify.image.layer = viewer.layers[0]
-    identify.runner.finished.connect(lambda: _on_finished(viewer))
-    identify.run_all()
-    return viewer, identify
-
-
-def _on_finished(viewer: napari.Viewer) -> None:
-    particles = link_of(viewer).session.current
-    if particles is not None and particles.table is not None:  # else it was cancelled, or says why it failed
-        open_results(viewer)
+    start = open_dock(viewer, START, "right")
+    start.open_sample(SAMPLE)
+    start.run()
+    return viewer, start

@@ -19,8 +19,6 @@ from napari_cathode.errors import InputError
 from napari_cathode.progress import Progress, Steps, within
 from napari_cathode.tomogram import Region, Spacing, Tomogram
 
-_KEPT_VIEW_VOXELS = 1 << 26
-
 
 def complete(tomogram: Tomogram) -> Tomogram:
     """Find the field of view where nobody has looked for it yet."""
@@ -230,56 +228,3 @@ def iter_compare_tables(
     from napari_cathode.explain import iter_compare
 
     return (yield from iter_compare(first, second, parameters, names))
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What a run of all steps gives the screen.
-
-    Attributes
-    ----------
-    views : mapping
-        What each view saw; empty for volumes so large that they would fill the memory.
-    labels : ndarray of int32, shape (z, y, x)
-        The particles.
-    table : DataFrame
-        Their features.
-    summary : Summary
-        The numbers that people quote.
-    explanation : Explanation or None
-        What drives the target.
-    not_explained : str
-        Why there is no explanation.
-    used : dict
-        Everything that was used.
-    agreement : DataFrame, optional
-        How well the views fit each particle.
-    """
-
-    views: Mapping[str, Any]
-    labels: Any
-    table: pd.DataFrame
-    summary: Any
-    explanation: Any
-    not_explained: str
-    used: dict[str, Any]
-    agreement: pd.DataFrame | None = None
-
-
-def iter_run_layer(tomogram: Tomogram, parameters: Any) -> Steps[Outcome]:
-    """Do all steps with an image layer; see `pipeline.iter_run`."""
-    yield Progress(0, 0, "Loading")
-    from napari_cathode.pipeline import iter_run
-
-    result = yield from iter_run(complete(tomogram), parameters)
-    keep = bool(result.views) and not tomogram.is_slice and int(np.prod(tomogram.shape)) <= _KEPT_VIEW_VOXELS
-    return Outcome(
-        result.views if keep else {},
-        result.labels,
-        result.table,
-        result.summary,
-        result.explanation,
-        result.not_explained,
-        result.used,
-        result.agreement,
-    )

@@ -15,6 +15,7 @@ from napari_cathode.plugin.colours import MISSING, ColourScale
 _STOPS = 33
 _BINS = 48
 _HIST, _BAR, _NEAR_PX = 22, 10, 8
+_ROOMY_PX = 260
 _TAIL = 0.5
 """Percent of the particles at each end that may lie outside the bar; an outlier must not squeeze the rest."""
 _HELP = (
@@ -108,8 +109,12 @@ class ColourBar(QWidget):
 
     def _area(self) -> QRectF:
         """Give where the bar is."""
-        aside = 22 + self.fontMetrics().horizontalAdvance("no value") if self._missing else 0
+        aside = 22 + self.fontMetrics().horizontalAdvance(self._no_value()) if self._missing else 0
         return QRectF(5, _HIST, self.width() - 10 - aside, _BAR)
+
+    def _no_value(self) -> str:
+        """Name the grey, shorter where the bar needs the room."""
+        return "no value" if self.width() >= _ROOMY_PX else "none"
 
     def _x(self, value: float) -> float:
         low, high = self._domain
@@ -161,7 +166,7 @@ class ColourBar(QWidget):
             height = self.fontMetrics().height()
             painter.fillRect(QRectF(area.right() + 14, area.top(), 12, _BAR), QColor.fromRgbF(*MISSING))
             place = QRectF(area.right() + 14, area.bottom() + 6, self.width(), height)
-            painter.drawText(place, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), "no value")
+            painter.drawText(place, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), self._no_value())
 
     def _paint_histogram(self, painter: QPainter, area: QRectF, ink: QColor) -> None:
         if not self._counts.any():

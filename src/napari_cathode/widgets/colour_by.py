@@ -21,6 +21,7 @@ from .parts import Connections, choice_box
 _PLAIN = "Each its own colour"
 _NO_SHAP = "choose what to show"
 _WIDE_PX = 520
+_MAP_PX = 84
 _RESULTS = {
     "prediction": "Predicted {target}",
     "residual": "{target}: measured − predicted",
@@ -47,6 +48,7 @@ class ColourBy(QWidget):
         self._value = choice_box()
         self._map = choice_box()
         self._map.setMinimumContentsLength(4)
+        self._map.setMaximumWidth(_MAP_PX)
         self._map.setToolTip("Colour map. All are safe for colour-blind people.")
         self._map.addItem("auto", "")
         for name in CHOICES:
@@ -77,7 +79,7 @@ class ColourBy(QWidget):
         row.setSpacing(8)
         row.addWidget(QLabel("Colour by"))
         row.addWidget(self._value, 5)
-        row.addWidget(self._map, 2)
+        row.addWidget(self._map)
         row.addWidget(self._plain)
         self._map.setVisible(not self._shap_only)  # the diverging map suits them, and the panel is narrow
         self._layout = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)

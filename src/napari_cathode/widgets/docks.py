@@ -17,7 +17,7 @@ EDIT = "Edit particles"
 INSPECTOR = "Inspector"
 START = "Start here"
 
-_TABLE_SHARE = 0.38
+_TABLE_SHARE = 0.42
 _PANEL_WIDTH = 420
 _TURN_MS = 30
 _LAYOUT_MS = 100

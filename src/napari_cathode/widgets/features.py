@@ -28,6 +28,7 @@ from .features_export import ask_path, export_button, write_features
 from .forms import Form
 from .job import Job
 from .parts import (
+    BriefText,
     Connections,
     Fold,
     LayerChoice,
@@ -78,8 +79,8 @@ class FeaturesWidget(Docked, QWidget):
         self.colour_by = ColourBy(self._session)
         self.table = LinkedTable(self._session)
         self.export_button = export_button(self.export)
-        self.summary = Text()
-        self.notes = Text()
+        self.summary = BriefText()
+        self.notes = BriefText()
         self.population = Population()
         self.population_toggle = QPushButton("Summary")
         self.population_toggle.setCheckable(True)
@@ -164,6 +165,8 @@ class FeaturesWidget(Docked, QWidget):
     def _arrange(self, _checked: bool = False) -> None:
         wide = self.width() > 1.2 * self.height()
         has_table = self._has_table()
+        for text in (self.summary, self.notes):
+            text.set_brief(wide)
         self._controls.setVisible(not has_table or self._measure_toggle.isChecked())
         self._layout.setDirection(QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom)
         side_by_side = self._results.width() > _SIDE_BY_SIDE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -20,7 +20,7 @@ from napari_cathode.plugin.layers import prepare_labels, shows, tomogram_of
 from napari_cathode.plugin.link import Link
 from napari_cathode.plugin.steps import ViewsToFuse, iter_explain_table, iter_fuse_layers, iter_measure_layers
 from napari_cathode.session import Colouring, ParticleSet, Predictions
-from napari_cathode.tomogram import Tomogram
+from napari_cathode.tomogram import Region, Tomogram
 
 from .job import Job
 from .plots import prepare_plots
@@ -75,6 +75,13 @@ def reached(link: Link, layer: Any) -> Reached:
     return Reached(predictions, particles, states)
 
 
+def settled(tomogram: Tomogram, region: Region) -> Tomogram:
+    """Give the part of a tomogram that results belong to; what was to be learnt from the whole is learnt."""
+    if all(side == (0, size) for side, size in zip(region, tomogram.shape, strict=True)):
+        return tomogram
+    return replace(tomogram.part(region), whole=None)
+
+
 class Flow(QObject):
     """Runs the steps that are left, each in its process; what a step found is on the screen before the next begins.
 
@@ -101,6 +108,10 @@ class Flow(QObject):
         self._kept = kept
         self._left: list[str] = []
         self._layer: Any = None
+        self._whole: Tomogram | None = None
+        self._region: Region = ()
+        self._identify = IdentifyParameters()
+        self._views: tuple[str, ...] = VIEWS
         self._tomogram: Tomogram | None = None
         self._predictions: Predictions | None = None
         self._particles: ParticleSet | None = None
@@ -108,8 +119,31 @@ class Flow(QObject):
         self.step = ""
         runner.finished.connect(self._on_finished)
 
-    def start(self, layer: Any, tomogram: Tomogram) -> None:
+    def start(
+        self,
+        layer: Any,
+        tomogram: Tomogram,
+        identify: IdentifyParameters | None = None,
+        views: tuple[str, ...] = VIEWS,
+        region: Region | None = None,
+        again: bool = False,
+    ) -> None:
         """Run what is left to do with a tomogram; everything anew where nothing is.
+
+        Parameters
+        ----------
+        layer : Image
+            Shows the tomogram.
+        tomogram : Tomogram
+            With a voxel size.
+        identify : IdentifyParameters, optional
+            How particles are found; the other steps use their defaults.
+        views : tuple of str
+            Where they are looked for; a single slice has no choice.
+        region : region, optional
+            The part of the tomogram that is analysed; all of it without one.
+        again : bool
+            Run all steps, whatever there is.
 
         Raises
         ------
@@ -119,12 +153,16 @@ class Flow(QObject):
         check_scale(tomogram.shape, tomogram.require_spacing(), MeasureParameters())
         found = reached(self._link, layer)
         left = [step for step in STEPS if found.states[step] not in (DONE, NOT_NEEDED)]
-        again = not left
+        again = again or not left
         if again:
             left = [step for step in STEPS if found.states[step] != NOT_NEEDED]
         if MEASURE in left and EXPLAIN not in left:
             left.append(EXPLAIN)  # what is explained is measured anew
-        self._layer, self._tomogram, self._left = layer, tomogram, left
+        self._identify = identify or IdentifyParameters()
+        self._views = ("xy",) if tomogram.is_slice else views
+        self._region = region or tuple((0, size) for size in tomogram.shape)
+        self._whole, self._tomogram = tomogram, settled(tomogram, self._region)
+        self._layer, self._left = layer, left
         self._predictions = None if again else found.predictions
         self._particles = None if again else found.particles
         self._next()
@@ -173,23 +211,29 @@ class Flow(QObject):
     # ---- the steps ---------------------------------------------------------------------------------
 
     def _find(self) -> tuple[Job, Any]:
-        tomogram, parameters = self._tomogram, IdentifyParameters()
-        views = ("xy",) if tomogram.is_slice else VIEWS
-        region = tuple((0, size) for size in tomogram.shape)
-        job = self._job("Find particles", iter_find_layer, tomogram, parameters, views, region, False, None)
+        job = self._job(
+            "Find particles", iter_find_layer, self._whole, self._identify, self._views, self._region, False, None
+        )
         job.prepare = prepare_labels
-        return job, lambda found: self._on_found(found, parameters)
+        return job, self._on_found
 
-    def _on_found(self, found: Found, parameters: IdentifyParameters) -> Showing:
+    def _first(self) -> tuple[int, int, int]:
+        """Give the first voxel of what is analysed."""
+        z, y, x = (side[0] for side in self._region)
+        return z, y, x
+
+    def _on_found(self, found: Found) -> Showing:
         self._check_open()
-        if self._tomogram.is_slice:
-            prediction = found.views["xy"]
-            how = {"identify": to_dict(prediction.parameters or parameters)}
+        if self._tomogram.is_slice or found.volume is not None:
+            prediction = found.volume or found.views["xy"]
+            how = {"identify": to_dict(prediction.parameters or self._identify)}
             self._show(prediction.labels, how)
+            if FUSE in self._left:
+                self._left.remove(FUSE)  # a 3D network looked at all of it at once
             self._went_well = True
             return f"Found {int(prediction.labels.max(initial=0))} particles."
         self._predictions = Predictions(self._tomogram.name, dict(found.views), self._tomogram)
-        yield from self._link.iter_show_predictions(self._predictions, self._layer)
+        yield from self._link.iter_show_predictions(self._predictions, self._layer, self._first())
         self._went_well = True
         return f"Found particles in {len(found.views)} views."
 
@@ -213,7 +257,7 @@ class Flow(QObject):
         tomogram = self._tomogram
         name = f"{tomogram.name} particles"
         self._particles = ParticleSet(labels, name, tomogram.spacing_um, tomogram, provenance=how)
-        self._link.show(self._particles, self._layer)
+        self._link.show(self._particles, self._layer, self._first())
         return self._particles
 
     def _measure(self) -> tuple[Job, Any]:

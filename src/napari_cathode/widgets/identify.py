@@ -27,13 +27,13 @@ from .background import Closing, ScratchFolder
 from .beforehand import Beforehand
 from .diameter_line import DiameterLine
 from .docks import FEATURES, FUSE, Docked, open_dock, open_results
+from .flow import VIEWS, Flow, settled
 from .forms import Form
 from .job import Job
 from .model_choice import ModelFacts
 from .parts import Connections, LayerChoice, Panel, Text, choice_box, form_layout, primary_button
 from .preview import PreviewLayer, ShownSlice, shown_slice
 from .region_choice import RegionChoice
-from .run_all import all_steps, iter_show
 from .runner import Runner, Showing
 from .voxel_size import VoxelSize
 
@@ -43,7 +43,6 @@ _METHODS = {
     "watershed": "grey threshold, watershed",
 }
 _LOOKS = {"filled areas": 0, "outlines": 2}
-ALL_VIEWS = ("xy", "xz", "yz")
 _EMPTY = (
     "Open a tomogram first: drop a TIFF stack, an HDF5 file or a folder of slices onto the window, "
     "or take one from File ▸ Open Sample ▸ Cathode."
@@ -84,6 +83,7 @@ class IdentifyWidget(Docked, Panel):
         self.next_button = QPushButton()
         self._open_next: Callable[[], Any] = lambda: None
         self.runner = Runner()
+        self.flow = Flow(self, self._viewer, self._link, self.runner, self._kept)
         self.preview = PreviewLayer(self._viewer)
         self.adjust = Adjust()
         self.look = choice_box()
@@ -113,6 +113,8 @@ class IdentifyWidget(Docked, Panel):
         self.preview_button.clicked.connect(self.show_preview)
         self.button.clicked.connect(self.identify)
         self.all_button.clicked.connect(self.run_all)
+        self.flow.completed.connect(self._on_all_done)
+        self.flow.changed.connect(self._refresh)
         self.next_button.clicked.connect(lambda: self._open_next())
         self.look.currentIndexChanged.connect(self._on_look)
         self.adjust.changed.connect(self._on_adjusted)
@@ -209,11 +211,11 @@ class IdentifyWidget(Docked, Panel):
         layer = self.image.layer
         offered: list[tuple[str, tuple[str, ...]]] = [("this image", ())]
         if layer is not None and layer.ndim == 3:
-            offered = [("all three views", ALL_VIEWS)]
-            offered += [(f"{view} slices", (view,)) for view in ALL_VIEWS]
+            offered = [("all three views", VIEWS)]
+            offered += [(f"{view} slices", (view,)) for view in VIEWS]
             offered.append(("only the slice shown", ()))
             if self.form.field("method").value() == "stardist3d":
-                offered = [("the whole volume", ALL_VIEWS)]
+                offered = [("the whole volume", VIEWS)]
         if offered != [(self.views.itemText(i), self.views.itemData(i)) for i in range(self.views.count())]:
             self.views.clear()
             for text, views in offered:
@@ -226,7 +228,7 @@ class IdentifyWidget(Docked, Panel):
             self.runner.say("")
 
     def _refresh(self) -> None:
-        ready = self.image.layer is not None and not self.runner.running
+        ready = self.image.layer is not None and not self.runner.running and not self.flow.step
         for button in (self.button, self.all_button, self.preview_button):
             button.setEnabled(ready)
         if self.form.field("method").value() == "stardist3d":
@@ -325,7 +327,7 @@ class IdentifyWidget(Docked, Panel):
         folder = ScratchFolder()
         job = self._job("Find particles", tomogram, parameters, views or ("xy",), region, False, folder.path)
         self.runner.start(
-            job, lambda found: self._on_found(found, _settled(tomogram, region), layer, region, parameters, folder)
+            job, lambda found: self._on_found(found, settled(tomogram, region), layer, region, parameters, folder)
         )
 
     def _job(
@@ -353,16 +355,13 @@ class IdentifyWidget(Docked, Panel):
             views, region = self.views.currentData(), self.region.region(layer)
             if not views and not tomogram.is_slice:
                 raise InputError('All steps need the volume: choose views instead of "only the slice shown".')
-            part = tomogram if self.region.whole else tomogram.part(region)
-            job = all_steps(part, parameters, views or ("xy",))
+            self.before.stop()
+            self.adjust.forget()
+            self.preview.remove()
+            parameters = self.before.filled_in(tomogram, parameters)
+            self.flow.start(layer, tomogram, parameters, views or ("xy",), region, again=True)
         except InputError as error:
             self.runner.fail(str(error))
-            return
-        self.before.stop()
-        self.adjust.forget()
-        settled = _settled(tomogram, region)
-        first = tuple(side[0] for side in region)
-        self.runner.start(job, lambda outcome: self._on_all_done(layer, settled, outcome, first))
 
     def _input(self) -> tuple[Any, Tomogram, IdentifyParameters]:
         layer = self.image.layer
@@ -447,24 +446,14 @@ class IdentifyWidget(Docked, Panel):
             if layer is not None:
                 layer.contour = self.look.currentData()
 
-    def _on_all_done(self, layer: Any, tomogram: Tomogram, outcome: Any, first: tuple[int, ...]) -> Showing:
-        sentence = yield from iter_show(self._link, layer, tomogram, outcome, first)
-        if self._link.session.current is not None:
-            self._offer("Show table and explanation", lambda: open_results(self._viewer))
-        return sentence
+    def _on_all_done(self) -> None:
+        self._offer("Show table and explanation", lambda: open_results(self._viewer))
 
     def _offer(self, text: str, action: Callable[[], Any]) -> None:
         """Show the button that leads on."""
         self._open_next = action
         self.next_button.setText(text)
         self.next_button.show()
-
-
-def _settled(tomogram: Tomogram, region: Region) -> Tomogram:
-    """Give the part of a tomogram that results belong to; what was to be learnt from the whole is learnt."""
-    if all(side == (0, size) for side, size in zip(region, tomogram.shape, strict=True)):
-        return tomogram
-    return replace(tomogram.part(region), whole=None)
 
 
 def _views(found: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from napari.layers import Layer
 from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtGui import QShowEvent
+from qtpy.QtGui import QPainter, QPaintEvent, QShowEvent, QTextDocumentFragment
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
+    QStackedWidget,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -76,6 +77,56 @@ class Text(QLabel):
         """Show a text, or nothing."""
         self.setText(text)
         self.setVisible(bool(text))
+
+
+class BriefText(Text):
+    """Text that can be cut to one line where height is scarce; its tooltip then has all of it."""
+
+    def __init__(self) -> None:
+        self._brief = False
+        super().__init__()
+
+    def set_brief(self, brief: bool) -> None:
+        """Cut the text to one line, or let it wrap."""
+        if brief != self._brief:
+            self._brief = brief
+            policy = QSizePolicy.Policy.Fixed if brief else QSizePolicy.Policy.Minimum
+            self.setSizePolicy(QSizePolicy.Policy.Preferred, policy)
+            self._tell_all()
+            self.updateGeometry()
+
+    def say(self, text: str) -> None:
+        """Show a text, or nothing."""
+        super().say(text)
+        self._tell_all()
+
+    def _tell_all(self) -> None:
+        self.setToolTip(f"<p>{self.text()}</p>" if self._brief and self.text() else "")
+
+    def hasHeightForWidth(self) -> bool:
+        """Whether the height depends on the width."""
+        return not self._brief and bool(super().hasHeightForWidth())
+
+    def sizeHint(self) -> QSize:
+        """Ask for one line, or for all."""
+        return QSize(120, self.fontMetrics().height() + 4) if self._brief else super().sizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        """Need one line, or all."""
+        return self.sizeHint() if self._brief else super().minimumSizeHint()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw what fits, without a cut letter."""
+        if not self._brief:
+            super().paintEvent(event)
+            return
+        painter = QPainter(self)
+        plain = " ".join(QTextDocumentFragment.fromHtml(self.text()).toPlainText().split())
+        area = self.rect().adjusted(2, 0, -2, 0)
+        text = self.fontMetrics().elidedText(plain, Qt.TextElideMode.ElideRight, area.width())
+        painter.setPen(self.palette().windowText().color())
+        painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), text)
+        painter.end()
 
 
 class Heading(QLabel):
@@ -143,6 +194,27 @@ class Fold(QWidget):
         self._button.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
         self._button.setChecked(is_open)
         self._content.setVisible(is_open)
+
+
+class FrontPage(QStackedWidget):
+    """Pages of which one is shown; the widest must not widen a panel, nor the tallest one lengthen it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
+        self.currentChanged.connect(self._fit)
+
+    def _fit(self, _index: int) -> None:
+        for place in range(self.count()):
+            tall = QSizePolicy.Policy.Expanding if place == self.currentIndex() else QSizePolicy.Policy.Ignored
+            self.widget(place).setSizePolicy(QSizePolicy.Policy.Ignored, tall)
+        self.updateGeometry()
+
+    def addWidget(self, page: QWidget) -> int:
+        """Add a page."""
+        place = int(super().addWidget(page))
+        self._fit(place)
+        return place
 
 
 def form_layout() -> QFormLayout:

@@ -269,8 +269,6 @@ class StartWidget(docks.Docked, Panel):
         """Give the steps that run in other panels."""
         runners = self.window().findChildren(Runner)
         names = {runner.job_name for runner in runners if runner is not self.runner and runner.running}
-        if "Run all steps" in names:
-            names.add("Find particles")
         return {_JOBS[name] for name in names if name in _JOBS}
 
     def refresh(self) -> None:
