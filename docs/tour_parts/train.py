@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
-from window import SCRATCH, open_window, press, take, wait, wait_until
-
-os.environ["NAPARI_CATHODE_MODELS"] = str(SCRATCH / "models")
+from window import open_window, press, take, wait, wait_until
 
 from napari_cathode.widgets.docks import PLUGIN, TRAIN, open_dock
 

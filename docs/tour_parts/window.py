@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-SCRATCH = Path(tempfile.mkdtemp(prefix="cathode-tour-"))
-os.environ["NAPARI_CONFIG"] = str(SCRATCH / "napari.yaml")  # not what the person has set
-os.environ["XDG_CONFIG_HOME"] = str(SCRATCH / "config")
-os.environ["NAPARI_CATHODE_RECOVERY"] = str(SCRATCH / "recovery")
+os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="cathode-tour-")  # not what the person has set
+os.environ["NAPARI_CONFIG"] = os.path.join(os.environ["XDG_CONFIG_HOME"], "napari.yaml")
+os.environ["NAPARI_CATHODE_RECOVERY"] = os.path.join(os.environ["XDG_CONFIG_HOME"], "recovery")
+os.environ["NAPARI_CATHODE_MODELS"] = os.path.join(os.environ["XDG_CONFIG_HOME"], "models")
 
 import napari
 import numpy as np

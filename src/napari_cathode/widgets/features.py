@@ -341,20 +341,20 @@ def _summary(particles: ParticleSet | None) -> str:
     """Write the numbers that people quote in one line."""
     if particles is None or particles.table is None:
         return ""
-    name = f"<b>{html.escape(particles.name)}</b>"
+    name = html.escape(particles.name)
     if particles.out_of_date:
         return f"{name} · the labels were changed since; measure again"
     found = particles.summary
     if found is None:
         return f"{name} · {len(particles.table)} with values"
-    parts = [name, f"{found.count} in all, {found.count_border} cut by the border"]
+    parts = [f"<b>{found.count} in all</b>, {found.count_border} cut by the border"]
     if found.count_excluded:
-        parts[1] += f", {found.count_excluded} more excluded"
-    if math.isfinite(found.solid_fraction):
-        parts.append(f"solid fraction {found.solid_fraction:.3g}")
+        parts[0] += f", {found.count_excluded} more excluded"
     if found.n_diameter:
         parts.append(f"D10/D50/D90 {found.d10_um:.3g} / {found.d50_um:.3g} / {found.d90_um:.3g} µm")
     if found.n_damage:
         spread = f" ± {found.damage_sd:.3g}" if math.isfinite(found.damage_sd) else ""
         parts.append(f"damage {found.damage_mean:.3g}{spread} (n = {found.n_damage})")
-    return " · ".join(parts)
+    if math.isfinite(found.solid_fraction):
+        parts.append(f"solid fraction {found.solid_fraction:.3g}")
+    return " · ".join([*parts, name])
