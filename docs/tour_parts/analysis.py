@@ -85,7 +85,9 @@ def _inspect(viewer) -> None:
     native = viewer.window._qt_viewer.canvas.native
     native.setFocus()
     QTest.keyClick(native, Qt.Key.Key_I)
-    wait(4000)
+    wait(1000)
+    inspector = open_dock(viewer, INSPECTOR)
+    wait_until(lambda: not inspector._reading.running and not inspector._cracking.running)
     take("inspector.png")
 
 

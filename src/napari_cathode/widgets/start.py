@@ -290,8 +290,7 @@ class StartWidget(docks.Docked, Panel):
             mark, style = _LOOK[state]
             self.marks[step].setText(mark)
             self.states[step].setText(state)
-            for label in (self.marks[step], self.states[step]):
-                label.setStyleSheet(style)
+            self.marks[step].setStyleSheet(style)
         self.button.setEnabled(layer is not None and not busy and not elsewhere)
         self.button.setText(_run_text(states))
         self.results_button.setVisible(states[MEASURE] in (DONE, STALE) and not busy)
