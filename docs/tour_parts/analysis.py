@@ -11,9 +11,10 @@ from qtpy.QtWidgets import QApplication, QMenu
 from window import click_particle, open_window, press, take, wait, wait_until
 
 from napari_cathode.plugin.link import link_of
+from napari_cathode.plugin.walking import go_to
 from napari_cathode.resources import sample_data_folder
 from napari_cathode.session import Colouring
-from napari_cathode.widgets.docks import FEATURES, PLOTS, SHAP, START, open_dock
+from napari_cathode.widgets.docks import FEATURES, INSPECTOR, PLOTS, SHAP, START, open_dock
 
 SAMPLE = "nmc-50-cycles.tif"
 
@@ -92,19 +93,36 @@ def _inspect(viewer) -> None:
 
 
 def _table(viewer) -> None:
-    """Sort, and keep a range; the others are hidden."""
+    """Keep the damaged particles; the others are hidden in the picture."""
     table = open_dock(viewer, FEATURES).table
-    table.filter.setText("volume_um3 > 20")
+    press(table.ranges_button)
+    press(table.hide_button)
+    table.filter.setText("damage > 0.15 and volume_um3 > 20")
     table.apply_filter()
+    table.filter.home(False)
     take("table.png")
-    table.filter.setText("")
-    table.apply_filter()
+    table.clear_filter()
+    press(table.hide_button)
+    press(table.ranges_button)
 
 
 def _plots(viewer) -> None:
-    """Look at two features, coloured by a third."""
+    """Draw a lasso around particles in a scatter plot of two features, coloured by a third."""
     plots = open_dock(viewer, PLOTS, "right")
-    plots._ready.join()
+    wait_until(lambda: plots.plot.drawn is not None)
+    for box, column in ((plots.x, "contact"), (plots.y, "damage"), (plots.colour, "volume_um3")):
+        box.setCurrentIndex(box.findData(column))
+    plots._on_chosen()
+    wait(1500)
+    canvas, area = plots.plot._canvas, plots.plot.drawn.axes.bbox
+    corners = [(0.02, 0.02), (0.45, 0.02), (0.5, 0.3), (0.3, 0.5), (0.02, 0.45)]
+    places = [QPoint(round(area.x0 + x * area.width), round(canvas.height() - area.y0 - y * area.height))
+              for x, y in corners]  # fmt: skip
+    QTest.mousePress(canvas, Qt.MouseButton.LeftButton, pos=places[0])
+    for place in places[1:]:
+        QTest.mouseMove(canvas, place)
+        wait(30)
+    QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=places[-1])
     take("plots.png")
 
 
@@ -117,7 +135,7 @@ def _explain(viewer) -> None:
     shap.choose_view(shap.swarm_view)
     shap.colour_by.choose(Colouring(leading, True))
     take("explain.png")
-    link.session.selection = {int(explanation.labels[explanation.prediction.argmax()])}
+    go_to(link.session, int(explanation.labels[explanation.prediction.argmax()]))
     take("explain_particle.png")
     shap.colour_by.choose(Colouring("cluster", result=True))
     shap.choose_view(shap.importance)
@@ -139,6 +157,7 @@ def _volume(viewer) -> None:
     viewer.reset_view()
     viewer.scene.camera.angles = (-15, 30, 140)
     viewer.scene.camera.zoom *= 1.2
+    wait(4000)  # drawn in software
     take("window_3d.png")
 
 

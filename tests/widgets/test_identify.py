@@ -303,3 +303,16 @@ def test_shapes_are_offered_while_they_are_there(qtbot, model):
         choice.region(image)
     model.layers.remove(shapes)
     assert choice.whole
+
+
+def test_all_steps_keep_what_was_found_when_the_last_one_fails(viewer, qtbot, panel):
+    panel.form.field("method").set_value("watershed")
+    QTest.mouseClick(panel.all_button, Qt.MouseButton.LeftButton)
+    assert not panel.all_button.isEnabled()
+    qtbot.waitUntil(lambda: not panel.flow.step and not panel.runner.running, timeout=TIMEOUT_MS)
+    particles = link_of(viewer).session.current
+    assert len(particles.table) == particles.labels.max() == 12
+    assert particles.agreement is not None
+    assert panel.runner.error, "twelve particles are too few to be explained"
+    assert particles.explanation is None
+    assert panel.all_button.isEnabled()

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
-from qtpy.QtGui import QDropEvent
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QApplication
 
 from napari_cathode.errors import InputError
 from napari_cathode.plugin.link import link_of
@@ -53,14 +54,22 @@ def test_a_dropped_file_is_opened_and_its_voxel_size_asked_for(viewer, qtbot, tm
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(tmp_path / "tomo.npy"))])
     copy, left, plain = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    start.dropEvent(QDropEvent(QPointF(50, 50), copy, data, left, plain))
+    target = start.childAt(QPoint(50, 50))
+    while not target.acceptDrops():  # so Qt finds who gets a drop
+        target = target.parentWidget()
+
+    def drop():
+        QApplication.sendEvent(target, QDragEnterEvent(QPoint(50, 50), copy, data, left, plain))
+        QApplication.sendEvent(target, QDropEvent(QPointF(50, 50), copy, data, left, plain))
+
+    drop()
     settle()
     assert start.image.layer is viewer.layers[0]
     assert start.button.isEnabled() and start.button.text() == "Run all"
     start.run()
     assert "voxel size" in start.runner.error
     data.setUrls([QUrl.fromLocalFile(str(tmp_path / "missing.npy"))])
-    start.dropEvent(QDropEvent(QPointF(50, 50), copy, data, left, plain))
+    drop()
     assert start.runner.error
 
 

@@ -21,7 +21,7 @@ from .parts import Connections, choice_box
 _PLAIN = "Each its own colour"
 _NO_SHAP = "choose what to show"
 _WIDE_PX = 520
-_MAP_PX = 84
+_VALUE_PX, _MAP_PX = 300, 84
 _RESULTS = {
     "prediction": "Predicted {target}",
     "residual": "{target}: measured − predicted",
@@ -46,6 +46,7 @@ class ColourBy(QWidget):
         self._shap_only = shap_only
         self._shown: Colouring | None = None
         self._value = choice_box()
+        self._value.setMaximumWidth(_VALUE_PX)
         self._map = choice_box()
         self._map.setMinimumContentsLength(4)
         self._map.setMaximumWidth(_MAP_PX)
@@ -85,11 +86,11 @@ class ColourBy(QWidget):
         self._layout = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(6)
-        self._layout.addLayout(row, 2)
+        self._layout.addLayout(row, 3)
         below = QHBoxLayout()
         below.addWidget(self._bar, 1)
         below.addWidget(self._hide)
-        self._layout.addLayout(below, 3)
+        self._layout.addLayout(below, 1)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Put the colour bar beside the lists where there is room."""

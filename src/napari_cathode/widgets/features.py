@@ -169,7 +169,8 @@ class FeaturesWidget(Docked, QWidget):
             text.set_brief(wide)
         self._controls.setVisible(not has_table or self._measure_toggle.isChecked())
         self._layout.setDirection(QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom)
-        side_by_side = self._results.width() > _SIDE_BY_SIDE
+        beside = _CONTROLS_WIDTH if wide and self._controls.isVisibleTo(self) else 0
+        side_by_side = self.width() - beside > _SIDE_BY_SIDE
         self._above.setDirection(QBoxLayout.Direction.LeftToRight if side_by_side else QBoxLayout.Direction.TopToBottom)
         self._layout.setStretch(0, 1 if not has_table and not wide else 0)
         self._layout.setStretch(1, 1 if has_table or wide else 0)

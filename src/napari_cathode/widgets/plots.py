@@ -119,7 +119,8 @@ class Plot(QWidget):
         self._canvas.setVisible(self._drawn is not None)
         if self._drawn is None:
             return
-        self._drawn.axes.xaxis.label.set_fontsize(_LABEL_PT)  # panels are narrower than pages
+        for axes in self._canvas.figure.axes:
+            axes.xaxis.label.set_fontsize(_LABEL_PT)  # panels are narrower than pages
         if not hasattr(self._drawn, "features"):
             self._ring = self._make_ring()
             self._place_ring()

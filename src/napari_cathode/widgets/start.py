@@ -5,17 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import (
     QFileDialog,
-    QFrame,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QMenu,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -31,27 +28,15 @@ from napari_cathode.simulate.samples import SAMPLES
 from . import docks
 from .background import Closing
 from .beforehand import Beforehand
+from .drop_area import DropArea
 from .flow import DONE, EXPLAIN, FIND, FUSE, MEASURE, NOT_NEEDED, RUNNING, STALE, STEPS, TO_DO, VIEWS, Flow, reached
 from .offers import Offers
 from .parts import Connections, Fold, Heading, LayerChoice, Panel, Text, form_layout, primary_button, rule
 from .runner import Runner
+from .step_list import StepList
 from .voxel_size import VoxelSize
 
-_ROWS = {
-    FIND: ("1", "Find particles", docks.IDENTIFY, "Finds particles in slices along each axis."),
-    FUSE: ("2", "Fuse views", docks.FUSE, "Makes 3D particles of what the slices along each axis show."),
-    MEASURE: ("3", "Measure", docks.FEATURES, "Measures size, shape, cracks and surroundings of each particle."),
-    EXPLAIN: ("4", "Explain damage", docks.SHAP, "Fits a model of the damage and says what drives it."),
-}
 _JOBS = {"Find particles": FIND, "Fuse views": FUSE, "Measure particles": MEASURE, "Explain": EXPLAIN}
-_LOOK = {
-    TO_DO: ("○", ""),
-    RUNNING: ("◐", "color: #4c9be0;"),
-    DONE: ("●", "color: #3c9d62;"),
-    STALE: ("▲", "color: #d0921f;"),
-    NOT_NEEDED: ("–", ""),
-}
-_DROP = "<p>Drop a tomogram here</p><p>TIFF, HDF5, NumPy, or a folder of slices</p>"
 _SAMPLES = {
     "nmc-50-cycles": "NMC, 50 cycles (3D)",
     "nmc-10-cycles": "NMC, 10 cycles (3D)",
@@ -72,7 +57,7 @@ class StartWidget(docks.Docked, Panel):
         self.destroyed.connect(Closing(self._kept))
         self.setAcceptDrops(True)
         self.offers = Offers(most=1)
-        self.drop = _DropArea()
+        self.drop = DropArea()
         self.file_button, self.folder_button = QPushButton("Open file …"), QPushButton("Open folder …")
         self.sample_button = QPushButton("Sample")
         self.image = LayerChoice(self._viewer, is_image)
@@ -82,9 +67,8 @@ class StartWidget(docks.Docked, Panel):
         self.runner = Runner()
         self.results_button = QPushButton("Show table and explanation")
         self.flow = Flow(self, self._viewer, self._link, self.runner, self._kept)
-        self.states: dict[str, QLabel] = {}
-        self.marks: dict[str, QLabel] = {}
-        self.open_buttons: dict[str, QPushButton] = {}
+        self.steps = StepList(self._viewer)
+        self.states = self.steps.states
         self._known: dict[str, str] = {}
         self._lay_out()
         self.align_labels()
@@ -112,7 +96,7 @@ class StartWidget(docks.Docked, Panel):
         self.column.addWidget(self._form)
         self.column.addWidget(rule())
         self.column.addWidget(Heading("Steps"))
-        self.column.addLayout(self._steps())
+        self.column.addWidget(self.steps)
         self.column.addWidget(self.before)
         self.column.addWidget(self.button)
         self.column.addWidget(self.runner)
@@ -121,24 +105,6 @@ class StartWidget(docks.Docked, Panel):
         self.column.addLayout(self._further())
         self.column.addWidget(Fold("Keys", Text(keys_text())))
         self.column.addStretch(1)
-
-    def _steps(self) -> QGridLayout:
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(10)
-        grid.setVerticalSpacing(4)
-        grid.setColumnStretch(1, 1)
-        for row, step in enumerate(STEPS):
-            _, name, panel, help_text = _ROWS[step]
-            mark, state, button = QLabel(), QLabel(), QPushButton("Open")
-            title = QLabel(name)
-            for widget in (mark, title, state):
-                widget.setToolTip(f"<p>{help_text}</p>")
-            button.setToolTip(f"Opens the panel {panel}, where the step can be adjusted and run alone.")
-            button.clicked.connect(lambda _checked=False, panel=panel: docks.open_dock(self._viewer, panel))
-            self.marks[step], self.states[step], self.open_buttons[step] = mark, state, button
-            for column, widget in enumerate((mark, title, state, button)):
-                grid.addWidget(widget, row, column)
-        return grid
 
     def _further(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -286,11 +252,7 @@ class StartWidget(docks.Docked, Panel):
         if states[FIND] != TO_DO:
             self.before.look(None, IdentifyParameters())  # there is nothing to be estimated any more
         self._known = known
-        for step, state in states.items():
-            mark, style = _LOOK[state]
-            self.marks[step].setText(mark)
-            self.states[step].setText(state)
-            self.marks[step].setStyleSheet(style)
+        self.steps.show_states(states)
         self.button.setEnabled(layer is not None and not busy and not elsewhere)
         self.button.setText(_run_text(states))
         self.results_button.setVisible(states[MEASURE] in (DONE, STALE) and not busy)
@@ -316,32 +278,6 @@ class StartWidget(docks.Docked, Panel):
 
     def _show_results(self) -> None:
         docks.open_results(self._viewer)
-
-
-class _DropArea(QFrame):
-    """Where a tomogram can be dropped; the whole panel takes it, this says so."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setObjectName("drop")
-        self._text = QLabel(_DROP)
-        self._text.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._text.setWordWrap(True)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 4, 8, 4)
-        layout.addWidget(self._text)
-        self.set_hot(False)
-        self.set_small(False)
-
-    def set_hot(self, hot: bool) -> None:
-        """Show that a drop would be taken."""
-        colour = "#2a6db0" if hot else "rgba(128, 128, 128, 160)"
-        self.setStyleSheet(f"QFrame#drop {{ border: 2px dashed {colour}; border-radius: 6px; }}")
-
-    def set_small(self, small: bool) -> None:
-        """Take less room once there is a tomogram."""
-        self._text.setText("Drop another tomogram here" if small else _DROP)
-        self.setMinimumHeight(34 if small else 96)
 
 
 def _run_text(states: dict[str, str]) -> str:
