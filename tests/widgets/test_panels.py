@@ -313,3 +313,16 @@ def test_labels_in_pixels_are_offered_the_voxel_size_of_their_image(viewer, labe
     settle()
     assert panel.voxel_size.spacing() == SPACING
     assert tuple(viewer.layers[1].scale) == SPACING
+
+
+def test_the_menus_of_the_layers_lead_to_the_panels(viewer):
+    bar = viewer.window._qt_window.menuBar()
+    layers = next(action.menu() for action in bar.actions() if action.text().replace("&", "") == "Layers")
+    layers.aboutToShow.emit()
+    inner = {action.text(): action.menu() for action in layers.actions() if action.menu() is not None}
+    for where, panel in (("Segment", "Start here"), ("Measure", "Particle features"), ("Visualize", "Inspector")):
+        inner[where].aboutToShow.emit()
+        action = next(one for one in inner[where].actions() if one.text().startswith(panel))
+        action.trigger()
+        assert any(name.startswith(panel) for name in viewer.window.dock_widgets), panel
+    settle()

@@ -342,13 +342,13 @@ def _summary(particles: ParticleSet | None) -> str:
     """Write the numbers that people quote in one line."""
     if particles is None or particles.table is None:
         return ""
-    name = html.escape(particles.name)
+    name = f"<b>{html.escape(particles.name)}</b>"
     if particles.out_of_date:
         return f"{name} · the labels were changed since; measure again"
     found = particles.summary
     if found is None:
         return f"{name} · {len(particles.table)} with values"
-    parts = [f"<b>{found.count} in all</b>, {found.count_border} cut by the border"]
+    parts = [f"{found.count} in all, {found.count_border} cut by the border"]
     if found.count_excluded:
         parts[0] += f", {found.count_excluded} more excluded"
     if found.n_diameter:
