@@ -15,9 +15,9 @@ from napari_cathode.edit import operations
 from napari_cathode.plugin.link import link_of
 from napari_cathode.plugin.project_layers import take_state
 from napari_cathode.project import Project, RecoveryFolder, clock, list_recoverable, open_project
-from napari_cathode.widgets import keeper as keeper_module
 from napari_cathode.project.unsaved import UnsavedWork
 from napari_cathode.session import Colouring, ParticleSet
+from napari_cathode.widgets import keeper as keeper_module
 from napari_cathode.widgets.docks import FEATURES, PROJECT, open_dock
 from napari_cathode.widgets.keeper import keeper_of
 from tests.plugin.conftest import needs_canvas, settle
