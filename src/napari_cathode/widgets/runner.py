@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from napari.utils import progress as activity
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_cathode.errors import InputError
 from napari_cathode.process import StepFailed
@@ -19,6 +19,7 @@ from .job import Job, make_worker
 from .parts import Text
 
 _BEFORE_ESTIMATE_S = 2.0
+_SPINNER_PERCENT = 15
 _ERROR = "border-left: 3px solid #d9534f; padding: 2px 2px 2px 8px;"
 
 
@@ -105,8 +106,10 @@ class Runner(QWidget):
         self._on_result = on_result
         self._done = False
         self._clock = _Clock()
-        self._bar.setRange(0, 0)
+        self._bar.setRange(0, 1000)
+        self._bar.setValue(0)
         self._activity = activity(total=1000, desc=str(job))
+        _slow_spinner(self.window())
         worker = make_worker(job)
         worker.yielded.connect(self._on_progress)
         worker.returned.connect(self._on_returned)
@@ -154,7 +157,6 @@ class Runner(QWidget):
             self._reporting = False
 
     def _show_progress(self, report: Progress) -> None:
-        self._bar.setRange(0, 1000 if report.total else 0)
         done = round(1000 * min(1.0, report.done / report.total)) if report.total else 0
         self._bar.setValue(done)
         left = self._clock.remaining(done / 1000)
@@ -236,6 +238,19 @@ class Runner(QWidget):
 
     def _copy_details(self) -> None:
         QGuiApplication.clipboard().setText(f"{self.error}\n\n{self._details}")
+
+
+def _slow_spinner(window: QWidget) -> None:
+    """Let napari's spinner turn slowly.
+
+    Whatever moves has the whole window composed anew, canvas included. Without a graphics card that takes as much of the
+    processor as there is, from the very step that the spinner stands for. A bar that runs to and fro does the same, so that
+    ours stands still until something is known.
+    """
+    if isinstance(window, QMainWindow):
+        for label in window.statusBar().findChildren(QLabel):
+            if label.movie() is not None:
+                label.movie().setSpeed(_SPINNER_PERCENT)
 
 
 class _Closing:
