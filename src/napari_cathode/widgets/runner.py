@@ -243,9 +243,9 @@ class Runner(QWidget):
 def _slow_spinner(window: QWidget) -> None:
     """Let napari's spinner turn slowly.
 
-    Whatever moves has the whole window composed anew, canvas included. Without a graphics card that takes as much of the
-    processor as there is, from the very step that the spinner stands for. A bar that runs to and fro does the same, so that
-    ours stands still until something is known.
+    Whatever moves has the whole window composed anew, canvas included. Without a graphics card that takes as much of
+    the processor as there is, from the very step that the spinner stands for. A bar that runs to and fro does the same,
+    so that ours stands still until something is known.
     """
     if isinstance(window, QMainWindow):
         for label in window.statusBar().findChildren(QLabel):
