@@ -1,7 +1,12 @@
-"""From an empty window to particles coloured by what drives their damage: what a new user does, step by step."""
+"""From an empty window to particles coloured by what drives their damage: what a new user does, step by step.
+
+With the folder of a finished ``napari-cathode run`` of the sample as an argument the steps are not waited for: it is opened,
+and the pictures of their results are taken.
+"""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
@@ -14,7 +19,8 @@ from napari_cathode.plugin.link import link_of
 from napari_cathode.plugin.walking import go_to
 from napari_cathode.resources import sample_data_folder
 from napari_cathode.session import Colouring
-from napari_cathode.widgets.docks import FEATURES, INSPECTOR, PLOTS, SHAP, START, open_dock
+from napari_cathode.widgets.docks import FEATURES, INSPECTOR, PLOTS, SHAP, START, open_dock, open_results
+from napari_cathode.widgets.keeper import keeper_of
 
 SAMPLE = "nmc-50-cycles.tif"
 
@@ -22,6 +28,31 @@ SAMPLE = "nmc-50-cycles.tif"
 def main() -> None:
     """Walk through it."""
     viewer = open_window(show_welcome=True)
+    if len(sys.argv) > 1:
+        _open_run(viewer, sys.argv[1])
+    else:
+        _run(viewer)
+    take("results.png")
+    _inspect(viewer)
+    _table(viewer)
+    _plots(viewer)
+    _explain(viewer)
+    _volume(viewer)
+    viewer.close()
+
+
+def _open_run(viewer, folder: str) -> None:
+    """Open what a run has found."""
+    open_dock(viewer, START)
+    keeper = keeper_of(viewer)
+    keeper.open(Path(folder) / "project.json")
+    wait_until(lambda: not keeper.busy)
+    open_results(viewer)
+    wait(2000)
+
+
+def _run(viewer) -> None:
+    """Find Start here, drop the sample, and run all steps."""
     _menu(viewer)
     start = open_dock(viewer, START)
     take("start_empty.png")
@@ -35,13 +66,6 @@ def main() -> None:
     if start.runner.error:
         raise SystemExit(start.runner.error)
     wait(2000)  # the panels open one after the other
-    take("results.png")
-    _inspect(viewer)
-    _table(viewer)
-    _plots(viewer)
-    _explain(viewer)
-    _volume(viewer)
-    viewer.close()
 
 
 def _menu(viewer) -> None:
