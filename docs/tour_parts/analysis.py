@@ -1,7 +1,7 @@
 """From an empty window to particles coloured by what drives their damage: what a new user does, step by step.
 
-With the folder of a finished ``napari-cathode run`` of the sample as an argument the steps are not waited for: it is opened,
-and the pictures of their results are taken.
+With the folder of a finished ``napari-cathode run`` of the sample as an argument the steps are not waited for: it is
+opened, and the pictures of their results are taken.
 """
 
 from __future__ import annotations
