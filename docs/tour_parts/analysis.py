@@ -6,7 +6,9 @@ opened, and the pictures of their results are taken.
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
@@ -42,20 +44,20 @@ def main() -> None:
 
 
 def _open_run(viewer, folder: str) -> None:
-    """Open what a run has found."""
+    """Open a copy of what a run has found: the window saves what is done to it."""
+    copy = shutil.copytree(folder, Path(tempfile.mkdtemp()) / "run")
     open_dock(viewer, START)
     keeper = keeper_of(viewer)
-    keeper.open(Path(folder) / "project.json")
+    keeper.open(copy / "project.json")
     wait_until(lambda: not keeper.busy)
     open_results(viewer)
-    wait(2000)
+    wait(4000)
 
 
 def _run(viewer) -> None:
     """Find Start here, drop the sample, and run all steps."""
     _menu(viewer)
     start = open_dock(viewer, START)
-    take("start_empty.png")
     drop(start, sample_data_folder() / SAMPLE)
     wait_until(lambda: start.before.survey is not None)
     take("start.png")
@@ -65,7 +67,7 @@ def _run(viewer) -> None:
     wait_until(lambda: not start.flow.step and not start.runner.running)
     if start.runner.error:
         raise SystemExit(start.runner.error)
-    wait(2000)  # the panels open one after the other
+    wait(4000)  # the panels open one after the other
 
 
 def _menu(viewer) -> None:
@@ -106,14 +108,14 @@ def _inspect(viewer) -> None:
     seen = set(layer.data[round(layer.world_to_data(viewer.dims.point)[0])].ravel().tolist())
     table = particles.table[particles.table["label"].isin(seen)]
     click_particle(viewer, layer, int(table.loc[table["damage"].idxmax(), "label"]))
-    take("window.png")
     native = viewer.window._qt_viewer.canvas.native
     native.setFocus()
     QTest.keyClick(native, Qt.Key.Key_I)
     wait(1000)
     inspector = open_dock(viewer, INSPECTOR)
     wait_until(lambda: not inspector._reading.running and not inspector._cracking.running)
-    take("inspector.png")
+    take("window.png")
+    take("inspector.png", within=inspector.widget())
 
 
 def _table(viewer) -> None:

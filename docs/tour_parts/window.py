@@ -16,13 +16,14 @@ os.environ["NAPARI_CATHODE_MODELS"] = os.path.join(os.environ["XDG_CONFIG_HOME"]
 import napari
 import numpy as np
 from PIL import Image
-from qtpy.QtCore import QEventLoop, QPoint, Qt, QTimer
+from qtpy.QtCore import QEventLoop, QPoint, QRect, Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 IMAGES = Path(os.environ.get("CATHODE_TOUR_IMAGES", Path(__file__).parents[1] / "images"))
 SIZE = (1366, 768)
 _LARGEST = 250_000
+_TALLEST = 1000
 _REST_MS = 1500
 
 
@@ -82,6 +83,11 @@ def click_particle(viewer: napari.Viewer, layer: Any, label: int) -> None:
     wait(50)
 
 
+def _grab(widget: Any) -> Any:
+    """Give the upper part of a widget, what is scrolled away included."""
+    return widget.grab(QRect(0, 0, widget.width(), min(widget.height(), _TALLEST)))
+
+
 def _coarse(pixels: np.ndarray, step: int) -> np.ndarray:
     return np.clip((pixels + step // 2) // step * step, 0, 255)
 
@@ -99,7 +105,7 @@ def take(name: str, *, within: Any = None) -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     target = IMAGES / name
     screen = QApplication.primaryScreen()
-    picture = screen.grabWindow(0) if within is None else within.grab()
+    picture = screen.grabWindow(0) if within is None else _grab(within)
     picture.save(str(target))
     with Image.open(target) as opened:
         pixels = np.asarray(opened.convert("RGB")).astype(int)

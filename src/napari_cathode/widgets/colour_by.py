@@ -86,11 +86,11 @@ class ColourBy(QWidget):
         self._layout = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(6)
-        self._layout.addLayout(row, 3)
+        self._layout.addLayout(row, 7)
         below = QHBoxLayout()
         below.addWidget(self._bar, 1)
         below.addWidget(self._hide)
-        self._layout.addLayout(below, 1)
+        self._layout.addLayout(below, 4)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Put the colour bar beside the lists where there is room."""

@@ -38,8 +38,8 @@ from .runner import Runner, Showing
 from .voxel_size import VoxelSize
 
 _METHODS = {
-    "stardist2d": "StarDist 2D network, slice by slice",
-    "stardist3d": "StarDist 3D network",
+    "stardist2d": "StarDist 2D, by slices",
+    "stardist3d": "StarDist 3D",
     "watershed": "grey threshold, watershed",
 }
 _LOOKS = {"filled areas": 0, "outlines": 2}

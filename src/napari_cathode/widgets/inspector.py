@@ -82,7 +82,8 @@ class InspectorWidget(Docked, Panel):
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()
-        head.addWidget(self.title, 1)
+        head.addWidget(self.title, 100)
+        head.addStretch(1)  # keeps the buttons at the right while there is no title
         head.addWidget(self.before_button)
         head.addWidget(self.next_button)
         self._body = QWidget()
