@@ -103,7 +103,7 @@ class ColourBar(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         """Ask for room for the numbers."""
-        return QSize(120, self.sizeHint().height())
+        return QSize(120 + (46 if self._missing else 0), self.sizeHint().height())
 
     # ---- drawing -----------------------------------------------------------------------------------
 
@@ -183,11 +183,13 @@ class ColourBar(QWidget):
         """Write the limits below their handles, where they fit beside each other."""
         metrics = self.fontMetrics()
         texts = [tick(value, high - low) for value in (low, high)]
+        if sum(map(metrics.horizontalAdvance, texts)) + 8 > area.width() + 8:  # a cut minus sign would lie
+            texts = [f"{value:.1g}" for value in (low, high)]
         wide = [metrics.horizontalAdvance(text) for text in texts]
         end = area.right() + 4
         first = min(max(area.left() - 4, self._x(low) - wide[0] / 2), end - wide[0] - wide[1] - 8)
         second = min(max(first + wide[0] + 8, self._x(high) - wide[1] / 2), end - wide[1])
-        for left, width, text in zip((first, second), wide, texts, strict=True):
+        for left, width, text in zip((max(first, 0.0), second), wide, texts, strict=True):
             place = QRectF(left, area.bottom() + 6, width + 1, metrics.height())
             painter.drawText(place, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), text)
 
