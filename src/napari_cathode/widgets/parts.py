@@ -20,7 +20,6 @@ from qtpy.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
-    QStackedWidget,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -194,27 +193,6 @@ class Fold(QWidget):
         self._button.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
         self._button.setChecked(is_open)
         self._content.setVisible(is_open)
-
-
-class FrontPage(QStackedWidget):
-    """Pages of which one is shown; the widest must not widen a panel, nor the tallest one lengthen it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
-        self.currentChanged.connect(self._fit)
-
-    def _fit(self, _index: int) -> None:
-        for place in range(self.count()):
-            tall = QSizePolicy.Policy.Expanding if place == self.currentIndex() else QSizePolicy.Policy.Ignored
-            self.widget(place).setSizePolicy(QSizePolicy.Policy.Ignored, tall)
-        self.updateGeometry()
-
-    def addWidget(self, page: QWidget) -> int:
-        """Add a page."""
-        place = int(super().addWidget(page))
-        self._fit(place)
-        return place
 
 
 def form_layout() -> QFormLayout:

@@ -17,7 +17,7 @@ from .colour_by import ColourBy
 from .docks import FEATURES, Docked, open_dock
 from .job import Job
 from .names import axis_title
-from .parts import Connections, Fold, FrontPage, Panel, Text, choice_box, primary_button
+from .parts import Connections, Fold, Panel, Text, choice_box, primary_button
 from .plots import prepare_plots
 from .runner import Runner
 from .shap_checks import InteractionsView, StabilityView, StatesView
