@@ -309,7 +309,7 @@ def test_all_steps_keep_what_was_found_when_the_last_one_fails(viewer, qtbot, pa
     panel.form.field("method").set_value("watershed")
     QTest.mouseClick(panel.all_button, Qt.MouseButton.LeftButton)
     assert not panel.all_button.isEnabled()
-    qtbot.waitUntil(lambda: not panel.flow.step and not panel.runner.running, timeout=TIMEOUT_MS)
+    qtbot.waitUntil(lambda: not panel.flow.step and not panel.runner.running, timeout=4 * TIMEOUT_MS)
     particles = link_of(viewer).session.current
     assert len(particles.table) == particles.labels.max() == 12
     assert particles.agreement is not None
