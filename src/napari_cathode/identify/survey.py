@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -82,7 +82,9 @@ class Estimate:
     memory: float
 
 
-def iter_survey(tomogram: Tomogram, parameters: IdentifyParameters) -> Steps[Survey]:
+def iter_survey(
+    tomogram: Tomogram, parameters: IdentifyParameters, clock: Callable[[], float] = time.perf_counter
+) -> Steps[Survey]:
     """Estimate the particle diameter, compare the image with the training data, and time a piece of it.
 
     Two squares from the middle of a few xy slices are timed, network, suppression and drawing together: the speed
@@ -95,6 +97,8 @@ def iter_survey(tomogram: Tomogram, parameters: IdentifyParameters) -> Steps[Sur
         What will be looked at, or a part of it.
     parameters : IdentifyParameters
         How.
+    clock : callable
+        Gives seconds; those of the processor (`time.process_time`) where another program's load must not count.
 
     Returns
     -------
@@ -120,11 +124,11 @@ def iter_survey(tomogram: Tomogram, parameters: IdentifyParameters) -> Steps[Sur
     yield Progress(2, 3, "Timing a piece of the image")
     diameter_px = diameter_in_view(tomogram, parameters, "xy")
     pieces = _pieces(tomogram, _factors(working, diameter_px))
-    _seconds(finder, pieces[0][1], diameter_px)  # warms everything up
-    slice_s, pixel_s = _costs(finder, pieces, diameter_px)
+    _seconds(finder, pieces[0][1], diameter_px, clock)  # warms everything up
+    slice_s, pixel_s = _costs(finder, pieces, diameter_px, clock)
     fused = None
     if parameters.method == "stardist2d" and not tomogram.is_slice:
-        fused = _costs(FINDERS[parameters.method](tomogram, parameters, True), pieces, diameter_px)
+        fused = _costs(FINDERS[parameters.method](tomogram, parameters, True), pieces, diameter_px, clock)
     yield Progress(3, 3, "Surveyed")
     return Survey(replace(parameters), finder.notes, finder.backend, slice_s, pixel_s, working, pixel_bytes, fused)
 
@@ -150,9 +154,11 @@ def _pieces(tomogram: Tomogram, factors: tuple[float, float]) -> list[Piece]:
     return found
 
 
-def _costs(finder: Finder, pieces: list[Piece], diameter_px: tuple[float, float]) -> tuple[float, float]:
+def _costs(
+    finder: Finder, pieces: list[Piece], diameter_px: tuple[float, float], clock: Callable[[], float]
+) -> tuple[float, float]:
     """Give seconds for a slice, however small, and for each working pixel."""
-    times = [(pixels, _seconds(finder, piece, diameter_px)) for pixels, piece in pieces]
+    times = [(pixels, _seconds(finder, piece, diameter_px, clock)) for pixels, piece in pieces]
     (few, short), large = times[0], times[1:]
     many, long = (float(np.mean(values)) for values in zip(*large, strict=True))
     pixel_s = max(long - short, 0.2 * long) / max(many - few, 0.5 * many)
@@ -202,8 +208,8 @@ def _working_pixels(shape: Sequence[int], factors: tuple[float, float]) -> float
     return max(1.0, shape[0] * factors[0]) * max(1.0, shape[1] * factors[1])
 
 
-def _seconds(finder: Finder, image: Any, diameter_px: tuple[float, float]) -> float:
-    started = time.perf_counter()
+def _seconds(finder: Finder, image: Any, diameter_px: tuple[float, float], clock: Callable[[], float]) -> float:
+    started = clock()
     for _ in finder.iter_find(image, None, diameter_px):
         pass
-    return time.perf_counter() - started
+    return clock() - started
