@@ -58,8 +58,8 @@ def importance_bars(
     beside.tick_params(axis="y", length=0, labelleft=False)
     beside.spines["left"].set_visible(False)
     axes.set_xlim(left=0)
-    axes.set_xlabel("Share of mean |SHAP| (%)")
-    beside.set_xlabel("R² lost if shuffled")
+    axes.set_xlabel("Share of mean\n|SHAP| (%)")  # in two lines each, since panels are narrow
+    beside.set_xlabel("R² lost\nif shuffled")
     return Bars(figure, axes, tuple(features), (beside,))
 
 
