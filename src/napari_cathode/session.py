@@ -18,6 +18,7 @@ from psygnal import Signal
 from .boxes import Box
 from .edit.change import Change
 from .edit.history import History, Step
+from .edit.label_boxes import LabelBoxes
 from .edit.table_change import table_change
 from .errors import InputError
 from .filtering import Filter
@@ -146,6 +147,8 @@ class ParticleSet:
         Grows with every table that was not measured as the one before it.
     last_revision : int
         The highest revision that was given.
+    boxes : LabelBoxes, optional
+        Where each particle is; None until somebody needs it, see `known_boxes`.
     """
 
     labels: Any
@@ -171,6 +174,7 @@ class ParticleSet:
     measurement: Measurement | None = None
     epoch: int = 0
     last_revision: int = 0
+    boxes: LabelBoxes | None = field(default=None, repr=False)
 
     @property
     def explanation_out_of_date(self) -> bool:
@@ -188,6 +192,14 @@ class ParticleSet:
     def out_of_date(self) -> bool:
         """Whether the labels changed since the table was measured."""
         return self.table is not None and self.table_revision != self.revision
+
+    @property
+    def known_boxes(self) -> LabelBoxes | None:
+        """Where each particle is, as far as that is known without reading the labels: from edits, or a measurement."""
+        known = self.measurement
+        if self.boxes is None and known is not None and not known.changed and not self.out_of_date:
+            self.boxes = LabelBoxes.of_inventory(known.state.inventory)
+        return self.boxes
 
     @property
     def columns(self) -> pd.DataFrame | None:
@@ -391,6 +403,7 @@ class Session:
         """Give a particle set new labels; its table and explanation are of the old ones and go."""
         _on_main_thread()
         particles.labels = labels
+        particles.boxes = None
         _renew(particles)
         particles.review.clear()
         particles.history.clear()
@@ -404,6 +417,7 @@ class Session:
         """Say that somebody edited the labels in place; the table stays, marked as out of date."""
         _on_main_thread()
         _renew(particles)
+        particles.boxes = None
         particles.history.forget_revisions()
         particles.measurement = None  # nobody knows where
         self.changed.emit(particles, "labels")
@@ -433,7 +447,7 @@ class Session:
         before, said = particles.revision, _take_said(particles, change.labels)
         _renew(particles)
         particles.history.push(Step(change, (before, particles.revision), (said, {})))
-        _mark_changed(particles, change.box)
+        _mark_changed(particles, change)
         self._emit_edit(particles, reviewed=bool(said["review"]))
 
     def undo(self, particles: ParticleSet) -> Step | None:
@@ -458,7 +472,7 @@ class Session:
             _renew(particles)
         else:
             particles.revision = step.revisions[0 if back else 1]
-        _mark_changed(particles, step.change.box)
+        _mark_changed(particles, step.change)
         reviewed = now["review"] != known.get("review", {})
         if _follow(particles):
             self._emit_table(particles)
@@ -703,11 +717,13 @@ def _take_said(particles: ParticleSet, labels: Iterable[int]) -> dict[str, dict[
     return {"review": {label: particles.review.pop(label) for label in labels if label in particles.review}}
 
 
-def _mark_changed(particles: ParticleSet, box: Box) -> None:
-    """Take note of where the labels changed since they were measured."""
+def _mark_changed(particles: ParticleSet, change: Change) -> None:
+    """Take note of where the labels changed since they were measured, and since their boxes were found."""
     known = particles.measurement
     if known is not None:
-        particles.measurement = replace(known, changed=(*known.changed, box))
+        particles.measurement = replace(known, changed=(*known.changed, change.box))
+    if particles.boxes is not None:
+        particles.boxes.note(change)
 
 
 def _measured(table: pd.DataFrame) -> pd.DataFrame:

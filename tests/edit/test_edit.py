@@ -3,23 +3,32 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import zarr
+from scipy import ndimage
 
 from napari_cathode.edit import (
+    EditParameters,
     History,
     Step,
     delete,
     fill,
+    fill_between,
     grow,
+    iter_edit,
+    label_boxes,
     merge,
     smooth,
     split_along_line,
     split_at_seeds,
     split_in_parts,
+    write_log,
+    write_log_beside,
 )
 from napari_cathode.edit.history import log_table
 from napari_cathode.errors import InputError
+from napari_cathode.progress import drain
 
 SPACING = (0.2, 0.1, 0.1)
 
@@ -258,3 +267,158 @@ def test_what_cannot_be_done_is_said(labels, tmp_path):
     small = np.where(labels == 4, 255, 0).astype(np.uint8)
     with pytest.raises(InputError, match="no room for another particle"):
         split_in_parts(small, 255, 2, SPACING, 256)
+
+
+def edited(array, kind, ids, **options):
+    """Give the labels after an edit by its name, and the change."""
+    change = drain(iter_edit(kind, array, ids, SPACING, EditParameters(smoothing_um=0.2), **options))
+    return done(array, change), change
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("kind", ["merge", "delete", "fill", "smooth", "split"])
+def test_only_one_slice_is_edited(labels, kind, axis):
+    index = {0: 12, 1: 40, 2: 60}[axis]
+    others = [slice(None)] * 3
+    others[axis] = np.arange(labels.shape[axis]) != index
+    section = tuple(index if other == axis else slice(None) for other in range(3))
+    labels[12, 44:48, 50:66] = 9
+    ids = [9]
+    if kind == "merge":
+        labels[12, 40, 56] = labels[11, 40, 60] = labels[12, 41, 60] = 4
+        labels[12, 44, 60] = labels[12, 40, 50] = 2
+        labels[section][3, 5] = 2
+        labels[section][5, 5] = 9
+        ids = [2, 9]
+    given = {}
+    if kind == "split":
+        middle = [12.0, 40.0, 60.0]
+        across = next(other for other in range(3) if other != axis)
+        begin, end = middle.copy(), middle.copy()
+        begin[across], end[across] = 0.0, 100.0
+        given = {"new_id": 20, "line": (begin, end, axis)}
+    after, change = edited(labels, kind, ids, plane=(axis, index), **given)
+    assert np.array_equal(after[tuple(others)], labels[tuple(others)])
+    assert not np.array_equal(after[section], labels[section])
+    assert change.details["only_slice"] == f"{'zyx'[axis]} {index}"
+    if kind == "fill":
+        expected = ndimage.binary_fill_holes(labels[section] == 9)
+        assert np.array_equal(after[section] == 9, expected & ((labels[section] == 9) | (labels[section] == 0)))
+    if kind == "delete":
+        assert not (after[section] == 9).any()
+    if kind == "split":
+        assert {9, 20} <= set(np.unique(after[section]))
+
+
+def test_particles_beside_the_slice_are_told_of(labels):
+    with pytest.raises(InputError, match="Particle 2 does not lie in this slice"):
+        edited(labels, "delete", [2], plane=(0, 0))
+    with pytest.raises(InputError, match="only 2 lies in this slice"):
+        edited(labels, "merge", [2, 9], plane=(1, 54))
+
+
+def test_a_slanted_plane_parts_a_ball_in_halves(labels):
+    # In µm the plane's normal is (1, 1, 0); the directions within it are given in voxels.
+    line = ((12.0, 50.0, 10.0), (12.0, 50.0, 20.0), (0.1 / 0.2, -1.0, 0.0))
+    after, change = edited(labels, "split", [2], line=line, new_id=10)
+    z, y, _ = np.nonzero(labels == 2)
+    above = (z - 12) * 0.2 + (y - 50) * 0.1 > 1e-9
+    below = (z - 12) * 0.2 + (y - 50) * 0.1 < -1e-9
+    found = after[labels == 2]
+    assert len(set(found[above])) == 1 and len(set(found[below])) == 1 and set(found) == {2, 10}
+    assert change.details["begin"] == [12.0, 50.0, 10.0]
+
+
+def test_the_log_gives_places_in_all_labels(labels):
+    block = labels[6:, 38:, 5:]
+    line = ((12, 40, 15.5), (12, 60, 15.5), 0)
+    change = drain(iter_edit("split", block, [2], SPACING, EditParameters(), start=(6, 38, 5), line=line, new_id=10))
+    assert change.details["begin"] == [12.0, 40.0, 15.5] and change.details["end"] == [12.0, 60.0, 15.5]
+    assert np.array_equal(done(labels, change), done(labels, split_along_line(labels, 2, *line, 10)))
+    seeds = [(12, 50, 12), (12, 50, 18)]
+    change = drain(iter_edit("split", block, [2], SPACING, EditParameters(), start=(6, 38, 5), seeds=seeds, new_id=10))
+    assert change.details["seeds"] == [[12.0, 50.0, 12.0], [12.0, 50.0, 18.0]]
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_slices_that_were_left_out_are_filled(axis):
+    shape = (24, 40, 40)
+    whole = ball(shape, (12, 20, 20), 1.5)
+    drawn = np.zeros(shape, np.int32)
+    places = {0: (5, 8, 12, 16, 19), 1: (6, 12, 20, 28, 34), 2: (6, 12, 20, 28, 34)}[axis]
+    keep = tuple(list(places) if other == axis else slice(None) for other in range(3))
+    drawn[keep] = np.where(whole[keep], 3, 0)
+    drawn[12, 20, 22] = 7 if axis == 2 else 3
+    after = done(drawn, fill_between(drawn, [3], axis, SPACING)) == 3
+    inner = tuple(slice(places[0], places[-1] + 1) if other == axis else slice(None) for other in range(3))
+    both, either = (after & whole)[inner].sum(), (after | whole)[inner].sum()
+    assert both / either > 0.9, both / either
+    assert np.array_equal(after[keep], drawn[keep] == 3)
+    with pytest.raises(InputError, match="No slice along"):
+        fill_between(np.where(whole, 3, 0), [3], axis, SPACING)
+
+
+def test_sections_that_do_not_overlap_are_joined():
+    drawn = np.zeros((9, 40, 60), np.int32)
+    drawn[0, 10:20, 5:15], drawn[8, 20:30, 45:55] = 4, 4
+    after = done(drawn, fill_between(drawn, [4], 0, SPACING)) == 4
+    assert after.any(axis=(1, 2)).all() and np.allclose(after.sum(axis=(1, 2)), 100, atol=12)
+    assert np.allclose(np.argwhere(after[4]).mean(axis=0), (19.5, 29.5), atol=0.6)
+
+
+@pytest.mark.parametrize("make", [np.array, zarr.array])
+def test_boxes_stay_right_through_edits(labels, make):
+    array, history = make(labels), History()
+    known = label_boxes(array)
+    rng = np.random.default_rng(8)
+    for turn in range(40):
+        now = np.array(array[:])
+        ids = [int(label) for label in np.unique(now)[1:]]
+        change = delete(array, [ids[0]]) if turn % 7 == 6 and len(ids) > 2 else _stroke(rng, array, int(now.max()) % 12)
+        change.apply(array)
+        history.push(Step(change))
+        known.note(change)
+        if turn % 3 == 2:
+            known.note(history.undo(array).change)
+        now = np.array(array[:])
+        assert known.existing(array) == set(np.unique(now)) - {0}
+        assert known.free_id(array) == now.max() + 1
+        for label, box in known.boxes(array, known.existing(array)).items():
+            there = np.argwhere(now == label)
+            assert [(s.start, s.stop) for s in box] == list(zip(there.min(0), there.max(0) + 1, strict=True))
+    assert known.box(array, 999) is None
+    with pytest.raises(InputError, match="no particle 999"):
+        known.boxes(array, [999])
+
+
+def test_only_the_box_of_a_particle_is_read_once_it_is_known(labels):
+    class Watched:
+        shape, dtype, ndim = labels.shape, labels.dtype, 3
+        read = 0
+
+        def __getitem__(self, box):
+            part = labels[box]
+            self.read += part.size
+            return part
+
+    array = Watched()
+    known = label_boxes(array)
+    assert array.read == labels.size
+    change = delete(labels, [2])
+    change.apply(labels)
+    known.note(change)
+    assert known.existing(array) == {4, 9} and known.free_id(array) == 10
+    assert array.read <= labels.size + np.prod([side.stop - side.start for side in change.box])
+
+
+def test_the_log_lies_beside_what_was_edited(labels, tmp_path):
+    assert write_log_beside(tmp_path / "a.tif", []) is None and not list(tmp_path.iterdir())
+    history = History()
+    change = delete(labels, [2])
+    change.apply(labels)
+    history.push(Step(change))
+    assert write_log_beside(tmp_path / "a.tif", history.log()) == tmp_path / "a_edits.csv"
+    assert list(pd.read_csv(tmp_path / "a_edits.csv")["edit"]) == ["delete"]
+    assert write_log_beside(tmp_path / "a.tif", []) is None
+    assert len(pd.read_csv(tmp_path / "a_edits.csv")) == 0, "the log of other labels does not stay"
+    assert write_log(tmp_path / "b.txt", history.log()) == tmp_path / "b.txt.csv"

@@ -56,7 +56,7 @@ def press(viewer, key, modifier=Qt.KeyboardModifier.NoModifier):
 def test_particles_are_merged_deleted_and_brought_back_by_keys(editing):
     viewer, panel, particles = editing
     before, session = particles.labels.copy(), link_of(viewer).session
-    assert not panel.merge_button.isEnabled() and "Click a particle" in panel._state.text()
+    assert not panel.tools.merge_button.isEnabled() and "Click a particle" in panel._state.text()
     click(viewer, (8, 36, 12))
     click(viewer, (8, 36, 36), Qt.KeyboardModifier.ShiftModifier)
     assert session.selection == {2, 8} and "2 particles" in panel._state.text()
@@ -87,7 +87,7 @@ def test_a_split_is_shown_before_it_is_accepted(editing):
     click(viewer, (8, 14, 12))
     press(viewer, Qt.Key.Key_K)
     assert panel.preview.showing and np.array_equal(particles.labels, before)
-    assert "becomes 2" in panel.preview._words.text() and not panel.split_button.isEnabled()
+    assert "becomes 2" in panel.preview._words.text() and not panel.tools.split_button.isEnabled()
     shown = [layer for layer in viewer.layers if layer.name == "Split · preview"]
     assert len(shown) == 1 and HELPER_KEY in shown[0].metadata
     QTest.mouseClick(panel.preview.discard_button, Qt.MouseButton.LeftButton)
@@ -105,7 +105,7 @@ def test_a_split_is_shown_before_it_is_accepted(editing):
 def test_a_particle_is_split_along_a_drawn_line(editing, qtbot):
     viewer, panel, particles = editing
     click(viewer, (8, 36, 36))
-    QTest.mouseClick(panel.line_button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(panel.tools.line_button, Qt.MouseButton.LeftButton)
     drag(viewer, (8, 26, 36.5), (8, 46, 36.5))
     qtbot.waitUntil(lambda: panel.preview.showing)
     settle()
@@ -113,22 +113,22 @@ def test_a_particle_is_split_along_a_drawn_line(editing, qtbot):
     settle()
     left, right = particles.labels[8, 36, 33], particles.labels[8, 36, 40]
     assert {left, right} == {8, 9}
-    assert not panel.line_button.isChecked()
+    assert not panel.tools.line_button.isChecked()
 
 
 def test_napari_s_brush_draws_and_erases_in_the_same_history(editing):
     viewer, panel, particles = editing
     layer = link_of(viewer).layer_of(particles)
     before = particles.labels.copy()
-    QTest.mouseClick(panel.draw_button, Qt.MouseButton.LeftButton)
-    assert layer.mode == "paint" and layer.selected_label == 9 and panel.draw_button.isChecked()
+    QTest.mouseClick(panel.tools.draw_button, Qt.MouseButton.LeftButton)
+    assert layer.mode == "paint" and layer.selected_label == 9 and panel.tools.draw_button.isChecked()
     layer.brush_size = 3
     drag(viewer, (8, 40, 22), (8, 40, 25))
     assert (particles.labels == 9).any() and len(particles.history.done) == 1
-    QTest.mouseClick(panel.erase_button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(panel.tools.erase_button, Qt.MouseButton.LeftButton)
     drag(viewer, (8, 36, 33), (8, 36, 38))
     assert (particles.labels == 8).sum() < (before == 8).sum()
-    QTest.mouseClick(panel.erase_button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(panel.tools.erase_button, Qt.MouseButton.LeftButton)
     assert layer.mode == "pan_zoom"
     assert [step.change.kind for step in particles.history.done] == ["paint", "erase"]
     press(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
@@ -139,12 +139,12 @@ def test_napari_s_brush_draws_and_erases_in_the_same_history(editing):
 def test_what_cannot_be_done_is_said_in_the_panel(editing):
     viewer, panel, particles = editing
     click(viewer, (8, 36, 12))
-    QTest.mouseClick(panel.fill_button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(panel.tools.fill_button, Qt.MouseButton.LeftButton)
     assert "no hole" in panel.runner.error
-    QTest.mouseClick(panel.split_button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(panel.tools.split_button, Qt.MouseButton.LeftButton)
     assert "no neck" in panel.runner.error
     particles.tomogram = None
-    QTest.mouseClick(panel.grow_button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(panel.tools.grow_button, Qt.MouseButton.LeftButton)
     assert "needs the tomogram" in panel.runner.error
     assert not particles.history.done
 
@@ -156,13 +156,13 @@ def test_shapes_are_smoothed_filled_and_grown(editing):
     labels[8, 36, 36] = 0
     session.touch(particles)
     session.selection = {8}
-    panel.fill_button.click()
+    panel.tools.fill_button.click()
     assert labels[8, 36, 36] == 8
     labels[8, 36, 30:33] = 0
     panel.form.set_value(type(panel.form.value())(reach_um=4.0, smoothing_um=1.0))
-    panel.grow_button.click()
+    panel.tools.grow_button.click()
     assert np.array_equal(labels == 8, whole), panel.runner.error
-    panel.smooth_button.click()
+    panel.tools.smooth_button.click()
     assert panel.runner.error == "" and [s.change.kind for s in particles.history.done] == [
         "fill holes",
         "grow",
@@ -174,7 +174,7 @@ def test_the_log_is_written(editing, tmp_path):
     viewer, panel, _particles = editing
     assert not panel.history.export_button.isEnabled()
     link_of(viewer).session.selection = {2, 8}
-    panel.merge_button.click()
+    panel.tools.merge_button.click()
     panel.export_to(str(tmp_path / "log"))
     rows = pd.read_csv(tmp_path / "log.csv")
     assert list(rows["edit"]) == ["merge"] and rows["labels"][0] == "2 8"
@@ -189,7 +189,7 @@ def test_large_particles_are_edited_in_a_process(editing, qtbot, monkeypatch):
     monkeypatch.setattr("napari_cathode.widgets.edit._AT_ONCE", 1000)
     click(viewer, (8, 14, 12))
     with qtbot.waitSignal(panel.runner.finished, timeout=60_000):
-        panel.split_button.click()
+        panel.tools.split_button.click()
     assert panel.preview.showing
     panel.preview.accept_button.click()
     assert set(np.unique(particles.labels)) == {0, 2, 5, 8, 9}
@@ -199,18 +199,18 @@ def test_nothing_to_edit_says_what_to_do(viewer):
     panel = open_dock(viewer, EDIT)
     settle()
     assert "Find particles first" in panel._empty.text() and panel._empty.isVisible()
-    assert not panel._tools.isVisible() and not panel.history.isVisible()
+    assert not panel.tools.isVisible() and not panel.history.isVisible()
 
 
 def test_a_particle_is_split_at_clicked_seeds(editing, qtbot):
     viewer, panel, particles = editing
     click(viewer, (8, 14, 12))
-    QTest.mouseClick(panel.seed_button, Qt.MouseButton.LeftButton)
-    assert panel.seed_button.isChecked() and "Click into each part" in panel.runner.status
+    QTest.mouseClick(panel.tools.seed_button, Qt.MouseButton.LeftButton)
+    assert panel.tools.seed_button.isChecked() and "Click into each part" in panel.runner.status
     click(viewer, (8, 14, 10))
     click(viewer, (8, 14, 28))
     assert len(viewer.layers["seeds"].data) == 2 and link_of(viewer).session.selection == {5}, "clicks select nothing"
-    QTest.mouseClick(panel.seed_button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(panel.tools.seed_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel.preview.showing)
     settle()
     assert "seeds" not in viewer.layers

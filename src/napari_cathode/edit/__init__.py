@@ -1,8 +1,11 @@
 """Correct labels by hand: merge, split, delete, fill, smooth, grow; each a small change that can be undone."""
 
+from .between import fill_between
 from .change import Change, change_between
-from .editing import EDITS, free_id, iter_edit, room
+from .editing import EDITS, Line, Plane, free_id, iter_edit, room
 from .history import History, Step
+from .label_boxes import LabelBoxes, iter_label_boxes, label_boxes
+from .log_file import write_log, write_log_beside
 from .operations import delete, fill, grow, merge, smooth
 from .parameters import EditParameters
 from .splitting import split_along_line, split_at_seeds, split_in_parts
@@ -12,17 +15,25 @@ __all__ = [
     "Change",
     "EditParameters",
     "History",
+    "LabelBoxes",
+    "Line",
+    "Plane",
     "Step",
     "change_between",
     "delete",
     "fill",
+    "fill_between",
     "free_id",
     "grow",
     "iter_edit",
+    "iter_label_boxes",
+    "label_boxes",
     "merge",
     "room",
     "smooth",
     "split_along_line",
     "split_at_seeds",
     "split_in_parts",
+    "write_log",
+    "write_log_beside",
 ]

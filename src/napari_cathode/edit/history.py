@@ -43,7 +43,8 @@ class Step:
         """Say in a line what was done."""
         change = self.change
         numbers = ", ".join(map(str, change.labels[:4])) + (" …" if len(change.labels) > 4 else "")
-        return f"{change.kind.capitalize()} {numbers}".strip()
+        only = change.details.get("only_slice", "")
+        return f"{change.kind.capitalize()} {numbers}".strip() + (f" in slice {only}" if only else "")
 
     def entry(self) -> dict[str, Any]:
         """Give what the log says of it."""

@@ -70,7 +70,7 @@ def delete(labels: Any, ids: Sequence[int]) -> Change:
 
 
 def fill(labels: Any, ids: Sequence[int]) -> Change:
-    """Fill holes that lie within a particle; a slice's holes where there is one slice only.
+    """Fill holes that lie within a particle; those of its section where the labels are one slice.
 
     Only background is filled: a particle within another one stays.
 
@@ -88,11 +88,11 @@ def fill(labels: Any, ids: Sequence[int]) -> Change:
     InputError
         When one does not exist, or there is no hole.
     """
+    flat = flat_axis(labels.shape)
 
     def filled(own: Bools) -> Bools:
-        shape = own.shape
-        part = own[0] if shape[0] == 1 else own
-        result: Bools = fill_voids.fill(np.ascontiguousarray(part)).astype(bool).reshape(shape)
+        part = own if flat is None else own.squeeze(flat)
+        result: Bools = fill_voids.fill(np.ascontiguousarray(part)).astype(bool).reshape(own.shape)
         return result
 
     return _reshape(labels, ids, "fill holes", {}, (0, 0, 0), filled, "There is no hole to fill in what is selected.")
@@ -121,9 +121,8 @@ def smooth(labels: Any, ids: Sequence[int], spacing_um: Spacing, smoothing_um: f
     InputError
         When one does not exist, or nothing changes.
     """
-    sigma = [smoothing_um / edge for edge in spacing_um]
-    if labels.shape[0] == 1:
-        sigma[0] = 0.0
+    flat = flat_axis(labels.shape)
+    sigma = [0.0 if axis == flat else smoothing_um / edge for axis, edge in enumerate(spacing_um)]
 
     def smoothed(own: Bools) -> Bools:
         result: Bools = ndimage.gaussian_filter(own.astype(np.float32), sigma, truncate=3, mode="nearest") > 0.5
@@ -163,9 +162,7 @@ def grow(labels: Any, ids: Sequence[int], image: Any | None, spacing_um: Spacing
     if image is None:
         raise InputError("Growing to the image's edge needs the tomogram; open it and choose it beside the particles.")
     ids = _some(ids, "grow")
-    pad = tuple(2 * voxels + 6 for voxels in _voxels(reach_um, spacing_um))
-    if labels.shape[0] == 1:
-        pad = (0, *pad[1:])
+    pad = _within(labels, tuple(2 * voxels + 6 for voxels in _voxels(reach_um, spacing_um)))
     block, start = cut_out(labels, ids, pad)
     place = tuple(slice(first, first + n) for first, n in zip(start, block.shape, strict=True))
     quiet = gaussian(np.ascontiguousarray(image[place], np.float32), (0.5, 0.5, 0.5))
@@ -196,9 +193,7 @@ def _reshape(
 ) -> Change:
     """Give particles, one after the other, another shape; they take background only."""
     ids = _some(ids, kind)
-    if labels.shape[0] == 1:
-        pad = (0, *pad[1:])
-    block, start = cut_out(labels, ids, pad)
+    block, start = cut_out(labels, ids, _within(labels, pad))
     after = block.copy()
     for label in ids:
         own = after == label
@@ -213,6 +208,17 @@ def _some(ids: Sequence[int], what: str) -> list[int]:
     if not ids:
         raise InputError(f"Select the particles to {what} first.")
     return ids
+
+
+def flat_axis(shape: Sequence[int]) -> int | None:
+    """Give the axis along which labels are a single slice, None for a volume."""
+    return next((axis for axis, size in enumerate(shape) if size == 1), None)
+
+
+def _within(labels: Any, pad: tuple[int, ...]) -> tuple[int, ...]:
+    """Leave room around particles, but none beside a slice."""
+    flat = flat_axis(labels.shape)
+    return tuple(0 if axis == flat else voxels for axis, voxels in enumerate(pad))
 
 
 def _voxels(length_um: float, spacing_um: Spacing) -> tuple[int, ...]:

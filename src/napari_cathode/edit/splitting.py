@@ -1,4 +1,4 @@
-"""Split one particle: automatically, at seeds, or along a line."""
+"""Split one particle: automatically, at seeds, or along a plane."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from napari_cathode.errors import InputError
 from napari_cathode.tomogram import Spacing
 
 from .change import Change, change_between
-from .operations import cut_out
+from .operations import cut_out, flat_axis
 
 Bools = npt.NDArray[np.bool_]
 
@@ -105,7 +105,12 @@ def split_at_seeds(
 
 
 def split_along_line(
-    labels: Any, label: int, begin: Sequence[float], end: Sequence[float], axis: int, free_id: int
+    labels: Any,
+    label: int,
+    begin: Sequence[float],
+    end: Sequence[float],
+    along: int | Sequence[float],
+    free_id: int,
 ) -> Change:
     """Split a particle along the plane that holds a line and the direction in which one looks at it.
 
@@ -116,8 +121,9 @@ def split_along_line(
         The particle.
     begin, end : sequence of float
         Two points (z, y, x) in voxels.
-    axis : int
-        The axis along which the plane goes: 0 for a line that is drawn in an xy slice.
+    along : int or sequence of float
+        A direction (z, y, x) in voxels that lies in the plane, or the axis of one: 0 for a line that is drawn in an xy
+        slice.
     free_id : int
         From here on numbers are free.
 
@@ -131,9 +137,8 @@ def split_along_line(
         When there is no such particle, or the line does not divide it.
     """
     first, last = np.asarray(begin, float), np.asarray(end, float)
-    along = np.zeros(3)
-    along[axis] = 1.0
-    normal = np.cross(last - first, along)
+    direction = np.eye(3)[along] if isinstance(along, int) else np.asarray(along, float)
+    normal = np.cross(last - first, direction)
     if not np.linalg.norm(normal) > 0:
         raise InputError("The line is too short; draw it across the particle.")
     block, start = cut_out(labels, [label], 0)
@@ -143,7 +148,8 @@ def split_along_line(
     parts = np.where(own, np.where(side > 0, 1, 2), 0)
     if not ((parts == 1).any() and (parts == 2).any()):
         raise InputError(f"The line does not cross particle {label}; draw it from one side of it to the other.")
-    details = {"begin": first.round(2).tolist(), "end": last.round(2).tolist(), "axis": "zyx"[axis]}
+    unit = direction / np.linalg.norm(direction)
+    details = {"begin": first.round(2).tolist(), "end": last.round(2).tolist(), "along": unit.round(4).tolist()}
     return _split(block, start, label, parts, free_id, details)
 
 
@@ -152,13 +158,12 @@ def _depth(own: Bools, spacing_um: Spacing) -> npt.NDArray[np.float64]:
 
     Without that, a cut particle is deepest all along the image's border, and would be parted there.
     """
-    flat = own.shape[0] == 1
-    padded = np.pad(own[0] if flat else own, 1)
+    flat = flat_axis(own.shape)
+    padded = np.pad(own if flat is None else own.squeeze(flat), 1)
     inner = tuple(slice(1, -1) for _ in range(padded.ndim))
-    depth: npt.NDArray[np.float64] = ndimage.distance_transform_edt(padded, sampling=spacing_um[1 if flat else 0 :])[
-        inner
-    ]
-    return depth[None] if flat else depth
+    edges = [edge for axis, edge in enumerate(spacing_um) if axis != flat]
+    depth: npt.NDArray[np.float64] = ndimage.distance_transform_edt(padded, sampling=edges)[inner]
+    return depth.reshape(own.shape)
 
 
 def _watershed(depth: npt.NDArray[np.float64], markers: npt.NDArray[np.int32], own: Bools) -> npt.NDArray[np.int32]:

@@ -86,14 +86,37 @@ def _visible(layer: Labels, labels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any
 
 def _first_visible(layer: Labels, event: Any) -> int:
     """Follow the line of sight through particles in a transparent colour, which napari itself would report."""
+    followed = _follow_ray(layer, event)
+    if followed is None:
+        return 0
+    labels = followed[1]
+    seen = labels[(labels != 0) & _visible(layer, labels)]
+    return int(seen[0]) if seen.size else 0
+
+
+def middle_along_ray(layer: Labels, event: Any, label: int) -> np.ndarray[Any, Any] | None:
+    """Give the voxel half way through a particle where the line of sight meets it first, None where it does not."""
+    followed = _follow_ray(layer, event)
+    if followed is None:
+        return None
+    points, labels = followed
+    seen = np.flatnonzero(labels == label)
+    if not seen.size:
+        return None
+    gaps = np.flatnonzero(np.diff(seen) > 1)
+    last = seen[gaps[0]] if gaps.size else seen[-1]
+    return np.asarray(points[(seen[0] + last) // 2], float)
+
+
+def _follow_ray(layer: Labels, event: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:
+    """Give the voxels along the line of sight, and the labels there."""
     data = layer.data
     start, end = layer.get_ray_intersections(
         event.position, event.view_direction, dims_displayed=list(event.dims_displayed), world=True
     )
     if start is None or end is None or not isinstance(data, np.ndarray):
-        return 0
+        return None
     count = int(2 * np.abs(end - start).max()) + 2
     points = np.rint(np.linspace(start, end, count)).astype(np.int64)
-    labels = data[tuple(np.clip(points, 0, np.array(data.shape) - 1).T)]
-    seen = labels[(labels != 0) & _visible(layer, labels)]
-    return int(seen[0]) if seen.size else 0
+    points = np.clip(points, 0, np.array(data.shape) - 1)
+    return points, data[tuple(points.T)]

@@ -128,7 +128,9 @@ class SplitPreview(QWidget):
         viewer, like = self._viewer(), self._link.layer_of(particles)
         if viewer is None or like is None:
             return
-        box = boxes_around(particles.labels, parts[:1])[parts[0]]
+        known = particles.known_boxes
+        found = boxes_around(particles.labels, parts[:1]) if known is None else known.boxes(particles.labels, parts[:1])
+        box = found[parts[0]]
         block = np.array(particles.labels[box])
         inner = tuple(slice(s.start - b.start, s.stop - b.start) for s, b in zip(change.box, box, strict=True))
         block[inner] = change.after(block[inner])

@@ -33,18 +33,31 @@ class LineButton(QPushButton):
         What the button says, and what it says while one draws.
     name : str
         Of the layer that shows the line.
+    in_3d : bool
+        Whether lines can be drawn in the 3D display, too: on the plane through the middle of what is seen, which faces
+        the viewer.
+
+    Attributes
+    ----------
+    along : ndarray, shape (ndim,)
+        The direction in which one looked at the line that was drawn last, in voxels of its layer.
     """
 
     drawn = Signal(object, object, object)
     """The layer, and the two ends of the line in its voxels (not rounded)."""
 
-    def __init__(self, viewer: Any, target: Callable[[], Any], text: str, drawing: str, name: str) -> None:
+    def __init__(
+        self, viewer: Any, target: Callable[[], Any], text: str, drawing: str, name: str, *, in_3d: bool = False
+    ) -> None:
         super().__init__(text)
         self.setCheckable(True)
         self._viewer = weakref.ref(viewer)
         self._find_target = target
         self._texts = (text, drawing)
         self._name = name
+        self._in_3d = in_3d
+        self.along: np.ndarray[Any, Any] = np.zeros(0)
+        self._direction: np.ndarray[Any, Any] = np.zeros(0)
         self._target: Any = None
         self._start: np.ndarray[Any, Any] | None = None
         self._line: Vectors | None = None
@@ -60,7 +73,7 @@ class LineButton(QPushButton):
             return
         if drawing:
             self._target = self._find_target()
-            if self._target is None or viewer.dims.ndisplay == 3:
+            if self._target is None or (viewer.dims.ndisplay == 3 and not self._in_3d):
                 self._target = None
                 self.setChecked(False)
                 return
@@ -85,6 +98,7 @@ class LineButton(QPushButton):
         second = self._start is not None
         if not second:
             self._start = np.asarray(event.position, float)
+            self._direction = _direction(event)
         begun, dragged = np.asarray(event.pos, float), False
         yield
         while event.type == "mouse_move":
@@ -107,7 +121,9 @@ class LineButton(QPushButton):
         self.setChecked(False)
         if layer not in viewer.layers:
             return
-        self.drawn.emit(layer, voxel_at(layer, start, units), voxel_at(layer, end, units))
+        ends = voxel_at(layer, start, units), voxel_at(layer, end, units)
+        self.along = voxel_at(layer, start + self._direction, units) - ends[0]
+        self.drawn.emit(layer, *ends)
 
     def _show(self, end: Any) -> None:
         """Show the line as it would be."""
@@ -127,6 +143,8 @@ class LineButton(QPushButton):
             name=self._name,
             edge_color=_COLOUR,
             edge_width=_WIDTH_PX / viewer.scene.camera.zoom,
+            # In 3D the particles would hide it.
+            blending="translucent_no_depth" if viewer.dims.ndisplay == 3 else "translucent",
             metadata={HELPER_KEY: True},
             **({} if units is None else {"units": units[-line.shape[2] :]}),
         )
@@ -144,6 +162,15 @@ class LineButton(QPushButton):
         viewer = self._viewer()
         if viewer is not None and self._target is not None and viewer.layers[event.index] is self._target:
             self.setChecked(False)
+
+
+def _direction(event: Any) -> np.ndarray[Any, Any]:
+    """Give the direction, in the viewer's coordinates, in which one looks where the mouse is."""
+    if event.view_direction is not None:
+        return np.asarray(event.view_direction, float)
+    direction = np.ones(len(event.position))
+    direction[list(event.dims_displayed)] = 0.0
+    return direction
 
 
 class _Releasing:

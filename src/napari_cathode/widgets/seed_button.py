@@ -11,8 +11,8 @@ from napari.layers import Points
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton
 
-from napari_cathode.plugin.layers import HELPER_KEY, voxel_at
-from napari_cathode.plugin.picking import CLICK_PX, LEFT_BUTTON, claim_mouse
+from napari_cathode.plugin.layers import HELPER_KEY, voxel_at, world_point
+from napari_cathode.plugin.picking import CLICK_PX, LEFT_BUTTON, claim_mouse, middle_along_ray
 
 from .line_button import _Releasing
 from .parts import Connections
@@ -25,18 +25,22 @@ _TEXT = "Split at seeds"
 class SeedButton(QPushButton):
     """Pressed, clicks on the picture put seeds, in any slices; pressed again, it gives them.
 
+    In the 3D display a click puts a seed half way through the particle, whatever lies before it.
+
     Parameters
     ----------
     viewer : napari.Viewer
         The viewer.
     target : callable
         Gives the layer in which the seeds lie, or None when there is none; it says why itself.
+    particle : callable
+        Gives the label of the particle in which they lie.
     """
 
     placed = Signal(object)
     """The seeds in voxels of the layer (not rounded), none when people thought better of it."""
 
-    def __init__(self, viewer: Any, target: Callable[[], Any]) -> None:
+    def __init__(self, viewer: Any, target: Callable[[], Any], particle: Callable[[], int]) -> None:
         super().__init__(_TEXT)
         self.setCheckable(True)
         self.setToolTip(
@@ -45,6 +49,7 @@ class SeedButton(QPushButton):
         )
         self._viewer = weakref.ref(viewer)
         self._find_target = target
+        self._particle = particle
         self._target: Any = None
         self._seeds: list[np.ndarray[Any, Any]] = []
         self._shown: Points | None = None
@@ -59,8 +64,7 @@ class SeedButton(QPushButton):
             return
         if placing:
             self._target = self._find_target()
-            if self._target is None or viewer.dims.ndisplay == 3:
-                self._target = None
+            if self._target is None:
                 self.setChecked(False)
                 return
             self.setText("Split now")
@@ -84,14 +88,23 @@ class SeedButton(QPushButton):
         """Take a click, not a drag, which moves the picture."""
         if event.button != LEFT_BUTTON:
             return
-        begun, where = np.asarray(event.pos, float), np.asarray(event.position, float)
+        begun, where = np.asarray(event.pos, float), self._place(event)
         yield
         while event.type == "mouse_move":
             if np.abs(np.asarray(event.pos, float) - begun).max() > CLICK_PX:
                 return
             yield
-        self._seeds.append(where)
-        self._show()
+        if where is not None:
+            self._seeds.append(where)
+            self._show()
+
+    def _place(self, event: Any) -> np.ndarray[Any, Any] | None:
+        """Give the point, in the viewer's coordinates, that a click means; in 3D none beside the particle."""
+        viewer = self._viewer()
+        if viewer is None or event.view_direction is None:
+            return np.asarray(event.position, float)
+        voxel = middle_along_ray(self._target, event, self._particle())
+        return None if voxel is None else world_point(self._target, voxel, viewer.layers.units)
 
     def _show(self) -> None:
         viewer = self._viewer()
@@ -107,6 +120,7 @@ class SeedButton(QPushButton):
             name="seeds",
             face_color=_COLOUR,
             size=_SIZE_PX / viewer.scene.camera.zoom,
+            blending="translucent_no_depth" if viewer.dims.ndisplay == 3 else "translucent",
             metadata={HELPER_KEY: True},
             **({} if units is None else {"units": units[-points.shape[1] :]}),
         )

@@ -1,0 +1,134 @@
+"""What an edit asked for in the window needs: the part of the labels that it looks at, and where one is looking."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels
+
+from napari_cathode.edit import EditParameters, LabelBoxes, Line, Plane, iter_edit, iter_label_boxes, label_boxes, room
+from napari_cathode.errors import InputError
+from napari_cathode.plugin.layers import voxel_at
+from napari_cathode.progress import Steps
+from napari_cathode.session import ParticleSet
+
+from .job import Job
+
+_SEARCHED_AT_ONCE = 1 << 26
+"""Voxels in memory in which the particles are found at once; with more the window would stutter."""
+
+
+class EditJob(Job):
+    """An edit of a block of labels.
+
+    Attributes
+    ----------
+    voxels : int
+        How many it looks at.
+    """
+
+    def __init__(self, voxels: int, kind: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(f"Edit: {kind}", iter_edit, kind, *args, **kwargs)
+        self.voxels = voxels
+
+    def here(self) -> Steps[Any]:
+        """Give its steps without a process."""
+        function, args, kwargs = self._call
+        return function(*args, **kwargs)
+
+
+class SearchJob(Job):
+    """Finds out where the particles of large or lazy labels are, in a thread: reading releases Python's lock."""
+
+    def __init__(self, labels: Any) -> None:
+        super().__init__("Find the particles in the labels", iter_label_boxes, labels)
+
+    def steps(self) -> Any:
+        """Run in the worker's own thread."""
+        function, args, kwargs = self._call
+        return function(*args, **kwargs)
+
+
+def boxes_at_once(particles: ParticleSet) -> LabelBoxes | None:
+    """Give where the particles are; None where it takes so long to find out that a `SearchJob` is due."""
+    if particles.known_boxes is None:
+        labels = particles.labels
+        if not isinstance(labels, np.ndarray) or labels.size > _SEARCHED_AT_ONCE:
+            return None
+        particles.boxes = label_boxes(labels)
+    return particles.boxes
+
+
+def viewed_axis(viewer: Any, layer: Labels) -> int | None:
+    """Give the axis (0, 1, 2 for z, y, x) across the slices that are shown of a layer, None in 3D."""
+    if viewer.dims.ndisplay == 3:
+        return None
+    if layer.ndim == 2:
+        return 0
+    missing = viewer.dims.ndim - 3
+    return next((axis for axis in range(3) if axis + missing not in viewer.dims.displayed), None)
+
+
+def viewed_slice(viewer: Any, layer: Labels) -> Plane | None:
+    """Give the slice of a layer that is shown, None in 3D."""
+    axis = viewed_axis(viewer, layer)
+    if axis is None or layer.ndim == 2:
+        return None if axis is None else (0, 0)
+    index = round(float(voxel_at(layer, viewer.dims.point, viewer.layers.units)[axis]))
+    return axis, int(np.clip(index, 0, layer.data.shape[axis] - 1))
+
+
+def edit_job(
+    particles: ParticleSet,
+    boxes: LabelBoxes,
+    kind: str,
+    ids: list[int],
+    parameters: EditParameters,
+    *,
+    line: Line | None = None,
+    seeds: Any = (),
+    plane: Plane | None = None,
+    axis: int = 0,
+) -> EditJob:
+    """Cut out what an edit needs.
+
+    Parameters
+    ----------
+    particles : ParticleSet
+    boxes : LabelBoxes
+        Of its labels.
+    kind : str
+        One of `napari_cathode.edit.EDITS`.
+    ids : list of int
+        The selected particles.
+    parameters : EditParameters
+    line, seeds, plane, axis
+        See `napari_cathode.edit.iter_edit`.
+
+    Raises
+    ------
+    InputError
+        When there is nothing selected, or something else is missing.
+    """
+    if not ids:
+        raise InputError("Select a particle first: click it in the picture or in the table.")
+    spacing = particles.spacing_um
+    if spacing is None:
+        if kind in ("smooth", "grow"):
+            raise InputError("The voxel size of these particles is not known; enter it in Particle features first.")
+        spacing = (1.0, 1.0, 1.0)
+    labels = particles.labels
+    image = None if kind != "grow" or particles.tomogram is None else particles.tomogram.data
+    pads = room(kind, spacing, parameters)
+    found = list(boxes.boxes(labels, ids).values())
+    low = [max(0, min(box[i].start for box in found) - pads[i]) for i in range(3)]
+    high = [min(labels.shape[i], max(box[i].stop for box in found) + pads[i]) for i in range(3)]
+    if plane is not None:
+        low[plane[0]], high[plane[0]] = plane[1], plane[1] + 1
+    place = tuple(map(slice, low, high))
+    block = np.asarray(labels[place])
+    grey = None if image is None else np.asarray(image[place])
+    new_id = boxes.free_id(labels) if kind == "split" else 0
+    given = {"line": line, "seeds": seeds, "plane": plane, "axis": axis}
+    return EditJob(block.size, kind, block, ids, spacing, parameters, image=grey, start=low, new_id=new_id, **given)
