@@ -18,7 +18,7 @@ from psygnal import Signal
 from .boxes import Box
 from .edit.change import Change
 from .edit.history import History, Step
-from .edit.label_boxes import LabelBoxes
+from .edit.label_boxes import LabelBoxes, label_boxes
 from .edit.table_change import table_change
 from .errors import InputError
 from .filtering import Filter
@@ -74,6 +74,12 @@ class Measurement:
     tomogram: Tomogram | None = None
     changed: tuple[Box, ...] = ()
 
+
+SEARCHED_AT_ONCE = 1 << 26
+"""Voxels in memory in which all particles are found at once; with more the window would stutter."""
+
+_LAZY_FACTOR = 64
+"""How much longer it takes, about, to read a voxel of a file."""
 
 MOST_CATEGORIES = 12
 """Names in a column that can be told apart by their colours."""
@@ -199,6 +205,15 @@ class ParticleSet:
         known = self.measurement
         if self.boxes is None and known is not None and not known.changed and not self.out_of_date:
             self.boxes = LabelBoxes.of_inventory(known.state.inventory)
+        return self.boxes
+
+    def find_boxes(self) -> LabelBoxes | None:
+        """Give where each particle is; None where it would take long to find out, see `edit.iter_label_boxes`."""
+        if self.known_boxes is None:
+            factor = 1 if isinstance(self.labels, np.ndarray) else _LAZY_FACTOR
+            if factor * int(np.prod(self.labels.shape)) > SEARCHED_AT_ONCE:
+                return None
+            self.boxes = label_boxes(self.labels)
         return self.boxes
 
     @property

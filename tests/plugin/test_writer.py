@@ -1,11 +1,14 @@
 """A Labels layer, saved from napari, keeps its voxel size."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from napari.layers import Labels
 
+from napari_cathode.edit import delete
 from napari_cathode.errors import InputError
 from napari_cathode.io import read_labels
+from napari_cathode.plugin.link import link_of
 from napari_cathode.plugin.writer import write_labels_layer
 
 LABELS = np.arange(6 * 8 * 9).reshape(6, 8, 9) // 50
@@ -41,3 +44,27 @@ def test_other_names_and_shapes_are_refused(tmp_path):
         write_labels_layer(str(tmp_path / "a.csv"), *Labels(LABELS).as_layer_data_tuple()[:2])
     with pytest.raises(InputError, match="4 axes"):
         write_labels_layer(str(tmp_path / "a.tif"), *Labels(LABELS[None]).as_layer_data_tuple()[:2])
+
+
+def test_what_was_changed_by_hand_lies_beside_the_labels(tmp_path, model):
+    path = str(tmp_path / "a.tif")
+    layer = model.add_labels(LABELS.copy(), name="found")
+    link = link_of(model)
+    particles = link.adopt(layer)
+    assert model.layers.save(path, plugin="napari-cathode") == [path] and len(list(tmp_path.iterdir())) == 1
+    link.session.edit(particles, delete(particles.labels, [5]))
+    written = model.layers.save(path, plugin="napari-cathode")
+    assert [str(place) for place in written] == [path, str(tmp_path / "a_edits.csv")]
+    assert pd.read_csv(tmp_path / "a_edits.csv")["labels"].tolist() == [5]
+    assert 5 not in read_labels(path)[0]
+    link.undo()
+    model.layers.save(path, plugin="napari-cathode")
+    assert len(pd.read_csv(tmp_path / "a_edits.csv")) == 0
+
+
+def test_slices_are_written_with_their_log_too(tmp_path, model):
+    layer = model.add_labels(LABELS[3].copy())
+    link = link_of(model)
+    particles = link.adopt(layer)
+    link.session.edit(particles, delete(particles.labels, [int(LABELS[3].max())]))
+    assert len(write_labels_layer(str(tmp_path / "a.npy"), *layer.as_layer_data_tuple()[:2])) == 2

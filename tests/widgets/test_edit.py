@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import zarr
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_cathode.measure import MeasureParameters, measure
@@ -262,3 +262,189 @@ def test_labels_in_a_zarr_file_are_edited(viewer, dumbbell, tmp_path):
     assert set(np.unique(layer._slice.image.raw)) == {0, 2, 5}, "the picture follows"
     press(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert np.array_equal(lazy[:], dumbbell)
+
+
+def test_large_labels_are_searched_beside_the_window_once(editing, qtbot, monkeypatch):
+    viewer, panel, particles = editing
+    monkeypatch.setattr("napari_cathode.session.SEARCHED_AT_ONCE", 0)
+    click(viewer, (8, 36, 12))
+    press(viewer, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: bool(particles.history.done), timeout=60_000)
+    assert set(np.unique(particles.labels)) == {0, 5, 8} and panel.runner.error == ""
+    click(viewer, (8, 36, 36))
+    press(viewer, Qt.Key.Key_Delete)
+    assert set(np.unique(particles.labels)) == {0, 5}, "from now on they are known"
+
+
+def test_only_the_slice_that_is_shown_is_edited(editing):
+    viewer, panel, particles = editing
+    before, session = particles.labels.copy(), link_of(viewer).session
+    QTest.mouseClick(panel.tools.only_slice, Qt.MouseButton.LeftButton, pos=panel.tools.only_slice.rect().center())
+    if not panel.tools.only_slice.isChecked():  # some styles take clicks on the box alone
+        panel.tools.only_slice.click()
+    click(viewer, (8, 36, 12))
+    press(viewer, Qt.Key.Key_Delete)
+    others = np.arange(16) != 8
+    assert not (particles.labels[8] == 2).any() and np.array_equal(particles.labels[others], before[others])
+    assert session.selection == {2}, "the rest of it is there"
+    assert panel.history.list.item(1).text() == "Delete 2 in slice z 8"
+    viewer.dims.order = (1, 0, 2)
+    viewer.dims.set_point(1, 30)
+    session.selection = {8}
+    panel.tools.delete_button.click()
+    assert not (particles.labels[:, 30] == 8).any() and (particles.labels[:, 31] == 8).any()
+    press(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    press(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert np.array_equal(particles.labels, before)
+    viewer.dims.ndisplay = 3
+    assert not panel.tools.only_slice.isEnabled()
+    panel.tools.delete_button.click()
+    assert not (particles.labels == 8).any(), "in 3D there are no slices"
+
+
+def test_a_line_across_a_slice_parts_the_section_alone(editing, qtbot):
+    viewer, panel, particles = editing
+    before = particles.labels.copy()
+    panel.tools.only_slice.click()
+    click(viewer, (8, 36, 36))
+    QTest.mouseClick(panel.tools.line_button, Qt.MouseButton.LeftButton)
+    click(viewer, (8, 26, 36.5))
+    click(viewer, (8, 46, 36.5))
+    qtbot.waitUntil(lambda: panel.preview.showing or panel.runner.error != "")
+    settle()
+    assert np.array_equal(particles.labels, before), "it is shown first"
+    assert panel.preview.showing, panel.runner.error
+    press(viewer, Qt.Key.Key_Return)
+    assert {particles.labels[8, 36, 33], particles.labels[8, 36, 40]} == {8, 9}
+    assert np.array_equal(np.delete(particles.labels, 8, 0), np.delete(before, 8, 0))
+
+
+def test_a_particle_is_drawn_in_slices_and_filled_between(editing):
+    viewer, panel, particles = editing
+    layer, session = link_of(viewer).layer_of(particles), link_of(viewer).session
+    panel.tools.only_slice.click()
+    viewer.dims.set_point(0, 6)
+    QTest.mouseClick(panel.tools.draw_button, Qt.MouseButton.LeftButton)
+    layer.brush_size = 5
+    drag(viewer, (6, 25, 36), (6, 25, 42))
+    assert session.selection == {9} and set(np.flatnonzero((particles.labels == 9).any((1, 2)))) == {3}
+    viewer.dims.set_point(0, 14)
+    drag(viewer, (14, 25, 36), (14, 25, 42))
+    QTest.mouseClick(panel.tools.draw_button, Qt.MouseButton.LeftButton)
+    assert layer.mode == "pan_zoom"
+    sizes = (particles.labels == 9).sum((1, 2))
+    QTest.mouseClick(panel.tools.between_button, Qt.MouseButton.LeftButton)
+    filled = (particles.labels == 9).sum((1, 2))
+    assert list(np.flatnonzero(filled)) == [3, 4, 5, 6, 7], panel.runner.error
+    assert np.allclose(filled[3:8], sizes[3], atol=2)
+    assert [step.change.kind for step in particles.history.done] == ["paint", "paint", "fill between slices"]
+
+
+def test_a_particle_is_drawn_by_its_outline(editing):
+    viewer, panel, particles = editing
+    QTest.mouseClick(panel.tools.outline_button, Qt.MouseButton.LeftButton)
+    assert "Click along the outline" in panel.runner.status
+    for corner in ((8, 22, 34), (8, 22, 44), (8, 28, 44), (8, 28, 34)):
+        click(viewer, corner)
+    press(viewer, Qt.Key.Key_Return)
+    own = particles.labels == 9
+    assert own[8, 23:28, 35:44].all() and own.sum() == own[8].sum() < 90
+    assert link_of(viewer).session.selection == {9}
+    assert particles.history.done[-1].change.kind == "draw"
+    press(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert not (particles.labels == 9).any()
+
+
+def test_a_particle_is_split_by_a_plane_in_3d(editing, qtbot):
+    viewer, panel, particles = editing
+    session = link_of(viewer).session
+    session.selection = {8}
+    viewer.dims.ndisplay = 3
+    # Looking along y: what is a line there is a plane that no slice shows as one.
+    viewer.scene.camera.set_view_direction((0, 1, 0), (-1, 0, 0))
+    viewer.reset_view()
+    settle()
+    angles = viewer.scene.camera.angles
+    QTest.mouseClick(panel.tools.line_button, Qt.MouseButton.LeftButton)
+    assert panel.tools.line_button.isChecked(), panel.runner.error
+    native = viewer.window._qt_viewer.canvas.native
+    height, width = viewer.window._qt_viewer.canvas.size
+    # The particle's middle, z = 16 µm, x = 36 µm; the picture is centred on the middle of the volume.
+    zoom, centre = viewer.scene.camera.zoom, np.asarray(viewer.scene.camera.center)
+    side = 1 if viewer_right(viewer)[2] > 0 else -1
+    middle = QPoint(round(width / 2 + side * (36 - centre[2]) * zoom), round(height / 2))
+    for step in (QPoint(-round(9 * zoom), -round(9 * zoom)), QPoint(round(9 * zoom), round(9 * zoom))):
+        QTest.mouseMove(native, middle + step)
+        settle()
+        QTest.mouseClick(native, Qt.MouseButton.LeftButton, pos=middle + step)
+        settle()
+    qtbot.waitUntil(lambda: panel.preview.showing or panel.runner.error != "")
+    assert panel.preview.showing, panel.runner.error
+    assert viewer.scene.camera.angles == pytest.approx(angles), "drawing does not turn the picture"
+    QTest.mouseClick(panel.preview.accept_button, Qt.MouseButton.LeftButton)
+    settle()
+    z, y, x = np.nonzero(np.isin(particles.labels, (8, 9)))
+    parts = particles.labels[z, y, x]
+    across = 2.0 * (z - 8) + side * (x - 36.0)  # the line is a diagonal in µm
+    if abs(np.corrcoef(across, parts)[0, 1]) < 0.5:
+        across = 2.0 * (z - 8) - side * (x - 36.0)
+    assert set(parts) == {8, 9}
+    assert len(set(parts[across > 2.5])) == len(set(parts[across < -2.5])) == 1
+    assert particles.history.done[-1].change.details["along"] == pytest.approx([0, 1, 0], abs=1e-3)
+
+
+def viewer_right(viewer):
+    """Give the direction of the world that points to the right of the picture."""
+    up, view = np.asarray(viewer.scene.camera.up_direction), np.asarray(viewer.scene.camera.view_direction)
+    return np.cross(view, up)
+
+
+def test_seeds_are_put_into_a_particle_in_3d(editing, qtbot):
+    viewer, panel, particles = editing
+    link_of(viewer).session.selection = {5}
+    viewer.dims.ndisplay = 3
+    viewer.reset_view()
+    settle()
+    QTest.mouseClick(panel.tools.seed_button, Qt.MouseButton.LeftButton)
+    click(viewer, (8, 14, 10))
+    click(viewer, (8, 36, 12))
+    click(viewer, (8, 14, 28))
+    assert len(viewer.layers["seeds"].data) == 2, "beside the particle there is nothing to put a seed into"
+    assert np.allclose(viewer.layers["seeds"].data[:, 0], 16, atol=2.1), "half way through it"
+    QTest.mouseClick(panel.tools.seed_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel.preview.showing or panel.runner.error != "")
+    settle()
+    QTest.mouseClick(panel.preview.accept_button, Qt.MouseButton.LeftButton)
+    assert {particles.labels[8, 14, 8], particles.labels[8, 14, 30]} == {5, 9}
+
+
+def test_undo_is_one_history_wherever_the_focus_is(editing):
+    viewer, panel, particles = editing
+    link, before = link_of(viewer), particles.labels.copy()
+    layer = link.layer_of(particles)
+    table = open_dock(viewer, FEATURES, "bottom").table
+    settle()
+    layer.mode, layer.selected_label, layer.brush_size, layer.n_edit_dimensions = "paint", 8, 3, 2
+    drag(viewer, (8, 40, 22), (8, 40, 25))
+    layer.mode = "pan_zoom"
+    painted = particles.labels.copy()
+    link.session.selection = {2}
+    panel.tools.delete_button.click()
+    viewer.add_points(np.array([[16.0, 4.0, 4.0]]), name="marks")
+    assert viewer.layers.selection.active is not layer
+    control, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+    press(viewer, Qt.Key.Key_Z, control)
+    assert np.array_equal(particles.labels, painted), "with another layer chosen"
+    table.setFocus()
+    QTest.keyClick(table, Qt.Key.Key_Z, control)
+    settle()
+    assert np.array_equal(particles.labels, before), "in the table"
+    QTest.keyClick(table, Qt.Key.Key_Z, control | shift)
+    settle()
+    assert np.array_equal(particles.labels, painted)
+    viewer.layers.selection.active = layer
+    press(viewer, Qt.Key.Key_Z, control)
+    assert np.array_equal(particles.labels, before), "napari's own stroke"
+    press(viewer, Qt.Key.Key_Z, control | shift)
+    press(viewer, Qt.Key.Key_Z, control | shift)
+    assert not (particles.labels == 2).any() and len(particles.history.done) == 2

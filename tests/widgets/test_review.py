@@ -10,7 +10,7 @@ from napari_cathode.fuse import agreement, prediction_from_labels
 from napari_cathode.judging import judgement
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import ParticleSet
-from napari_cathode.widgets.docks import FUSE, open_dock
+from napari_cathode.widgets.docks import EDIT, FUSE, open_dock
 from tests.plugin.conftest import SPACING, click, settle
 
 VIEWS = ("xy", "xz", "yz")
@@ -193,3 +193,58 @@ def test_labels_of_any_tool_are_gone_through_without_views(viewer, qtbot):
     assert session.selection == {9}
     press(viewer, Qt.Key.Key_D)
     assert session.selection == {2} and set(session.current.review) == {9}
+
+
+def test_particles_are_fixed_on_the_way(viewer, qtbot):
+    labels = np.zeros((12, 64, 64), np.int32)
+    z, y, x = np.mgrid[:12, :64, :64]
+    for label, (cy, cx) in {1: (12, 12), 2: (12, 34), 3: (34, 12), 5: (34, 34), 6: (54, 12)}.items():
+        labels[(2 * (z - 6)) ** 2 + (y - cy) ** 2 + (x - cx) ** 2 <= 64] = label
+    labels[(2 * (z - 6)) ** 2 + (y - 34) ** 2 + (x - 48) ** 2 <= 64] = 5  # 5 is two balls
+    link, session = link_of(viewer), link_of(viewer).session
+    panel = open_dock(viewer, FUSE)
+    particles = ParticleSet(labels, "found", SPACING)
+    link.show(particles)
+    agreed = pd.DataFrame({"label": [1, 2, 3, 5, 6], "view_agreement": [0.4, 0.9, 0.3, 0.1, 0.2], "view_count": 3})
+    agreed["view_volume_spread"] = np.nan
+    session.set_agreement(particles, agreed)
+    viewer.reset_view()
+    settle()
+    review = panel.review
+    assert review.queue() == [5, 6, 3, 1, 2]
+    press(viewer, Qt.Key.Key_N)
+    QTest.mouseClick(review.fix_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not review.isVisible())
+    settle()
+    edit = open_dock(viewer, EDIT)
+    assert edit.review.isVisible() and "Particle 5" in edit.review._particle.text()
+    press(viewer, Qt.Key.Key_K)
+    press(viewer, Qt.Key.Key_Return)
+    settle()
+    assert review.queue() == [5, 7, 6, 3, 1, 2], "what was split off comes next"
+    press(viewer, Qt.Key.Key_A)
+    assert session.selection == {7} and "new" in edit.review._particle.text()
+    press(viewer, Qt.Key.Key_A)
+    assert session.selection == {6}
+    press(viewer, Qt.Key.Key_Delete)
+    assert review.queue() == [5, 7, 3, 1, 2] and link.reviewing.at is None
+    assert not edit.review.accept_button.isEnabled()
+    press(viewer, Qt.Key.Key_N)
+    assert session.selection == {3}, "the one after the particle that went"
+    click(viewer, (12, 12, 12), Qt.KeyboardModifier.ShiftModifier)
+    press(viewer, Qt.Key.Key_J)
+    assert session.selection == {1} and review.queue() == [5, 7, 1, 2]
+    assert "edited since" in edit.review._particle.text()
+    press(viewer, Qt.Key.Key_D)
+    assert session.selection == {2} and set(particles.review) == {5, 7, 1}
+    assert "3 of 4 looked at, 1 excluded" in edit.review._words.text()
+    press(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    press(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    press(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert review.queue() == [5, 6, 3, 1, 2] and np.array_equal(np.unique(labels), [0, 1, 2, 3, 5, 6])
+    press(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    assert review.queue() == [5, 7, 6, 3, 1, 2]
+    open_dock(viewer, FUSE)
+    qtbot.waitUntil(review.isVisible)
+    settle()
+    assert "changed since" in review._state.text() and "looked at" in review._state.text()

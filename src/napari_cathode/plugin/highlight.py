@@ -38,7 +38,6 @@ class Highlight:
         self._layer: Labels | None = None
         self._outlines = False
         viewer.scene.camera.events.zoom.connect(self._fit_thickness)
-        # Called before napari's own, which were connected earlier, and which complain of outlines in 3D.
         viewer.dims.events.ndisplay.connect(self._fit_thickness)
 
     def show(self, layer: Labels, boxes: dict[int, Box]) -> None:
@@ -157,6 +156,11 @@ def _outline_layer(like: Labels) -> Labels:
         metadata={HELPER_KEY: "selection"},
     )
     layer.editable = False
+    own = weakref.ref(layer)
+    # napari complains of outlines in 3D before anybody else hears that it is 3D now.
+    layer._calculate_contour = lambda labels, place: (  # type: ignore[method-assign]
+        None if labels.ndim > 2 else Labels._calculate_contour(own(), labels, place)
+    )
     return layer
 
 

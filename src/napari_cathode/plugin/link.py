@@ -21,9 +21,10 @@ from napari_cathode.tomogram import Tomogram
 
 from .colours import ColourScale, forget_largest, recolour, scale_for, show_only
 from .feature_copy import adopted_table, is_ours, with_user_columns, write_features
-from .layers import VIEW_KEY, is_image, is_labels, place_like, same_array, spacing_of, tomogram_of, volume
+from .layers import VIEW_KEY, full_data, is_image, is_labels, place_like, same_array, spacing_of, tomogram_of, volume
 from .preferences import connect_preferences
 from .remeasuring import Remeasuring
+from .reviewing import Reviewing
 from .selecting import Selecting
 from .strokes import take_stroke
 from .walking import walk
@@ -42,6 +43,16 @@ def link_of(viewer: Any) -> Link:
         _links[key] = (weakref.ref(viewer), Link(viewer))
         weakref.finalize(viewer, _links.pop, key, None)
     return _links[key][1]
+
+
+def log_of(data: Any) -> list[dict[str, Any]]:
+    """Give the log of edits of an array of labels that a viewer shows; empty for any other array."""
+    for _, link in _links.values():
+        for particles in link.session.particle_sets:
+            layer = link.layer_of(particles)
+            if layer is not None and same_array(full_data(layer), data):
+                return particles.history.log()
+    return []
 
 
 @dataclass(eq=False)
@@ -64,6 +75,8 @@ class Link:
         The state that all views of the viewer share.
     remeasuring : Remeasuring
         Keeps tables up to date while labels are edited.
+    reviewing : Reviewing
+        Where one is among the particles to look at.
     parameters : dict
         Parameters of the steps as they were set last, by the step's name: plain values.
     """
@@ -78,12 +91,15 @@ class Link:
         viewer.bind_key(NEXT_KEY, _go_on, overwrite=True)
         viewer.bind_key(BEFORE_KEY, _go_back, overwrite=True)
         viewer.bind_key(INSPECT_KEY, _inspect, overwrite=True)
+        for key, act in _UNDO_KEYS.items():  # with whatever layer and panel one is busy
+            viewer.bind_key(key, act, overwrite=True)
         viewer.layers.events.removing.connect(self._on_layer_removing)
         viewer.layers.events.removed.connect(self._on_layer_removed)
         session = self.session
         session.particle_sets_changed.connect(self._on_particle_sets_changed)
         session.changed.connect(self._on_changed)
         self.remeasuring = Remeasuring(session, self._update_table)
+        self.reviewing = Reviewing(session)
         self._selecting = Selecting(viewer, session, self.layer_of)
         connect_preferences(self._on_preferred_colours)
 
@@ -446,12 +462,12 @@ def _inspect(viewer: Any) -> None:
     open_dock(viewer, INSPECTOR)
 
 
-def _undo_edit(_layer: Labels) -> None:
+def _undo_edit(_layer: Any) -> None:
     """Take the last edit of the particles back."""
     link_of(current_viewer()).undo()
 
 
-def _redo_edit(_layer: Labels) -> None:
+def _redo_edit(_layer: Any) -> None:
     """Repeat the edit of the particles that was undone last."""
     link_of(current_viewer()).redo()
 

@@ -1,4 +1,4 @@
-"""napari's writer: a Labels layer as a file that keeps its voxel size."""
+"""napari's writer: a Labels layer as a file that keeps its voxel size, and what was changed by hand beside it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from napari_cathode.edit import write_log_beside
 from napari_cathode.io import write_labels
 from napari_cathode.tomogram import Spacing
 
 from .layers import um_factor
+from .link import log_of
 
 
 def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write one Labels layer as TIFF (for Fiji) or ``.npy``.
+    """Write one Labels layer as TIFF (for Fiji) or ``.npy``, and the log of its edits to ``NAME_edits.csv`` beside it.
 
     Parameters
     ----------
@@ -27,7 +29,7 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     Returns
     -------
     list of str
-        The file written.
+        The files written.
 
     Raises
     ------
@@ -35,7 +37,8 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
         When it cannot be written.
     """
     write_labels(path, np.asarray(data), _spacing(attributes))
-    return [path]
+    log = write_log_beside(path, log_of(data))
+    return [path] if log is None else [path, str(log)]
 
 
 def _spacing(attributes: dict[str, Any]) -> Spacing | None:

@@ -18,11 +18,12 @@ from napari_cathode.session import ParticleSet
 
 from .docks import FEATURES, Docked, open_dock
 from .edit_history import HistoryList
-from .edit_jobs import SearchJob, boxes_at_once, edit_job, viewed_axis, viewed_slice
+from .edit_jobs import SearchJob, edit_job, viewed_axis, viewed_slice
 from .edit_preview import SplitPreview
 from .edit_tools import BRUSHES, EditTools
 from .forms import Form
 from .parts import Connections, Fold, Heading, Panel, Text, rule
+from .review_bar import ReviewBar
 from .runner import Runner
 
 _EMPTY = (
@@ -49,6 +50,7 @@ class EditWidget(Docked, Panel):
         self.runner = Runner()
         self.tools = EditTools(self._viewer, self._split_layer, lambda: min(self._session.selection, default=0))
         self.preview = SplitPreview(self._viewer, self._link)
+        self.review = ReviewBar(self._viewer, self._link)
         self.history = HistoryList(self._session)
         self._empty = Text(_EMPTY)
         self._state = Text()
@@ -103,6 +105,7 @@ class EditWidget(Docked, Panel):
         for widget in (self._empty, self._state, self.tools, self.preview, self.runner, self._settings):
             self.column.addWidget(widget)
         self.column.addLayout(again)
+        self.column.addWidget(self.review)
         self._lower = (rule(), Heading("History"), self.history)
         for widget in self._lower:
             self.column.addWidget(widget)
@@ -166,7 +169,7 @@ class EditWidget(Docked, Panel):
         layer = None if particles is None else self._link.layer_of(particles)
         if particles is None or layer is None or self.runner.running or self.preview.showing:
             return
-        boxes = boxes_at_once(particles)
+        boxes = particles.find_boxes()
         if boxes is None:
             self._search(particles, lambda: self.edit(kind, line, seeds))
             return
@@ -279,7 +282,7 @@ class EditWidget(Docked, Panel):
         self._viewer.layers.selection.active = layer
         self._drawn_id = 0
         if taken and name != "erase":
-            boxes = boxes_at_once(particles)
+            boxes = particles.find_boxes()
             if boxes is None:
                 self._search(particles, lambda: self._brush(name, taken))
                 return

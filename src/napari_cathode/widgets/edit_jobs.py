@@ -7,16 +7,13 @@ from typing import Any
 import numpy as np
 from napari.layers import Labels
 
-from napari_cathode.edit import EditParameters, LabelBoxes, Line, Plane, iter_edit, iter_label_boxes, label_boxes, room
+from napari_cathode.edit import EditParameters, LabelBoxes, Line, Plane, iter_edit, iter_label_boxes, room
 from napari_cathode.errors import InputError
 from napari_cathode.plugin.layers import voxel_at
 from napari_cathode.progress import Steps
 from napari_cathode.session import ParticleSet
 
 from .job import Job
-
-_SEARCHED_AT_ONCE = 1 << 26
-"""Voxels in memory in which the particles are found at once; with more the window would stutter."""
 
 
 class EditJob(Job):
@@ -48,16 +45,6 @@ class SearchJob(Job):
         """Run in the worker's own thread."""
         function, args, kwargs = self._call
         return function(*args, **kwargs)
-
-
-def boxes_at_once(particles: ParticleSet) -> LabelBoxes | None:
-    """Give where the particles are; None where it takes so long to find out that a `SearchJob` is due."""
-    if particles.known_boxes is None:
-        labels = particles.labels
-        if not isinstance(labels, np.ndarray) or labels.size > _SEARCHED_AT_ONCE:
-            return None
-        particles.boxes = label_boxes(labels)
-    return particles.boxes
 
 
 def viewed_axis(viewer: Any, layer: Labels) -> int | None:

@@ -1,4 +1,4 @@
-"""Writing the feature table into files: the table, and beside it contacts and summary."""
+"""Writing the feature table into files: the table, and beside it contacts, summary and what was changed by hand."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 from qtpy.QtWidgets import QMenu, QMessageBox, QPushButton, QWidget
 
+from napari_cathode.edit import log_beside, write_log_beside
 from napari_cathode.io import write_table
 from napari_cathode.measure import Contacts
 from napari_cathode.results import beside, define_columns, write_contacts, write_summary
@@ -63,7 +64,8 @@ def write_features(path: str, table: pd.DataFrame, particles: ParticleSet, which
     written = [write_contacts(path, table, made_with)]
     if which == "all" and particles.summary is not None:
         written.append(write_summary(path, table, particles.summary, made_with))
-    names = " and ".join(place.name for place in written if place is not None)
+    written.append(write_log_beside(path, particles.history.log()))
+    names = " and ".join(", ".join(place.name for place in written if place is not None).rsplit(", ", 1))
     return f"Wrote {len(table)} particles to {path}" + (f", {names} beside it." if names else ".")
 
 
@@ -74,6 +76,8 @@ def _present(path: str, particles: ParticleSet, which: str) -> list[str]:
     if which == "all" and particles.summary is not None:
         places.append(beside(table, "summary"))
     found = [place for place in places if place.exists()]
+    if particles.history.log() and log_beside(table).exists():
+        found.append(log_beside(table))
     for place in (table, *places):
         sidecar = place.with_suffix(".json")
         if sidecar.exists() and not place.exists():

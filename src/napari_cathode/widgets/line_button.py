@@ -134,7 +134,7 @@ class LineButton(QPushButton):
         if self._line is not None and self._line in viewer.layers:
             self._line.data = line
             return
-        active = viewer.layers.selection.active
+        active, point = viewer.layers.selection.active, viewer.dims.point
         units = viewer.layers.units
         # Vectors: with Mesa, napari crashes when Labels come after a Shapes layer went.
         self._line = Vectors(
@@ -150,12 +150,15 @@ class LineButton(QPushButton):
         )
         viewer.add_layer(self._line)
         viewer.layers.selection.active = active
+        viewer.dims.point = point  # the picture stays at its slice
         viewer.scene.camera.mouse_pan = False
 
     def _clear(self) -> None:
         viewer, line, self._line = self._viewer(), self._line, None
         if viewer is not None and line is not None and line in viewer.layers:
+            point = viewer.dims.point
             viewer.layers.remove(line)
+            viewer.dims.point = point
 
     def _on_removing(self, event: Any) -> None:
         """Stop when the layer on which one draws goes."""

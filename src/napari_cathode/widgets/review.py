@@ -15,6 +15,7 @@ from napari_cathode.plugin.layers import is_particles
 from napari_cathode.plugin.link import Link
 from napari_cathode.session import Colouring, ParticleSet
 
+from .docks import EDIT, open_dock
 from .parts import Connections, Heading, LayerChoice, Text, form_layout, rule
 
 _COLOURING = Colouring("view_agreement")
@@ -50,8 +51,7 @@ class Review(QWidget):
         self._views_chosen = False
         self.labels = LayerChoice(viewer, is_particles, "none")
         self.labels.setToolTip("<p>The 3D labels to go through: fused here, found by a 3D network, or of any tool.</p>")
-        self._at: int | None = None
-        self._bound = False
+        self._walk = link.reviewing
         self._state = Text()
         self._particle = Text()
         self._colour = QCheckBox("Colour by agreement")
@@ -62,24 +62,30 @@ class Review(QWidget):
         self.exclude_button = _button(
             "Exclude", "D", "Leaves the particle out of statistics, plots and explanations; goes to the next."
         )
-        self._actions = {
-            "N": (self.next_button, self.go_on),
-            "Shift-N": (self.back_button, self.go_back),
-            "A": (self.accept_button, lambda: self.say("accepted")),
-            "D": (self.exclude_button, lambda: self.say("excluded")),
-        }
+        self.fix_button = QPushButton("Fix …")
+        self.fix_button.setToolTip(
+            "<p>Opens Edit particles: merge, split, draw or delete, then go on here or there with the same keys.</p>"
+        )
         self._lay_out()
-        for key, (button, action) in self._actions.items():
-            button.clicked.connect(action)
-            shortcut = QShortcut(QKeySequence(key.replace("-", "+")), self)
+        for key, button, act in (
+            ("N", self.next_button, self._walk.go_on),
+            ("Shift+N", self.back_button, self._walk.go_back),
+            ("A", self.accept_button, lambda: self._walk.say("accepted")),
+            ("D", self.exclude_button, lambda: self._walk.say("excluded")),
+        ):
+            button.clicked.connect(lambda _on=False, act=act: act())
+            shortcut = QShortcut(QKeySequence(key), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(button.click)
+        self.fix_button.clicked.connect(lambda: open_dock(self._viewer(), EDIT))
         self._colour.clicked.connect(self._on_colour)
         self.labels.layer_changed.connect(self._adopt)
         self._connections = Connections(self)
         self._connections.connect(self._session.current_changed, self._on_current)
         self._connections.connect(self._session.changed, self._on_changed)
-        self._connections.connect(self._session.selection_changed, self._on_selection)
+        self._connections.connect(self._session.selection_changed, lambda _ids: self._refresh())
+        self._connections.connect(self._walk.moved, self._refresh)
+        self.destroyed.connect(LettingKeysGo(viewer, link.reviewing, self))
         self._on_current(self._session.current)
 
     def _lay_out(self) -> None:
@@ -98,6 +104,7 @@ class Review(QWidget):
         for place, button in enumerate((self.accept_button, self.exclude_button, self.back_button, self.next_button)):
             grid.addWidget(button, place // 2, place % 2)
         column.addLayout(grid)
+        column.addWidget(self.fix_button)
         column.addWidget(self._colour)
         column.addWidget(self.check_button)
 
@@ -115,52 +122,8 @@ class Review(QWidget):
     # ---- the queue -----------------------------------------------------------------------------------
 
     def queue(self) -> list[int]:
-        """Give the labels of the current particles, those that the views agree on least (or the smallest) first."""
-        particles = self._session.current
-        if particles is None or particles.agreement is None:
-            return []
-        found = particles.agreement
-        if _COLOURING.column not in found:
-            return [int(label) for label in found["label"]]
-        agree = found[_COLOURING.column].to_numpy(np.float64)
-        order = np.lexsort((found["label"].to_numpy(), np.where(np.isnan(agree), np.inf, agree)))
-        return [int(label) for label in found["label"].to_numpy()[order]]
-
-    def go_on(self) -> None:
-        """Go to the next particle in the queue that nobody has said anything of."""
-        queue, particles = self.queue(), self._session.current
-        if not queue or particles is None:
-            return
-        start = queue.index(self._at) + 1 if self._at in queue else 0
-        following = queue[start:] + queue[:start]
-        waiting = [label for label in following if not verdict_of(particles.review, label) and label != self._at]
-        if waiting:
-            self._show(waiting[0])
-        else:
-            self._refresh()
-
-    def go_back(self) -> None:
-        """Go to the particle before in the queue, whether or not somebody said something of it."""
-        queue = self.queue()
-        if queue:
-            place = queue.index(self._at) if self._at in queue else len(queue)
-            self._show(queue[max(0, place - 1)])
-
-    def say(self, verdict: str) -> None:
-        """Accept or exclude the particle that is shown, and go to the next; said twice, it is taken back."""
-        particles, label = self._session.current, self._at
-        if particles is None or label is None or not self.queue():
-            return
-        again = verdict_of(particles.review, label) == verdict
-        self._session.set_review(particles, label, None if again else verdict)
-        if not again:
-            self.go_on()
-
-    def _show(self, label: int) -> None:
-        self._at = label
-        self._session.selection = {label}
-        self._session.focus(label)
-        self._refresh()
+        """Give the labels of the current particles in the order in which they are gone through."""
+        return self._walk.queue()
 
     # ---- what is shown -------------------------------------------------------------------------------
 
@@ -172,21 +135,12 @@ class Review(QWidget):
                 self._session.current = particles
 
     def _on_current(self, particles: ParticleSet | None) -> None:
-        self._at = None
         self.labels.layer = None if particles is None else self._link.layer_of(particles)
         self._refresh()
 
     def _on_changed(self, particles: ParticleSet, what: str) -> None:
         if particles is self._session.current and what in ("labels", "agreement", "review", "colouring"):
             self._refresh()
-
-    def _on_selection(self, ids: frozenset[int]) -> None:
-        """Take a particle that was clicked anywhere for the one to say something of."""
-        if len(ids) == 1 and next(iter(ids)) != self._at:
-            self._at = next(iter(ids))
-        elif not ids:
-            self._at = None
-        self._refresh()
 
     def _on_colour(self, on: bool) -> None:
         particles = self._session.current
@@ -195,14 +149,12 @@ class Review(QWidget):
 
     def _refresh(self) -> None:
         particles = self._session.current
-        queue = self.queue()
+        queue, at = self.queue(), self._walk.at
         known = bool(queue)
-        if particles is None or self._at not in queue:
-            self._at = None
         for button in (self.next_button, self.back_button):
             button.setEnabled(known)
-        for button in (self.accept_button, self.exclude_button):
-            button.setEnabled(self._at is not None)
+        for button in (self.accept_button, self.exclude_button, self.fix_button):
+            button.setEnabled(at is not None)
         compared = known and particles is not None and _COLOURING.column in particles.agreement
         self._colour.setVisible(compared)
         self._colour.setChecked(
@@ -211,7 +163,7 @@ class Review(QWidget):
             and particles.colouring.column == _COLOURING.column
         )
         self._state.say(self._describe(particles, queue))
-        self._particle.say("" if particles is None or self._at is None else _describe(particles, self._at))
+        self._particle.say("" if particles is None or at is None else describe(particles, at, self._walk.state_of(at)))
         stale = particles is not None and (not known or particles.agreement_revision != particles.revision)
         self.check_button.setVisible(stale)
         self._bind(known and self.isVisible())
@@ -223,25 +175,22 @@ class Review(QWidget):
             return _UNKNOWN if self._views_chosen else _NO_VIEWS
         if not queue:
             return "There are no particles to look at."
-        if particles.agreement_revision != particles.revision:
-            return _STALE
+        stale = particles.agreement_revision != particles.revision
         said = [verdict for label in queue if (verdict := verdict_of(particles.review, label))]
         if not said:
             compared = _COLOURING.column in particles.agreement
             first = "those that the views agree on least come" if compared else "the smallest comes"
-            return f"{len(queue)} particles; {first} first."
-        done = f"{len(said)} of {len(queue)} looked at, {said.count('excluded')} excluded"
-        return f"{done}: all done." if len(said) == len(queue) else f"{done}."
+            words = f"{len(queue)} particles; {first} first."
+        else:
+            words = progress_words(particles, queue)
+        return f"{words} {_STALE}" if stale else words
 
     # ---- keys ----------------------------------------------------------------------------------------
 
     def _bind(self, bound: bool) -> None:
         viewer = self._viewer()
-        if bound == self._bound or viewer is None:
-            return
-        self._bound = bound
-        for key, (button, _) in self._actions.items():
-            viewer.bind_key(key, (lambda _viewer, button=button: button.click()) if bound else None, overwrite=True)
+        if viewer is not None:
+            self._walk.hold_keys(viewer, id(self), bound)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Take the keys."""
@@ -254,15 +203,38 @@ class Review(QWidget):
         self._bind(False)
 
 
-def _describe(particles: ParticleSet, label: int) -> str:
-    """Say how far the views agree on a particle."""
+class LettingKeysGo:
+    """Gives the keys back when a panel goes; outlives it."""
+
+    def __init__(self, viewer: Any, walk: Any, holder: Any) -> None:
+        self._viewer, self._walk, self._holder = weakref.ref(viewer), weakref.ref(walk), id(holder)
+
+    def __call__(self, _widget: QWidget | None = None) -> None:
+        viewer, walk = self._viewer(), self._walk()
+        if viewer is not None and walk is not None:
+            walk.hold_keys(viewer, self._holder, False)
+
+
+def progress_words(particles: ParticleSet, queue: list[int]) -> str:
+    """Say how far one is with the queue."""
+    said = [verdict for label in queue if (verdict := verdict_of(particles.review, label))]
+    done = f"{len(said)} of {len(queue)} looked at, {said.count('excluded')} excluded"
+    return f"{done}: all done." if len(said) == len(queue) else f"{done}."
+
+
+def describe(particles: ParticleSet, label: int, state: str) -> str:
+    """Say how far the views agree on a particle; ``state`` is whether it is "new" or was "edited" since."""
+    name = f"<b>Particle {label}</b>{_SAID[verdict_of(particles.review, label)]}"
     found = particles.agreement
-    row = found[found["label"] == label].iloc[0]
-    views = [name for name in _VIEWS if f"view_iou_{name}" in row]
+    rows = None if found is None else found[found["label"] == label]
+    if rows is None or state == "new" or len(rows) == 0:
+        return f"{name} · new, not compared with the views yet" if state == "new" else name
+    row = rows.iloc[0]
+    views = [view for view in _VIEWS if f"view_iou_{view}" in row]
     ious = [
-        f"{name} {row[f'view_iou_{name}']:.2f}" if row[f"view_iou_{name}"] > 0 else f"{name} nothing" for name in views
+        f"{view} {row[f'view_iou_{view}']:.2f}" if row[f"view_iou_{view}"] > 0 else f"{view} nothing" for view in views
     ]
-    lines = [f"<b>Particle {label}</b>{_SAID[verdict_of(particles.review, label)]}"]
+    lines = [f"{name} · edited since it was compared" if state == "edited" else name]
     if views:
         lines.append(f"Agreement {row['view_agreement']:.2f} · seen by {int(row['view_count'])} of {len(views)} views")
         lines.append("IoU " + " · ".join(ious))
