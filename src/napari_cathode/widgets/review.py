@@ -210,6 +210,7 @@ class LettingKeysGo:
         self._viewer, self._walk, self._holder = weakref.ref(viewer), weakref.ref(walk), id(holder)
 
     def __call__(self, _widget: QWidget | None = None) -> None:
+        """Give them back."""
         viewer, walk = self._viewer(), self._walk()
         if viewer is not None and walk is not None:
             walk.hold_keys(viewer, self._holder, False)
