@@ -274,6 +274,10 @@ def test_large_labels_are_searched_beside_the_window_once(editing, qtbot, monkey
     click(viewer, (8, 36, 36))
     press(viewer, Qt.Key.Key_Delete)
     assert set(np.unique(particles.labels)) == {0, 5}, "from now on they are known"
+    click(viewer, (8, 14, 12))
+    press(viewer, Qt.Key.Key_K)
+    press(viewer, Qt.Key.Key_Return)
+    assert set(np.unique(particles.labels)) == {0, 5, 9}, "a number that the log names is not given again"
 
 
 def test_only_the_slice_that_is_shown_is_edited(editing):

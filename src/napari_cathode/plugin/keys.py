@@ -19,7 +19,16 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     (
-        "While Fuse views is open",
+        "While Edit particles is open",
+        (
+            ("J", "merge the selected particles"),
+            ("Delete", "delete them"),
+            ("K", "split the selected particle"),
+            ("Enter", "accept the split that is shown"),
+        ),
+    ),
+    (
+        "In a review, while Fuse views or Edit particles is open",
         (
             ("N", "go to the next particle to review"),
             ("Shift + N", "go back in the review"),

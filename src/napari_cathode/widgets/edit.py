@@ -18,7 +18,7 @@ from napari_cathode.session import ParticleSet
 
 from .docks import FEATURES, Docked, open_dock
 from .edit_history import HistoryList
-from .edit_jobs import SearchJob, edit_job, viewed_axis, viewed_slice
+from .edit_jobs import SearchJob, edit_job, free_number, viewed_axis, viewed_slice
 from .edit_preview import SplitPreview
 from .edit_tools import BRUSHES, EditTools
 from .forms import Form
@@ -286,7 +286,7 @@ class EditWidget(Docked, Panel):
             if boxes is None:
                 self._search(particles, lambda: self._brush(name, taken))
                 return
-            self._drawn_id = layer.selected_label = boxes.free_id(particles.labels)
+            self._drawn_id = layer.selected_label = free_number(particles, boxes)
         flat = name == "outline" or self._only_slice
         if taken:
             layer.n_edit_dimensions = 2 if flat else layer.ndim

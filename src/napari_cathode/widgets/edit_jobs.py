@@ -66,6 +66,12 @@ def viewed_slice(viewer: Any, layer: Labels) -> Plane | None:
     return axis, int(np.clip(index, 0, layer.data.shape[axis] - 1))
 
 
+def free_number(particles: ParticleSet, boxes: LabelBoxes) -> int:
+    """Give a number that no particle has, and that none had which the log of edits names."""
+    named = (label for entry in particles.history.log() for label in entry["labels"])
+    return max(boxes.free_id(particles.labels), 1 + max(named, default=0))
+
+
 def edit_job(
     particles: ParticleSet,
     boxes: LabelBoxes,
@@ -116,6 +122,6 @@ def edit_job(
     place = tuple(map(slice, low, high))
     block = np.asarray(labels[place])
     grey = None if image is None else np.asarray(image[place])
-    new_id = boxes.free_id(labels) if kind == "split" else 0
+    new_id = free_number(particles, boxes) if kind == "split" else 0
     given = {"line": line, "seeds": seeds, "plane": plane, "axis": axis}
     return EditJob(block.size, kind, block, ids, spacing, parameters, image=grey, start=low, new_id=new_id, **given)

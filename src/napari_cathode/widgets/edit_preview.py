@@ -145,6 +145,7 @@ class SplitPreview(QWidget):
             name="Split · preview",
             colormap=CyclicLabelColormap(colors=_COLOURS, name="split"),
             opacity=0.8,
+            blending="translucent_no_depth",  # in 3D it lies where the particle lies
             metadata={HELPER_KEY: True},
             **place_like(like, particles.spacing_um, like.ndim, first),
         )
