@@ -119,6 +119,7 @@ def test_steps_take_a_project(command, corrected, tmp_path, monkeypatch):
     assert code == 2 and f"napari-cathode run {folder}" in err, "its table is of the labels before the edit"
     code, _, err = command("measure", folder, "-o", tmp_path / "f.csv", "-q")
     assert code == 0, err
+    assert pd.read_csv(tmp_path / "f_edits.csv")["labels"].tolist() == [gone]
     table = io.read_table(tmp_path / "f.csv")
     assert gone not in table["label"].to_numpy() and table["damage"].notna().any()
     assert table.loc[table["label"] == excluded, "review_note"].tolist() == ["a halo"]

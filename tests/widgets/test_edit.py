@@ -221,14 +221,15 @@ def test_a_particle_is_split_at_clicked_seeds(editing, qtbot):
     assert link_of(viewer).session.selection == {2}, "clicks select again"
 
 
-def test_the_table_in_the_window_follows_edits_and_undoing(editing, qtbot):
+def test_the_table_in_the_window_follows_edits_and_undoing(editing, qtbot, tmp_path):
     viewer, panel, particles = editing
     link, image = link_of(viewer), particles.tomogram.data
     session = link.session
     parameters = MeasureParameters(closing_radius_um=0.0, smoothing_um=1.0)
     link.set_table(particles, measure(particles.labels, image, SPACING, parameters), None, particles.tomogram)
     session.set_colouring(particles, Colouring("volume_um3"))
-    table = open_dock(viewer, FEATURES, "bottom").table
+    features = open_dock(viewer, FEATURES, "bottom")
+    table = features.table
     settle()
     known, colour = particles.table, link.layer_of(particles).get_color(2)
     assert sorted(table.model.labels) == [2, 5, 8]
@@ -240,6 +241,9 @@ def test_the_table_in_the_window_follows_edits_and_undoing(editing, qtbot):
     settle()
     assert sorted(table.model.labels) == [2, 8] and panel._stale.text() == ""
     assert not np.allclose(link.layer_of(particles).get_color(2), colour)
+    features.export_to(str(tmp_path / "nmc.csv"))
+    assert "nmc_edits.csv" in features.runner.status
+    assert list(pd.read_csv(tmp_path / "nmc_edits.csv")["edit"]) == ["merge"]
     press(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert sorted(table.model.labels) == [2, 5, 8] and not particles.out_of_date
     pd.testing.assert_frame_equal(particles.table, known, check_exact=True)

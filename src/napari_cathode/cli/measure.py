@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_cathode import io, results
+from napari_cathode.edit import write_log_beside
 from napari_cathode.errors import InputError
 from napari_cathode.fuse import with_agreement
 from napari_cathode.judging import with_review
@@ -89,6 +90,8 @@ def command(
     io.write_table(out, table, results.define_columns(table), made_with)
     results.write_contacts(out, table, made_with)
     results.write_summary(out, table, summarise(table, labels, spacing, seen), made_with)
+    if particles is not None:
+        write_log_beside(out, particles.history.log())
     for note in table.attrs.get("notes", ()):
         typer.echo(f"Note: {note}")
     typer.echo(f"{len(table)} particles with {len(table.columns) - 1} features are in {out}.")
