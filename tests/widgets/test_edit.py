@@ -14,7 +14,7 @@ from napari_cathode.plugin.layers import HELPER_KEY
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import Colouring, ParticleSet
 from napari_cathode.tomogram import Tomogram
-from napari_cathode.widgets.docks import EDIT, FEATURES, open_dock
+from napari_cathode.widgets.docks import EDIT, FEATURES, PLOTS, open_dock
 from tests.plugin.conftest import SPACING, click, drag, needs_canvas, settle
 
 pytestmark = needs_canvas
@@ -450,3 +450,72 @@ def test_undo_is_one_history_wherever_the_focus_is(editing):
     press(viewer, Qt.Key.Key_Z, control | shift)
     press(viewer, Qt.Key.Key_Z, control | shift)
     assert not (particles.labels == 2).any() and len(particles.history.done) == 2
+
+
+@pytest.mark.slow
+def test_labels_table_plots_and_colours_follow_every_edit(editing, qtbot):
+    viewer, panel, particles = editing
+    link, image = link_of(viewer), particles.tomogram.data
+    session, layer, tools = link.session, link.layer_of(particles), panel.tools
+    parameters = MeasureParameters(closing_radius_um=0.0, smoothing_um=1.0)
+    link.set_table(particles, measure(particles.labels, image, SPACING, parameters), None, particles.tomogram)
+    session.set_colouring(particles, Colouring("volume_um3"))
+    plots = open_dock(viewer, PLOTS, "bottom")
+    settle()
+    plots.x.setCurrentIndex(plots.x.findData("volume_um3"))
+    plots._on_chosen()
+    control, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+    states = []
+
+    def follows():
+        qtbot.waitUntil(lambda: not particles.out_of_date, timeout=60_000)
+        settle()
+        table = particles.table.set_index("label")
+        assert set(table.index) == set(np.unique(particles.labels)) - {0}
+        wanted = link.colour_scale(particles).map(table["volume_um3"].to_numpy())
+        assert np.allclose([layer.get_color(label) for label in table.index], wanted, atol=1e-3)
+        qtbot.waitUntil(
+            lambda: plots.plot.drawn is not None and plots.plot.drawn.counts.sum() == len(table), timeout=30_000
+        )
+        states.append((particles.labels.tobytes(), particles.table))
+
+    follows()
+    click(viewer, (8, 36, 12))
+    click(viewer, (8, 36, 36), shift)
+    press(viewer, Qt.Key.Key_J)
+    follows()
+    click(viewer, (8, 14, 12))
+    QTest.mouseClick(tools.line_button, Qt.MouseButton.LeftButton)
+    drag(viewer, (8, 4, 19.5), (8, 25, 19.5))
+    qtbot.waitUntil(lambda: panel.preview.showing)
+    settle()
+    press(viewer, Qt.Key.Key_Return)
+    follows()
+    QTest.mouseClick(tools.draw_button, Qt.MouseButton.LeftButton)
+    layer.brush_size = 3
+    drag(viewer, (8, 40, 22), (8, 40, 25))
+    follows()
+    QTest.mouseClick(tools.erase_button, Qt.MouseButton.LeftButton)
+    click(viewer, (8, 36, 12))
+    follows()
+    QTest.mouseClick(tools.erase_button, Qt.MouseButton.LeftButton)
+    session.selection = {2}
+    QTest.mouseClick(tools.fill_button, Qt.MouseButton.LeftButton)
+    assert panel.runner.error == "" and particles.labels[8, 36, 12] == 2
+    follows()
+    click(viewer, (8, 14, 8))
+    press(viewer, Qt.Key.Key_Delete)
+    follows()
+    assert len(particles.history.done) == len(states) - 1 == 6
+    for labels, table in states[-2::-1]:
+        press(viewer, Qt.Key.Key_Z, control)
+        assert particles.labels.tobytes() == labels
+        pd.testing.assert_frame_equal(particles.table, table, check_exact=True)
+    for labels, table in states[1:]:
+        press(viewer, Qt.Key.Key_Z, control | shift)
+        assert particles.labels.tobytes() == labels
+        pd.testing.assert_frame_equal(particles.table, table, check_exact=True)
+    state = particles.measurement.state
+    whole = measure(particles.labels, image, SPACING, previous=state)
+    del whole.attrs["state"]
+    pd.testing.assert_frame_equal(particles.table, whole, check_exact=True)

@@ -77,8 +77,9 @@ class Reviewing:
             return [], []
         known = self._known
         if known is None or known[0] is not particles.agreement or known[1] != particles.revision:
-            order = _with_new(_by_agreement(particles), steps_since(particles, particles.agreement_revision))
-            there = _existing(particles, order)
+            steps = steps_since(particles, particles.agreement_revision)
+            order = _with_new(_by_agreement(particles), steps)
+            there = _existing(particles, order, steps is None)
             self._known = known = (particles.agreement, particles.revision, order, there)
         return known[2], known[3]
 
@@ -209,12 +210,17 @@ def _with_new(order: list[int], steps: list[Step] | None) -> list[int]:
     return order
 
 
-def _existing(particles: ParticleSet, order: list[int]) -> list[int]:
-    """Leave out what edits removed; nothing is searched where the labels are those that were compared."""
+def _existing(particles: ParticleSet, order: list[int], add: bool) -> list[int]:
+    """Leave out what edits removed; nothing is searched where the labels are those that were compared.
+
+    With ``add`` particles that are not in the order, since nobody knows what changed, are put at its end.
+    """
     if particles.agreement_revision == particles.revision:
         return order
     boxes = particles.find_boxes()
     if boxes is None:
         return order
     there = boxes.existing(particles.labels)
+    if add:
+        order += sorted(there - set(order))
     return [label for label in order if label in there]
