@@ -128,8 +128,8 @@ class Reviewing:
         """Take a particle that was clicked anywhere for the one to say something of."""
         if len(ids) == 1 and next(iter(ids)) in self.queue():
             self.at = self._last = next(iter(ids))
-        elif self.at not in ids:
-            self.at = None
+        elif self.at is not None and self.at not in ids:
+            self.at = self._last = None  # a person let go of it; what an edit removed is gone from here already
 
     def _on_changed(self, particles: ParticleSet, what: str) -> None:
         if particles is self._session.current and what in ("labels", "agreement") and self.at is not None:
