@@ -30,9 +30,10 @@ def main() -> None:
     session = link_of(viewer).session
     review = panel.review
     panel.ensureWidgetVisible(review)
-    review.go_on()
+    walk = link_of(viewer).reviewing
+    walk.go_on()
     for number in range(40):
-        review.say("excluded" if number % 5 == 1 else "accepted")
+        walk.say("excluded" if number % 5 == 1 else "accepted")
         first, last = np.array(viewer.scene.camera.center[-2:]), np.array(truth.extent.world[1][-2:])
         if number > 5 and (np.abs(first / last - 0.5) < 0.2).all():
             break  # one in the middle of the picture
