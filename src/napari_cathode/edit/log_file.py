@@ -49,6 +49,12 @@ def write_log(path: str | Path, entries: Sequence[Mapping[str, Any]]) -> Path:
     return path
 
 
+def log_beside(path: str | Path) -> Path:
+    """Name the log beside labels or a table: nmc_edits.csv beside nmc.tif."""
+    path = Path(path)
+    return path.with_name(f"{path.stem}_edits.csv")
+
+
 def write_log_beside(path: str | Path, entries: Sequence[Mapping[str, Any]]) -> Path | None:
     """Write what was changed by hand beside the labels or the table that it was changed in.
 
@@ -69,8 +75,7 @@ def write_log_beside(path: str | Path, entries: Sequence[Mapping[str, Any]]) -> 
     InputError
         When it cannot be written.
     """
-    path = Path(path)
-    log = path.with_name(f"{path.stem}_edits.csv")
+    log = log_beside(path)
     if not entries and not log.exists():
         return None
     write_log(log, entries)
