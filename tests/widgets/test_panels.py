@@ -133,11 +133,11 @@ def test_fuse_offers_the_newest_predictions(qtbot, model, labels):
     assert not layer.visible
     assert panel.views["xz"].layer is layer
     assert panel.views["xy"].layer is None
-    assert panel._input("xz", layer) is view
+    assert panel.views.inputs({"xz": layer})["xz"] is view
     with pytest.raises(InputError, match="found in xz slices"):
-        panel._input("xy", layer)
+        panel.views.inputs({"xy": layer})
     layer.data = labels.copy()
-    assert panel._input("xz", layer) is layer.data, "labels that were exchanged count, not what was found"
+    assert panel.views.inputs({"xz": layer})["xz"] is layer.data, "labels that were exchanged count, not what was found"
     model.layers.remove(layer)
     assert link.session.predictions == ()
     assert panel.views["xz"].layer is None
