@@ -111,7 +111,8 @@ def test_filling_is_scipys(balls, flat):
 
 
 def test_filters_are_scipys(balls):
-    from napari_cathode.measure.kernels import box_sum, erode, grow
+    from napari_cathode.measure.grey_kernels import box_sum
+    from napari_cathode.measure.kernels import erode, grow
     from napari_cathode.measure.threshold import gaussian
 
     image = balls.image[:40, :42, :44].astype(np.float32)
@@ -123,6 +124,34 @@ def test_filters_are_scipys(balls):
     assert box_sum(image, 2)[inner] == pytest.approx(125 * ndimage.uniform_filter(image, 5)[inner], rel=1e-5)
     smooth = ndimage.gaussian_filter(image, 0.8, mode="nearest", truncate=4)
     assert gaussian(image, (0.8, 0.8, 0.8)) == pytest.approx(smooth, abs=0.05)
+
+
+def test_means_and_medians_are_scipys_and_numpys(balls):
+    from napari_cathode.measure.grey_kernels import mean_around, median, pick
+
+    image = balls.image[:24, :26, :28].astype(np.float32)
+    mask = (balls.solid[:24, :26, :28] > 0).view(np.uint8)
+    counts = np.rint(ndimage.uniform_filter(mask.astype(np.float64), 5, mode="constant") * 125)
+    sums = ndimage.uniform_filter(image.astype(np.float64) * mask, 5, mode="constant") * 125
+    expected = np.where(counts >= 30, sums / np.maximum(counts, 1), 0)
+    assert mean_around(image, mask, 2, 30) == pytest.approx(expected, rel=1e-4)
+    values = image[mask.view(bool)] + np.random.default_rng(0).random(mask.sum(), np.float32)
+    for number in (1, 2, 3, 1000, 1001):
+        assert median(values[:number]) == pytest.approx(np.median(values[:number]), abs=1e-5)
+    assert np.isnan(median(values[:0])) and median(np.full(7, 3.0, np.float32)) == 3
+    assert np.array_equal(pick(image, mask, 1 << 30), image[mask.view(bool)])
+    assert np.array_equal(pick(image, mask, 100), image[mask.view(bool)][:: mask.sum() // 100])
+
+
+@pytest.mark.parametrize("radius", [0.05, 0.3, 0.5, 1.5], ids=str)
+def test_distances_in_bytes_are_those_of_numbers(radius):
+    from napari_cathode.measure.kernels import within_ball
+
+    mask = (ndimage.gaussian_filter(np.random.default_rng(1).random((21, 24, 27)), 2) > 0.5).view(np.uint8)
+    for inverted in (False, True):
+        distance = ndimage.distance_transform_edt(mask if inverted else 1 - mask)
+        expected = distance * 0.1 <= radius + 1e-6
+        assert np.array_equal(within_ball(mask, np.full(3, 0.1), radius, inverted).view(bool), expected)
 
 
 def test_grey_does_not_leak_cracks(balls, tables):

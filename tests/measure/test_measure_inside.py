@@ -6,10 +6,10 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull
 
 from napari_cathode.measure import MeasureParameters, measure
+from napari_cathode.measure.grey_kernels import highest
 from napari_cathode.measure.hull import convexity, hull_sizes, row_ends
 from napari_cathode.measure.inside import lacking_grey, measure_cracks, measure_radially
 from napari_cathode.measure.inside_kernels import crack_pieces
-from napari_cathode.measure.kernels import highest
 from napari_cathode.measure.threshold import GreyLevels
 
 ISOTROPIC = (1.0, 1.0, 1.0)

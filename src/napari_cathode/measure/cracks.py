@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from napari_cathode.compile import jit
 
-from .kernels import Mask, erode, grow, mean_around, median
+from .grey_kernels import mean_around, median
+from .kernels import Mask, erode, grow
 from .threshold import GreyLevels
 
 RIM = 2

@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from napari_cathode.tomogram import Spacing
 
+from .grey_kernels import highest
 from .hull import convexity
 from .inside import SHELLS, lacking_grey, measure_cracks, measure_radially
-from .kernels import OUTER, SOLID, Mask, count, erode, highest
+from .kernels import OUTER, SOLID, Mask, count, erode
 from .parameters import MeasureParameters
 from .published import published_values
 from .shape import Shape, measure_shape, principal_radii

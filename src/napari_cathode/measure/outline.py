@@ -10,8 +10,9 @@ from scipy.spatial import ConvexHull, QhullError
 from napari_cathode.tomogram import Spacing
 
 from .filling import fill_holes
+from .grey_kernels import box_sum
 from .hull import row_ends
-from .kernels import Mask, box_sum, grow, rows_within, within_ball
+from .kernels import Mask, grow, rows_within, within_ball
 from .threshold import GreyLevels
 
 BREACH = 0.15

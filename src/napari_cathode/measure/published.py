@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from napari_cathode.tomogram import Spacing
 
-from .kernels import Mask, count, erode, highest
+from .grey_kernels import highest
+from .kernels import Mask, count, erode
 from .threshold import gaussian
 
 CLOSING_VOXELS = 10

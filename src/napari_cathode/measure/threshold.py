@@ -12,7 +12,8 @@ from scipy import ndimage
 
 from napari_cathode.progress import Progress, Steps
 
-from .kernels import Mask, erode, median, pick, smooth
+from .grey_kernels import median, pick, smooth
+from .kernels import Mask, erode
 from .volume_pass import DIRECT_IDS
 
 Floats = npt.NDArray[np.float32]

@@ -1,0 +1,285 @@
+"""Compiled loops over the grey values of one particle's crop; arrays are as in `kernels`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from napari_cathode.compile import jit
+
+from .kernels import Floats, Mask
+
+
+@jit
+def smooth(image: Floats, half_z: Floats, half_y: Floats, half_x: Floats) -> Floats:
+    """Correlate with symmetric kernels along the three axes; edges are repeated.
+
+    Parameters
+    ----------
+    image : ndarray of float32, shape (z, y, x)
+    half_z, half_y, half_x : ndarray of float32, shape (h + 1,)
+        Kernel from its middle outwards.
+
+    Returns
+    -------
+    ndarray of float32, shape (z, y, x)
+    """
+    nz, ny, nx = image.shape
+    reach_y, reach_x = len(half_y) - 1, len(half_x) - 1
+    width = nx + 2 * reach_x
+    size = (ny + 2 * reach_y) * width
+    current = np.empty_like(image)
+    # A plane with its edges repeated, in one line: a step along an axis is a shift of all of it.
+    wide = np.zeros(size + 2 * reach_x, np.float32)
+    rows = np.empty(size, np.float32)
+    plane = np.empty(ny * width, np.float32)
+    for z in range(nz):
+        for y in range(ny + 2 * reach_y):
+            row = image[z, min(max(y - reach_y, 0), ny - 1)]
+            start = reach_x + y * width
+            wide[start : start + reach_x] = row[0]
+            wide[start + reach_x : start + reach_x + nx] = row
+            wide[start + reach_x + nx : start + width] = row[nx - 1]
+        _weigh(rows, wide, reach_x, 1, half_x)
+        _weigh(plane, rows, reach_y * width, width, half_y)
+        for y in range(ny):
+            current[z, y] = plane[y * width + reach_x : y * width + reach_x + nx]
+    if len(half_z) == 1:
+        return current
+    result = np.empty_like(image)
+    for z in range(nz):
+        out, middle = result[z].ravel(), current[z].ravel()
+        for i in range(len(out)):
+            out[i] = half_z[0] * middle[i]
+        for step in range(1, len(half_z)):
+            low, high = current[max(z - step, 0)].ravel(), current[min(z + step, nz - 1)].ravel()
+            weight = half_z[step]
+            for i in range(len(out)):
+                out[i] += weight * (low[i] + high[i])
+    return result
+
+
+@jit
+def _weigh(out: Any, line: Any, start: int, shift: int, half: Any) -> None:
+    """Correlate a line with a symmetric kernel whose steps are so many values apart."""
+    size = len(out)
+    middle = line[start : start + size]
+    for i in range(size):
+        out[i] = half[0] * middle[i]
+    for step in range(1, len(half)):
+        before = line[start - step * shift : start - step * shift + size]
+        after = line[start + step * shift : start + step * shift + size]
+        weight = half[step]
+        for i in range(size):
+            out[i] += weight * (before[i] + after[i])
+
+
+@jit
+def box_sum(values: Floats, reach: int) -> Floats:
+    """Sum the values within so many voxels along each axis; nothing is beyond the array."""
+    nz, ny, nx = values.shape
+    rows = np.empty_like(values)
+    for z in range(nz):
+        for y in range(ny):
+            row = values[z, y]
+            out = rows[z, y]
+            total = np.float32(0)
+            for x in range(min(reach, nx)):
+                total += row[x]
+            for x in range(nx):
+                if x + reach < nx:
+                    total += row[x + reach]
+                out[x] = total
+                if x - reach >= 0:
+                    total -= row[x - reach]
+    planes = np.empty_like(values)
+    for z in range(nz):
+        sums = np.zeros(nx, np.float32)
+        for y in range(-reach, ny):
+            if y + reach < ny:
+                sums += rows[z, y + reach]
+            if y >= 0:
+                planes[z, y] = sums
+                if y - reach >= 0:
+                    sums -= rows[z, y - reach]
+    if nz == 1:
+        return planes
+    result = np.empty_like(values)
+    for y in range(ny):
+        sums = np.zeros(nx, np.float32)
+        for z in range(-reach, nz):
+            if z + reach < nz:
+                sums += planes[z + reach, y]
+            if z >= 0:
+                result[z, y] = sums
+                if z - reach >= 0:
+                    sums -= planes[z - reach, y]
+    return result
+
+
+@jit
+def mean_around(values: Floats, mask: Mask, reach: int, fewest: int) -> Floats:
+    """Give the mean of a mask's values within so many voxels along each axis; 0 where the mask has fewer there.
+
+    Nothing is beyond the array.
+    """
+    nz, ny, nx = values.shape
+    width = nx + reach
+    size = ny * width
+    sums = np.empty(values.shape, np.float32)
+    numbers = np.empty(values.shape, np.uint16)
+    # Planes in one line, their rows with a gap between: a step along a row is a shift of all of it.
+    wide, total = np.zeros(size + 2 * reach, np.float32), np.empty(size, np.float32)
+    many, number = np.zeros(size + 2 * reach, np.uint16), np.empty(size, np.uint16)
+    for z in range(nz):
+        for y in range(ny):
+            row, own = values[z, y], mask[z, y]
+            start = reach + y * width
+            middle, amid = wide[start : start + nx], many[start : start + nx]
+            for x in range(nx):
+                amid[x] = own[x]
+                middle[x] = row[x] if own[x] else np.float32(0)
+        total[:] = wide[:size]
+        number[:] = many[:size]
+        for step in range(1, 2 * reach + 1):
+            _add(total, wide[step : step + size])
+            _add(number, many[step : step + size])
+        _slide(total.reshape(ny, width), reach)
+        _slide(number.reshape(ny, width), reach)
+        for y in range(ny):
+            sums[z, y] = total[y * width : y * width + nx]
+            numbers[z, y] = number[y * width : y * width + nx]
+    if nz > 1:
+        _slide(sums.reshape(nz, ny * nx), reach)
+        _slide(numbers.reshape(nz, ny * nx), reach)
+    means, counts = sums.ravel(), numbers.ravel()
+    for place in range(len(means)):
+        mean = means[place] / np.float32(max(counts[place], np.uint16(1)))
+        means[place] = mean if counts[place] >= fewest else np.float32(0)
+    return sums
+
+
+@jit
+def _slide(rows: Any, reach: int) -> None:
+    """Replace each row of an array by the sum of the rows at most so far away."""
+    n, size = rows.shape
+    ring = np.zeros((reach + 1, size), rows.dtype)
+    total = np.zeros(size, rows.dtype)
+    for k in range(min(reach, n)):
+        _add(total, rows[max(k, 0)])
+    for k in range(n):
+        if k + reach < n:
+            _add(total, rows[max(k + reach, 0)])
+        row, oldest = rows[max(k, 0)], ring[max(k % (reach + 1), 0)]
+        if k > reach:
+            for i in range(size):
+                total[i] -= oldest[i]
+        oldest[:] = row
+        row[:] = total
+
+
+@jit
+def _add(total: Any, row: Any) -> None:
+    for i in range(len(total)):
+        total[i] += row[i]
+
+
+@jit
+def pick(values: Floats, mask: Mask, most: int) -> Floats:
+    """Give a mask's values, or every second, third … of them where there are more than so many."""
+    inside, flat = mask.ravel(), values.ravel()
+    number = 0
+    for place in range(len(inside)):
+        number += inside[place]
+    step = max(1, number // most)
+    found = np.empty((number + step - 1) // step, values.dtype)
+    seen = 0
+    due = 0
+    for place in range(len(inside)):
+        if inside[place]:
+            if seen == due:
+                found[seen // step] = flat[place]
+                due += step
+            seen += 1
+    return found
+
+
+@jit
+def select(values: Floats, rank: int) -> float:
+    """Give the value that so many values (finite ones) are below, if they were sorted: found by counting in steps."""
+    low, high = values[0], values[0]
+    for place in range(len(values)):
+        low = min(low, values[place])
+        high = max(high, values[place])
+    if low == high:
+        return low
+    steps = 1024
+    scale = np.float32(steps) / (high - low)
+    counts = np.zeros(steps + 1, np.int64)
+    for place in range(len(values)):
+        counts[int((values[place] - low) * scale)] += 1
+    step = 0
+    below = 0
+    while below + counts[step] <= rank:
+        below += counts[step]
+        step += 1
+    among = np.empty(counts[step], values.dtype)
+    size = 0
+    for place in range(len(values)):
+        if int((values[place] - low) * scale) == step:
+            among[size] = values[place]
+            size += 1
+    among.sort()
+    return among[rank - below]
+
+
+def median(values: Floats) -> float:
+    """Give the median of finite values, several times faster than NumPy does; NaN where there are none."""
+    if not len(values):
+        return float("nan")
+    half = (len(values) - 1) // 2
+    middle = float(select(values, half))
+    return middle if len(values) % 2 else 0.5 * (middle + float(select(values, half + 1)))
+
+
+@jit
+def highest(values: Floats, voxels: int) -> Mask:
+    """Mark the given number of voxels with the highest values (more where the last ones are equal, none of zero).
+
+    Parameters
+    ----------
+    values : ndarray of float32, shape (z, y, x)
+        Between 0 and about 1.
+    voxels : int
+
+    Returns
+    -------
+    ndarray of uint8, shape (z, y, x)
+    """
+    steps = 4096
+    counts = np.zeros(steps + 1, np.int64)
+    flat = values.ravel()
+    for place in range(len(flat)):
+        if flat[place] > 0:
+            counts[min(int(flat[place] * np.float32(steps)), steps)] += 1
+    step = steps
+    above = 0
+    while step >= 0 and above + counts[step] < voxels:
+        above += counts[step]
+        step -= 1
+    level = np.float32(0)
+    if step >= 0 and voxels > 0:
+        among = np.empty(counts[step], np.float32)
+        size = 0
+        for place in range(len(flat)):
+            if flat[place] > 0 and min(int(flat[place] * np.float32(steps)), steps) == step:
+                among[size] = flat[place]
+                size += 1
+        among.sort()
+        level = among[size - (voxels - above)]
+    mask = np.empty(values.shape, np.uint8)
+    result = mask.ravel()
+    for place in range(len(flat)):
+        result[place] = voxels > 0 and flat[place] > 0 and flat[place] >= level
+    return mask
