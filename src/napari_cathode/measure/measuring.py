@@ -122,10 +122,11 @@ def iter_measure(
     for done, measured in enumerate(measure_crops(crops, context, executor), 1):
         particles[int(measured.values["label"])] = measured
         yield Progress(done, len(affected), "Measuring particles")
+    with_image = image is not None
     del crops, labels, image  # what was read of files makes room for the grids of the neighbourhood
     yield Progress(len(affected), len(affected), "Comparing neighbours")
     seen = None if field_of_view is None else counts.seen
-    state = MeasureState(shape, spacing, parameters, image is not None, grey, inventory, particles, field_of_view, seen)
+    state = MeasureState(shape, spacing, parameters, with_image, grey, inventory, particles, field_of_view, seen)
     return _assemble(state, counts)
 
 
