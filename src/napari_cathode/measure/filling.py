@@ -52,6 +52,7 @@ def fill_particle(
 
 def fill_holes(mask: Mask) -> Mask:
     """Fill the holes of a mask; in a slice those of the plane."""
-    if mask.shape[0] == 1:
-        return np.ascontiguousarray(fill_voids.fill(mask[0]), np.uint8)[None]
-    return np.ascontiguousarray(fill_voids.fill(np.ascontiguousarray(mask)), np.uint8)
+    # Transposed, as fill_voids fills arrays whose first axis is the fastest, and copies others to and fro.
+    plane = np.ascontiguousarray(mask[0] if mask.shape[0] == 1 else mask)
+    filled = np.ascontiguousarray(fill_voids.fill(plane.T).T, np.uint8)
+    return filled.reshape(mask.shape)
