@@ -8,7 +8,7 @@ import numpy.typing as npt
 from napari_cathode.compile import jit
 
 from .grey_kernels import mean_around, median
-from .kernels import Mask, erode, grow
+from .kernels import Mask, box_around, erode, grow
 from .threshold import GreyLevels
 
 RIM = 2
@@ -106,6 +106,11 @@ def weigh_cracks(cracks: Mask, inner: Mask, image: Floats, quiet: Floats, solid:
     -------
     ndarray of uint8, shape (z, y, x)
     """
+    result: Mask = cracks & (1 - inner)
+    box = box_around(inner, (1, 1, 1))  # nothing changes elsewhere
+    inside = result[box]
+    cracks, inner = np.ascontiguousarray(cracks[box]), np.ascontiguousarray(inner[box])
+    image, quiet = np.ascontiguousarray(image[box]), np.ascontiguousarray(quiet[box])
     contrast = np.float32(solid - void)
     lacking = np.float32(solid) - image
     around = _solid_around(lacking, inner, cracks)
@@ -114,12 +119,11 @@ def weigh_cracks(cracks: Mask, inner: Mask, image: Floats, quiet: Floats, solid:
         around = _solid_around(lacking, inner, cracks)
     near = ((1 - erode(1 - cracks)) & inner).view(bool)
     empty = (lacking[near] - around[near]) / (contrast - around[near])
-    result: Mask = cracks & (1 - inner)
     count = min(max(round(float(empty.sum(dtype=np.float64))), 0), len(empty))
     chosen = np.zeros(len(empty), np.uint8)
     if count:
         chosen[np.argpartition(empty, len(empty) - count)[len(empty) - count :]] = 1
-    result[near] = chosen
+    inside[near] = chosen
     return result
 
 
