@@ -125,8 +125,8 @@ HOW = {
     "history": same_history,
     "measurement": same_measurement,
 }
-OF_THE_WINDOW = {"order", "epoch"}
-"""Made anew by whoever shows the particles; the number of a measurement means something within a session only."""
+OF_THE_WINDOW = {"order", "epoch", "boxes"}
+"""Made anew when it is needed; the number of a measurement means something within a session only."""
 
 
 def test_every_field_of_a_particle_set_comes_back(full, tmp_path):
