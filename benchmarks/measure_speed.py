@@ -66,8 +66,8 @@ class PeakMemory:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", type=int, default=200, help="voxels along an edge of the simulated block")
-    parser.add_argument("--repeats", type=int, default=2, help="blocks along each axis")
+    parser.add_argument("--size", type=int, default=400, help="voxels along an edge of the simulated block")
+    parser.add_argument("--repeats", type=int, default=1, help="blocks along each axis")
     parser.add_argument("--closing-voxels", type=float, default=5, help="closing radius in voxels")
     options = parser.parse_args()
 
