@@ -148,6 +148,20 @@ def test_predictors_say_why_they_are_off_and_presets_set_the_form(viewer):
 
 
 @needs_canvas
+def test_ticks_of_a_person_outlive_an_edited_table(viewer):
+    panel = open_panel(viewer)
+    items = {panel.setup.predictors.item(row).data(Qt.ItemDataRole.UserRole): row for row in range(5)}
+    before = set(panel.setup.ticked())
+    panel.setup.predictors.item(items["contact"]).setCheckState(Qt.CheckState.Unchecked)
+    panel.setup.predictors.item(items["y_um"]).setCheckState(Qt.CheckState.Checked)
+    mine = before - {"contact"} | {"y_um"}
+    link_of(viewer).set_table(link_of(viewer).session.current, _table().iloc[:-1].assign(volume_um3=np.arange(63.0)))
+    assert set(panel.setup.ticked()) == mine | {"volume_um3"}
+    panel.setup.target.setCurrentIndex(panel.setup.target.findData("z_um"))
+    assert "contact" in panel.setup.ticked()
+
+
+@needs_canvas
 def test_the_panel_suggests_what_the_command_line_takes(viewer):
     """Of the particles that are used, not of those that the border cuts."""
     panel = open_panel(viewer)

@@ -30,6 +30,7 @@ class ExplainSetup(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._table: Any = None
+        self._suggested: frozenset[str] = frozenset()
         self.target = choice_box()
         self.preset = choice_box()
         for key in PRESETS:
@@ -69,9 +70,10 @@ class ExplainSetup(QWidget):
         layout.addWidget(Fold("All settings", self.form))
 
     def show_table(self, table: Any) -> None:
-        """Offer the columns of a table."""
+        """Offer the columns of a table; what a person ticked or not stays while the target does."""
         self._table = table
         before = self.target.currentData() or "damage"
+        by_hand = self._by_hand()
         self.target.blockSignals(True)
         self.target.clear()
         for name in [] if table is None else numeric_columns(table):
@@ -79,6 +81,8 @@ class ExplainSetup(QWidget):
         self.target.setCurrentIndex(max(0, self.target.findData(before)))
         self.target.blockSignals(False)
         self._show_predictors()
+        if self.target.currentData() == before:
+            self._tick_again(by_hand)
 
     def ticked(self) -> tuple[str, ...]:
         """Give the predictors that are ticked."""
@@ -105,6 +109,19 @@ class ExplainSetup(QWidget):
         for row in range(self.predictors.count()):
             self.predictors.item(row).setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
 
+    def _by_hand(self) -> dict[str, bool]:
+        """Give the columns that are ticked, or not, otherwise than the settings suggested."""
+        ticked = self.ticked()
+        names = (self.predictors.item(row).data(Qt.ItemDataRole.UserRole) for row in range(self.predictors.count()))
+        return {name: name in ticked for name in names if (name in ticked) != (name in self._suggested)}
+
+    def _tick_again(self, by_hand: dict[str, bool]) -> None:
+        for row in range(self.predictors.count()):
+            item = self.predictors.item(row)
+            name = item.data(Qt.ItemDataRole.UserRole)
+            if name in by_hand:
+                item.setCheckState(Qt.CheckState.Checked if by_hand[name] else Qt.CheckState.Unchecked)
+
     def _choice(self, table: Any, target: str) -> Choice | None:
         """Give what the settings choose for the particles that will be used, as the command line does."""
         with suppress(InputError):  # what cannot be explained still has columns to choose from
@@ -117,14 +134,16 @@ class ExplainSetup(QWidget):
     def _show_predictors(self, _index: Any = 0) -> None:
         """List the columns, those ticked that the settings choose, and why the others are not."""
         self.predictors.clear()
+        self._suggested = frozenset()
         table, target = self._table, self.target.currentData()
         if table is None or target is None:
             return
         choice = self._choice(table, target)
+        self._suggested = frozenset(choice.predictors if choice is not None else ())
         for name in numeric_columns(table):
             if name == target:
                 continue
-            ticked = choice is not None and name in choice.predictors
+            ticked = name in self._suggested
             reason = "" if ticked else (choice.left_out.get(name) if choice else "") or why_left_out(name, target)
             item = QListWidgetItem(axis_title(name) + (f" — {reason}" if reason else ""), self.predictors)
             item.setData(Qt.ItemDataRole.UserRole, name)
