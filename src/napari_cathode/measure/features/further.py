@@ -228,6 +228,7 @@ FURTHER = (
         "number of particles in contact over at least one face of a voxel, within the gap tolerance",
         "How many neighbours hold the particle; each contact stands in the table of contacts.",
         "D",
+        detail_of="contact",
     ),
     Feature(
         "depth_low_um",
