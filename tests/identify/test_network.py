@@ -25,13 +25,24 @@ def test_any_size_comes_back_on_the_grid(network):
 def test_tiles_give_exactly_what_the_whole_image_gives(network, monkeypatch):
     image = np.random.default_rng(1).random((330, 410)).astype(np.float32)
     probability, distance = network.predict(image)
-    monkeypatch.setattr(module, "WHOLE", 0)
-    monkeypatch.setattr(module, "TILE", 160)
+    monkeypatch.setattr(module, "MOST", 0)
+    monkeypatch.setattr(module, "cores", lambda *_: (112, 144))
     steps = list(network.iter_predict(image))
     assert len(steps) == 3 * 3 + 1
     tiled_probability, tiled_distance = steps[-1]
     assert np.abs(probability - tiled_probability).max() < 1e-5
     assert np.abs(distance - tiled_distance).max() < 1e-4
+
+
+@pytest.mark.parametrize("shape", [(2048, 2048), (2047, 2047), (1100, 9000), (512, 512), (5008, 4000)])
+def test_tiles_are_as_large_as_memory_allows(shape, monkeypatch):
+    core = module.cores(shape, 160, 16)
+    largest, pixels = module.fed(shape, core, 160)
+    assert largest <= module.MOST and all(edge % 16 == 0 for edge in core)
+    squares, of_squares = module.fed(shape, (module.TILE,) * 2, 160)
+    assert pixels <= of_squares
+    monkeypatch.setattr(module, "MOST", 0)
+    assert module.fed(shape, module.cores(shape, 160, 16), 160)[0] <= squares
 
 
 def test_the_margin_is_needed_and_enough(network):

@@ -14,9 +14,47 @@ from .providers import open_session
 from .rescale import FloatArray
 
 TILE = 1024
-"""Edge of a tile's core in working pixels; smaller ones waste time on their margins."""
-WHOLE = 1536 * 1536
-"""Images of up to this many working pixels run in one piece."""
+"""Edge in working pixels that a tile's core has about, or more; smaller ones waste time on their margins."""
+MOST = 2_500_000
+"""Working pixels that run in one piece, margins included: about 1.3 GB with 32 filters."""
+
+
+def cores(shape: tuple[int, ...], margin: int, divisor: int) -> tuple[int, ...]:
+    """Choose the cores of tiles that cost the fewest pixels in all, margins included.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the image.
+    margin : int
+        Pixels around a core that the network is fed as well.
+    divisor : int
+        Cores are multiples of it.
+
+    Returns
+    -------
+    tuple of int
+        Edges of the core: the whole image, or such that no tile has more than MOST pixels.
+    """
+
+    def cost(core: tuple[int, ...]) -> tuple[int, int]:
+        largest, pixels = fed(shape, core, margin)
+        return max(0, largest - MOST), pixels
+
+    parts = (range(1, -(-size // TILE) + 1) for size in shape)
+    edges = (
+        {-(-size // (count * divisor)) * divisor for count in counts} for size, counts in zip(shape, parts, strict=True)
+    )
+    return min(itertools.product(*edges), key=cost)
+
+
+def fed(shape: tuple[int, ...], core: tuple[int, ...], margin: int) -> tuple[int, int]:
+    """Give the pixels of the largest tile and of all tiles, margins included."""
+    largest = pixels = 1
+    for size, edge in zip(shape, core, strict=True):
+        tiles = [min(size, start + edge + margin) - max(0, start - margin) for start in range(0, size, edge)]
+        largest, pixels = largest * max(tiles), pixels * sum(tiles)
+    return largest, pixels
 
 
 class Network:
@@ -87,13 +125,15 @@ class Network:
         grid, divisor = self.info.grid, self.info.divisor
         # As StarDist pads: at the end of each axis, mirrored.
         padded = np.pad(image, [(0, -size % step) for size, step in zip(image.shape, divisor, strict=True)], "reflect")
-        if padded.size <= WHOLE:
+        if padded.size <= MOST:
             probability, distance = self._run(padded)
         else:
             shape = tuple(size // step for size, step in zip(padded.shape, grid, strict=True))
             probability = np.empty(shape, np.float32)
             distance = np.empty((*shape, self.info.n_rays), np.float32)
-            for outer, inner, target in self.tiles(padded.shape, TILE, self.margin):
+            for outer, inner, target in self.tiles(
+                padded.shape, cores(padded.shape, self.margin, max(divisor)), self.margin
+            ):
                 part_probability, part_distance = self._run(padded[outer])
                 probability[target] = part_probability[inner]
                 distance[target] = part_distance[inner]
@@ -121,15 +161,17 @@ class Network:
         probability, distance = sorted(outputs[:2], key=lambda array: array.shape[-1])
         return probability[0, ..., 0], distance[0]
 
-    def tiles(self, shape: tuple[int, ...], tile: int, margin: int) -> Iterator[tuple[tuple[slice, ...], ...]]:
+    def tiles(
+        self, shape: tuple[int, ...], core: tuple[int, ...], margin: int
+    ) -> Iterator[tuple[tuple[slice, ...], ...]]:
         """Cut an image into overlapping tiles.
 
         Parameters
         ----------
         shape : tuple of int
             Shape of the image.
-        tile : int
-            Edge of a tile's core in pixels; rounded down to what the network divides evenly.
+        core : tuple of int
+            Edges of a tile's core in pixels, multiples of the network's divisor.
         margin : int
             Pixels around the core that the network is fed as well, a multiple of the network's divisor.
 
@@ -138,12 +180,10 @@ class Network:
         outer, inner, target : tuple of slice
             The pixels that the network is fed, and the core's grid points in the tile's output and in the whole output.
         """
-        grid, divisor = self.info.grid, max(self.info.divisor)
-        core = max(divisor, tile // divisor * divisor)
-        for starts in itertools.product(*(range(0, size, core) for size in shape)):
+        for starts in itertools.product(*(range(0, size, edge) for size, edge in zip(shape, core, strict=True))):
             outer, inner, target = [], [], []
-            for start, size, step in zip(starts, shape, grid, strict=True):
-                stop = min(start + core, size)
+            for start, size, edge, step in zip(starts, shape, core, self.info.grid, strict=True):
+                stop = min(start + edge, size)
                 first, last = max(0, start - margin), min(size, stop + margin)
                 outer.append(slice(first, last))
                 inner.append(slice((start - first) // step, -(-(stop - first) // step)))

@@ -198,7 +198,8 @@ def _iter_blocks(network: Network, volume: WorkingVolume) -> Steps[Polyhedra]:
     divisor = max(network.info.divisor)
     beyond = -(-MIRRORED // divisor) * divisor
     mirrored = [np.pad(np.arange(n), beyond, "symmetric") for n in size]
-    blocks = list(network.tiles(tuple(n + 2 * beyond for n in size), BLOCK, MARGIN))
+    core = max(divisor, BLOCK // divisor * divisor)
+    blocks = list(network.tiles(tuple(n + 2 * beyond for n in size), (core,) * 3, MARGIN))
     centres, distances, probabilities = [], [], []
     for number, (outer, inner, target) in enumerate(blocks):
         yield Progress(number, len(blocks), "Finding particles in blocks")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from napari_cathode.tomogram import Tomogram
 
 from .diameter import estimate_diameter
 from .models import find_model
-from .network import TILE, WHOLE
+from .network import cores, fed
 from .parameters import IdentifyParameters
 from .predict import FINDERS, Finder, check_diameter, diameter_in_view
 from .views import VIEW_AXIS, check_views, sample_values, whole_views
@@ -28,6 +29,8 @@ PROCESS_BYTES = 330e6
 """What the process takes with its libraries and a network (measured, `benchmarks/estimate.py`)."""
 VOXEL_BYTES = 12.0
 """Labels (int32) and probability (float16) of each voxel and view: in the process, and once more as they arrive."""
+TILE_MARGIN = 160
+"""Pixels around a tile's core that a network of the usual depth is fed as well."""
 PIXEL_BYTES_PER_FILTER = 14.0
 """What the network holds for each working pixel of a piece, times the filters of its first level (measured)."""
 
@@ -187,10 +190,9 @@ def estimate(survey: Survey, tomogram: Tomogram, views: Sequence[str]) -> Estima
         axis = VIEW_AXIS[view]
         shape = tuple(size for i, size in enumerate(tomogram.shape) if i != axis)
         factors = _factors(survey.working_px, diameter_in_view(tomogram, survey.parameters, view))
-        pixels = _working_pixels(shape, factors)
-        largest = max(largest, min(pixels, WHOLE))
-        if pixels > WHOLE:
-            pixels *= (1 + 200 / TILE) ** 2  # the margins of tiles
+        working = (math.ceil(shape[0] * factors[0]), math.ceil(shape[1] * factors[1]))
+        tile, pixels = fed(working, cores(working, TILE_MARGIN, TILE_MARGIN), TILE_MARGIN)
+        largest = max(largest, tile)
         seconds += tomogram.shape[axis] * (slice_s + pixel_s * pixels)
     voxels = float(np.prod(tomogram.shape))
     memory = PROCESS_BYTES + len(chosen) * voxels * VOXEL_BYTES + largest * survey.pixel_bytes
