@@ -14,6 +14,7 @@ from napari_cathode.plugin.layers import HELPER_KEY
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import Colouring, ParticleSet
 from napari_cathode.tomogram import Tomogram
+from napari_cathode.widgets import edit_jobs
 from napari_cathode.widgets.docks import EDIT, FEATURES, PLOTS, open_dock
 from tests.plugin.conftest import SPACING, click, drag, needs_canvas, settle
 
@@ -186,13 +187,22 @@ def test_the_log_is_written(editing, tmp_path):
 
 def test_large_particles_are_edited_in_a_process(editing, qtbot, monkeypatch):
     viewer, panel, particles = editing
-    monkeypatch.setattr("napari_cathode.widgets.edit._AT_ONCE", 1000)
+    monkeypatch.setitem(edit_jobs._AT_ONCE, "split", 1000)
+    monkeypatch.setitem(edit_jobs._AT_ONCE, "grow", 0)
     click(viewer, (8, 14, 12))
     with qtbot.waitSignal(panel.runner.finished, timeout=60_000):
         panel.tools.split_button.click()
     assert panel.preview.showing
     panel.preview.accept_button.click()
     assert set(np.unique(particles.labels)) == {0, 2, 5, 8, 9}
+    first = panel._kept.pid
+    assert first is not None
+    link_of(viewer).session.selection = {8}
+    with qtbot.waitSignal(panel.runner.finished, timeout=60_000):
+        panel.tools.grow_button.click()
+    assert panel._kept.pid == first, "the process stays for the next edit"
+    panel.tools.delete_button.click()
+    assert not (particles.labels == 8).any(), "what is quick is done at once"
 
 
 def test_nothing_to_edit_says_what_to_do(viewer):

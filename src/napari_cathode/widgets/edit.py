@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton
 
 from napari_cathode.edit import Change, EditParameters, LabelBoxes, write_log
 from napari_cathode.errors import InputError
+from napari_cathode.kept_process import KeptProcess
 from napari_cathode.plugin.layers import full_data
 from napari_cathode.plugin.link import link_of
 from napari_cathode.progress import drain
@@ -32,8 +33,6 @@ _EMPTY = (
 )
 _NONE = "Click a particle to select it; Shift-click adds another."
 _REDRAW_MS = 50
-_AT_ONCE = 400_000
-"""Voxels around the particles that are edited at once; with more the window would stutter, so a process does it."""
 
 
 class EditWidget(Docked, Panel):
@@ -48,6 +47,7 @@ class EditWidget(Docked, Panel):
         self._session = self._link.session
         self.form = Form(EditParameters)
         self.runner = Runner()
+        self._kept = KeptProcess()  # a fresh one would take longer to start than most edits take
         self.tools = EditTools(self._viewer, self._split_layer, lambda: min(self._session.selection, default=0))
         self.preview = SplitPreview(self._viewer, self._link)
         self.review = ReviewBar(self._viewer, self._link)
@@ -188,12 +188,13 @@ class EditWidget(Docked, Panel):
                 plane=plane,
                 axis=viewed_axis(viewer, layer) or 0,
             )
-            if job.voxels <= _AT_ONCE:
+            if job.quick:
                 self._take(particles, kind, drain(job.here()))
         except InputError as error:
             self.runner.fail(str(error))
             return
-        if job.voxels > _AT_ONCE:
+        if not job.quick:
+            job.kept = self._kept
             self.runner.start(job, self._when_unchanged(particles, lambda change: self._take(particles, kind, change)))
 
     @property

@@ -15,19 +15,24 @@ from napari_cathode.session import ParticleSet
 
 from .job import Job
 
+_AT_ONCE = {"split": 400_000, "split at seeds": 1_000_000, "grow": 1_000_000}
+_ELSE_AT_ONCE = 8_000_000
+"""Voxels around the particles that are edited at once, in a tenth of a second; with more the window would stutter."""
+
 
 class EditJob(Job):
     """An edit of a block of labels.
 
     Attributes
     ----------
-    voxels : int
-        How many it looks at.
+    quick : bool
+        Whether it holds the window up so shortly that no process is needed.
     """
 
-    def __init__(self, voxels: int, kind: str, *args: Any, **kwargs: Any) -> None:
-        super().__init__(f"Edit: {kind}", iter_edit, kind, *args, **kwargs)
-        self.voxels = voxels
+    def __init__(self, voxels: int, kind: str, *args: Any, line: Any, seeds: Any, **kwargs: Any) -> None:
+        super().__init__(f"Edit: {kind}", iter_edit, kind, *args, line=line, seeds=seeds, **kwargs)
+        how = "split along a line" if line is not None else f"{kind} at seeds" if len(seeds) else kind
+        self.quick = voxels <= _AT_ONCE.get(how, _ELSE_AT_ONCE)
 
     def here(self) -> Steps[Any]:
         """Give its steps without a process."""
