@@ -289,7 +289,7 @@ def main() -> None:
     beside = Path(__file__).resolve().parents[2] / "shared" / "data" / "real"
     parser.add_argument("--keep", type=Path, default=Path("training") / "comparison")
     parser.add_argument("--slices", type=int, default=32)
-    parser.add_argument("--size", type=int, default=112, help="edge of the volumes in voxels")
+    parser.add_argument("--size", type=int, default=160, help="edge of the volumes in voxels")
     parser.add_argument("--seeds", type=int, nargs="+", default=[9201, 9202], help="of the volumes")
     parser.add_argument("--conditions", nargs="+", default=["nmc-10-cycles", "nmc-50-cycles", "single-crystal"])
     parser.add_argument("--data", type=Path, default=beside, help="folder of the real slice")
