@@ -31,6 +31,8 @@ _FARTHEST = 500.0
 _SLAB = 32
 _WINDOW_SHARE = 0.1
 _WIDEST = 4
+_MISSING = np.float32(1e30)
+"""Stands for no value, behind all values."""
 _NO_CENTROIDS = (np.zeros(1, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.float32))
 
 
@@ -198,65 +200,87 @@ def _weigh(labels, depth, start, weight):  # type: ignore[no-untyped-def]
                     depth[s, y, x] *= min(np.float32(1), weight[start[s] + labels[s, y, x]])
 
 
-@jit(inline="always")
-def _insert(buffer, count, value):  # type: ignore[no-untyped-def]
-    place = count
-    while place > 0 and buffer[place - 1] > value:
-        buffer[place] = buffer[place - 1]
-        place -= 1
-    buffer[place] = value
-
-
 @jit(fastmath=True)
 def _repair(labels, depth, start, cy, cx, first, last, r, ways):  # type: ignore[no-untyped-def]
-    """Repair the slices ``first`` … ``last``: seen, median probability, median way to the centre along both axes."""
+    """Repair the slices ``first`` … ``last``: seen, median probability, median way to the centre along both axes.
+
+    Works on rows, since loops without branches along a row are several voxels at a time for the processor.
+    """
     n, ny, nx = labels.shape
     seen = np.zeros((last - first, ny, nx), dtype=np.uint8)
     deep = np.zeros((last - first, ny, nx), dtype=np.float32)
     shape = (last - first, ny, nx) if ways else (0, 0, 0)
     along_y = np.zeros(shape, dtype=np.int16)
     along_x = np.zeros(shape, dtype=np.int16)
-    ps = np.zeros(2 * r + 1, dtype=np.float32)
-    ys = np.zeros(2 * r + 1, dtype=np.float32)
-    xs = np.zeros(2 * r + 1, dtype=np.float32)
+    ps = np.empty((2 * r + 1, nx), dtype=np.float32)
+    ys = np.empty((2 * r + 1, nx), dtype=np.float32)
+    xs = np.empty((2 * r + 1, nx), dtype=np.float32)
+    count = np.empty(nx, dtype=np.int32)
+    above = np.empty(nx, dtype=np.int32)
+    below = np.empty(nx, dtype=np.int32)
     for s in range(first, last):
         low, high = max(0, s - r), min(n, s + r + 1)
         for y in range(ny):
-            for x in range(nx):
-                if labels[s, y, x] <= 0:
-                    above, below = -1, -1
-                    for k in range(s - 1, low - 1, -1):
-                        if labels[k, y, x] > 0:
-                            above = k
-                            break
-                    if above < 0:
-                        continue
-                    for k in range(s + 1, min(high, above + r + 2)):
-                        if labels[k, y, x] > 0:
-                            below = k
-                            break
-                    if below < 0:
-                        continue
-                count = 0
+            _look(labels, depth, s, y, low, high, ps, count, above, below)
+            if not count.any():
+                continue
+            _sort_columns(ps, high - low)
+            if ways:
                 for k in range(low, high):
-                    label = labels[k, y, x]
-                    if label > 0:
-                        _insert(ps, count, depth[k, y, x])
-                        if ways:
-                            place = start[k] + label
-                            _insert(ys, count, cy[place])
-                            _insert(xs, count, cx[place])
-                        count += 1
-                one, two = (count - 1) // 2, count // 2
+                    for x in range(nx):
+                        label = labels[k, y, x]
+                        place = start[k] + label
+                        ys[k - low, x] = cy[place] if label > 0 else _MISSING
+                        xs[k - low, x] = cx[place] if label > 0 else _MISSING
+                _sort_columns(ys, high - low)
+                _sort_columns(xs, high - low)
+            for x in range(nx):
+                if labels[s, y, x] <= 0 and above[x] + below[x] > r + 1:
+                    continue
+                one, two = (count[x] - 1) // 2, count[x] // 2
                 seen[s - first, y, x] = 1
-                deep[s - first, y, x] = 0.5 * (ps[one] + ps[two])
+                deep[s - first, y, x] = np.float32(0.5) * (ps[one, x] + ps[two, x])
                 if not ways:
                     continue
-                way_y = min(max(0.5 * (ys[one] + ys[two]) - y, -_FARTHEST), _FARTHEST)
-                way_x = min(max(0.5 * (xs[one] + xs[two]) - x, -_FARTHEST), _FARTHEST)
+                way_y = min(max(0.5 * (ys[one, x] + ys[two, x]) - y, -_FARTHEST), _FARTHEST)
+                way_x = min(max(0.5 * (xs[one, x] + xs[two, x]) - x, -_FARTHEST), _FARTHEST)
                 along_y[s - first, y, x] = np.int16(np.rint(way_y * FIXED))
                 along_x[s - first, y, x] = np.int16(np.rint(way_x * FIXED))
     return seen, deep, along_y, along_x
+
+
+@jit(fastmath=True)
+def _look(labels, depth, s, y, low, high, ps, count, above, below):  # type: ignore[no-untyped-def]
+    """Note for a row the probabilities in the slices around, how many there are, and how far the nearest are."""
+    nx = labels.shape[2]
+    far = np.int32(high - low + 1)
+    for x in range(nx):
+        count[x], above[x], below[x] = 0, far, far
+    for k in range(low, high):
+        row, deep, out = labels[k, y], depth[k, y], ps[k - low]
+        for x in range(nx):
+            out[x] = deep[x] if row[x] > 0 else _MISSING
+            count[x] += np.int32(1) if row[x] > 0 else np.int32(0)
+    for k in range(low, s):
+        row, near = labels[k, y], np.int32(s - k)
+        for x in range(nx):
+            above[x] = near if row[x] > 0 else above[x]
+    for k in range(high - 1, s, -1):
+        row, near = labels[k, y], np.int32(k - s)
+        for x in range(nx):
+            below[x] = near if row[x] > 0 else below[x]
+
+
+@jit(fastmath=True)
+def _sort_columns(values, n):  # type: ignore[no-untyped-def]
+    """Sort the first n entries of each column, in place (odd-even transposition: few, and the same for all)."""
+    for turn in range(n):
+        for k in range(turn & 1, n - 1, 2):
+            one, two = values[k], values[k + 1]
+            for x in range(values.shape[1]):
+                a, b = one[x], two[x]
+                one[x] = a if a < b else b
+                two[x] = b if a < b else a
 
 
 @jit

@@ -50,8 +50,9 @@ def iter_fill(labels: Labels) -> Steps[Labels]:
         if box is None:
             continue
         inside = labels[box]
-        filled = fill_voids.fill(inside == label, in_place=True)
-        inside[filled.astype(bool)] = label
+        filled, count = fill_voids.fill(inside == label, in_place=True, return_fill_count=True)
+        if count:
+            inside[filled.astype(bool)] = label
         if done % 64 == 0:
             yield Progress(done, volumes.size, "Filling holes")
     present = voxel_counts(labels) > 0
