@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Labels
-from napari.utils.colormaps import Colormap, CyclicLabelColormap, DirectLabelColormap, ensure_colormap
+from napari.utils.colormaps import Colormap, CyclicLabelColormap, ensure_colormap
 
 from napari_cathode.session import Colouring
 
+from .id_colours import IdColormap
 from .preferences import preferences
 
 CYCLIC_ROWS = 65_535
@@ -157,7 +158,7 @@ def _limits(finite: np.ndarray[Any, Any], signed: bool) -> tuple[float, float]:
 
 def label_colormap(
     ids: np.ndarray[Any, Any], colours: np.ndarray[Any, Any], largest: int | None, missing: Any = MISSING
-) -> CyclicLabelColormap | DirectLabelColormap:
+) -> CyclicLabelColormap | IdColormap:
     """Make a Labels colormap that shows each particle in its colour; background is transparent.
 
     Parameters
@@ -173,18 +174,14 @@ def label_colormap(
 
     Notes
     -----
-    A table with a row for each id is fifty times faster than a dictionary, but napari wraps ids beyond its end and
-    allows 65,535 rows.
+    A table with a row for each id is fastest, but napari wraps ids beyond its end and allows 65,535 rows.
     """
     if largest is not None and max(largest, int(ids.max(initial=0))) < CYCLIC_ROWS:
         table = np.tile(np.asarray(missing, np.float32), (max(largest, int(ids.max(initial=0)), 1) + 1, 1))
         table[ids] = colours
         table[0] = 0
         return CyclicLabelColormap(colors=table, name="particles by value")
-    by_id: dict[int | None, Any] = dict(zip(ids.tolist(), colours, strict=True))
-    by_id[0] = np.zeros(4)
-    by_id[None] = np.asarray(missing)
-    return DirectLabelColormap(color_dict=by_id, name="particles by value")
+    return IdColormap.make(ids, colours, missing, "particles by value")
 
 
 def largest_id(labels: Any) -> int | None:

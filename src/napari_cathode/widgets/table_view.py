@@ -36,6 +36,7 @@ _FIRST_SORT = "damage"
 """The most damaged particle comes first."""
 _ROW_PX = 22
 _MOST_PINNED = 0.6
+_MANY_RUNS = 50
 
 
 class TableView(QTableView):
@@ -79,6 +80,13 @@ class TableView(QTableView):
         else:
             self._find_current()
             super().keyPressEvent(event)
+
+    def selectionChanged(self, selected: QItemSelection, deselected: QItemSelection) -> None:
+        """Draw all anew where many rows changed: Qt would ask for the place of each run of them."""
+        if len(selected) + len(deselected) > _MANY_RUNS:
+            self.viewport().update()
+        else:
+            super().selectionChanged(selected, deselected)
 
     def _find_current(self) -> None:
         """Let keys go on from the current row where its current cell is in a column that is not shown here."""
@@ -127,7 +135,7 @@ class LinkedTable(QWidget):
         self.columns_button.setToolTip("Chooses, pins and orders the columns.")
         self._count = QLabel()
         self._problem = Text()
-        self._placing = False
+        self._placing = self._showing = False
         self._moved = QTimer(self)  # a header may not be changed while it tells of a move
         self._moved.setSingleShot(True)
         self._moved.setInterval(0)
@@ -407,8 +415,11 @@ class LinkedTable(QWidget):
 
     def _view_rows(self) -> np.ndarray[Any, Any]:
         """Give the rows that are selected here, in rising order."""
-        parts = [np.arange(part.top(), part.bottom() + 1) for part in self._chooser.selection()]
-        return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
+        runs = self._chooser.selection()
+        chosen = np.zeros(len(self.model.labels), bool)
+        for run in runs:
+            chosen[run.top() : run.bottom() + 1] = True
+        return np.flatnonzero(chosen)
 
     def _wanted_rows(self) -> np.ndarray[Any, Any]:
         """Give the rows that show the session's selection, in rising order."""
@@ -416,6 +427,8 @@ class LinkedTable(QWidget):
         return np.flatnonzero(np.isin(self.model.labels, np.fromiter(wanted, np.int64, len(wanted))))
 
     def _on_view_selection(self, *_: Any) -> None:
+        if self._showing:
+            return
         rows = self._view_rows()
         if np.array_equal(rows, self._wanted_rows()):
             return
@@ -436,15 +449,18 @@ class LinkedTable(QWidget):
         if np.array_equal(rows, self._view_rows()):
             return
         selection = QItemSelection()
-        for run in np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1):
-            if len(run):
-                selection.append(QItemSelectionRange(*self.model.rows(int(run[0]), int(run[-1]))))
+        gaps = np.flatnonzero(np.diff(rows) != 1)
+        for first, last in zip(rows[np.append([0], gaps + 1)[: len(rows)]].tolist(),
+                               rows[np.append(gaps, -1)[: len(rows)]].tolist(), strict=True):  # fmt: skip
+            selection.append(QItemSelectionRange(*self.model.rows(first, last)))
         chooser = self._chooser
         shown = self.view.first_shown() or 0
         chooser.reset()  # silently: Qt compares each new run of rows with each former one
         if len(rows):
             chooser.setCurrentIndex(self.model.index(int(rows[0]), shown), QItemSelectionModel.SelectionFlag.NoUpdate)
+        self._showing = True
         chooser.select(selection, QItemSelectionModel.SelectionFlag.Select)
+        self._showing = False
         for view in (self.view, self.pinned):
             view.viewport().update()
         if len(rows):
