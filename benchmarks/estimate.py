@@ -1,8 +1,9 @@
 """How good the estimates of time and memory are, how quick a preview and a slider are, and how soon Cancel ends a run.
 
-Run ``python benchmarks/estimate.py [--first | --processor]``. ``--first`` measures only what a person waits for on a
-slice of 1 Mpx, from the click in a fresh process to the labels; ``--processor`` compares estimates only, in seconds of
-the processor. Other times are of the clock: they mean something on an otherwise idle machine only.
+Run ``python benchmarks/estimate.py [--first | --processor | --whole]``. ``--first`` measures only what a person waits
+for on a slice of 1 Mpx, from the click in a fresh process to the labels; ``--processor`` compares estimates only, in
+seconds of the processor; ``--whole`` does so for whole runs, from the tomogram to the explanation. Other times are of
+the clock: they mean something on an otherwise idle machine only.
 """
 
 from __future__ import annotations
@@ -17,17 +18,24 @@ import numpy as np
 from napari_cathode.identify import IdentifyParameters, identify
 from napari_cathode.identify.survey import estimate, iter_survey
 from napari_cathode.kept_process import KeptProcess
+from napari_cathode.pipeline import run
 from napari_cathode.plugin.finding_steps import iter_adjust_slice, iter_find_layer, iter_survey_layer
 from napari_cathode.progress import drain
 from napari_cathode.simulate import SimulationParameters, simulate, simulate_slice
+from napari_cathode.simulate.samples import load_sample
 from napari_cathode.tomogram import Tomogram
+from napari_cathode.whole_run import START_S, estimate_run, particles_in
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--first", action="store_true", help="only what a person waits for on a slice")
     parser.add_argument("--processor", action="store_true", help="only estimates, in seconds of the processor")
+    parser.add_argument("--whole", action="store_true", help="estimates of whole runs, in seconds of the processor")
     given = parser.parse_args()
+    if given.whole:
+        compare_whole_runs()
+        return
     if given.processor:
         compare_processor_seconds()
         return
@@ -53,6 +61,27 @@ def compare_processor_seconds() -> None:
         identify(tomogram, survey.parameters, views)
         took = time.process_time() - started
         print(f"| {name} | {expected:.2f} | {took:.2f} | {expected / took:.2f} |", flush=True)
+
+
+def compare_whole_runs() -> None:
+    """Compare estimates of whole runs, all steps in one process."""
+    made = load_sample("nmc-50-cycles")
+    sample = Tomogram(made.image, made.spacing_um, "sample")
+    cases = {"sample, 96 × 192²": sample, "slice 1024²": sliced(1024), "volume 96 × 192², other seed": volume()}
+    print("| image | estimated CPU s | took CPU s | ratio | particles guessed | found |\n|---|---|---|---|---|---|")
+    for name, tomogram in cases.items():
+        for _ in range(2):  # the first time something is compiled
+            survey = drain(iter_survey(tomogram, IdentifyParameters(), time.process_time))
+        views = ("xy",) if tomogram.is_slice else ("xy", "xz", "yz")
+        expected = estimate_run(survey, tomogram, views).seconds - 3 * START_S  # nothing is started here
+        started = time.process_time()
+        found = run(tomogram)
+        took = time.process_time() - started
+        guessed = particles_in(survey, tomogram)
+        print(
+            f"| {name} | {expected:.1f} | {took:.1f} | {expected / took:.2f} | {guessed:.0f} | {len(found.table)} |",
+            flush=True,
+        )
 
 
 def compare_estimates() -> None:

@@ -43,7 +43,7 @@ def wait(milliseconds: int) -> None:
     loop.exec()
 
 
-def wait_until(reached: Callable[[], Any], seconds: float = 600) -> None:
+def wait_until(reached: Callable[[], Any], seconds: float = 3600) -> None:
     """Let the window work until something holds."""
     for _ in range(round(seconds * 10)):
         if reached():

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from napari_cathode.progress import Progress, Steps
 from napari_cathode.tomogram import Tomogram
@@ -34,6 +35,9 @@ TILE_MARGIN = 160
 PIXEL_BYTES_PER_FILTER = 14.0
 """What the network holds for each working pixel of a piece, times the filters of its first level (measured)."""
 
+REFERENCE_S = 0.021
+"""What `_slowness` timed where the other steps were (`napari_cathode.whole_run`)."""
+
 
 @dataclass(frozen=True)
 class Survey:
@@ -57,6 +61,8 @@ class Survey:
         Memory for each working pixel of what the network sees at once.
     fused : tuple of float, optional
         ``slice_s`` and ``pixel_s`` where several views will be fused; the same when left out.
+    slowness : float
+        Seconds that this computer takes just now for what took one second where other steps were timed.
     """
 
     parameters: IdentifyParameters
@@ -67,6 +73,7 @@ class Survey:
     working_px: float
     pixel_bytes: float
     fused: tuple[float, float] | None = None
+    slowness: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -133,7 +140,10 @@ def iter_survey(
     if parameters.method == "stardist2d" and not tomogram.is_slice:
         fused = _costs(FINDERS[parameters.method](tomogram, parameters, True), pieces, diameter_px, clock)
     yield Progress(3, 3, "Surveyed")
-    return Survey(replace(parameters), finder.notes, finder.backend, slice_s, pixel_s, working, pixel_bytes, fused)
+    slowness = _slowness(clock)
+    return Survey(
+        replace(parameters), finder.notes, finder.backend, slice_s, pixel_s, working, pixel_bytes, fused, slowness
+    )
 
 
 Piece = tuple[float, npt.NDArray[Any]]
@@ -166,6 +176,17 @@ def _costs(
     many, long = (float(np.mean(values)) for values in zip(*large, strict=True))
     pixel_s = max(long - short, 0.2 * long) / max(many - few, 0.5 * many)
     return max(short - few * pixel_s, 0.002), pixel_s
+
+
+def _slowness(clock: Callable[[], float]) -> float:
+    """Time a computation that stands for those of the other steps."""
+    block = np.random.default_rng(0).random((96, 96, 96), np.float32)
+    times = []
+    for _ in range(5):
+        started = clock()
+        ndimage.gaussian_filter(block, 2.0)
+        times.append(clock() - started)
+    return float(np.median(times)) / REFERENCE_S
 
 
 def estimate(survey: Survey, tomogram: Tomogram, views: Sequence[str]) -> Estimate:

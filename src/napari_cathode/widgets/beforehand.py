@@ -11,10 +11,11 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_cathode.errors import InputError
-from napari_cathode.identify.survey import Survey, estimate
+from napari_cathode.identify.survey import Survey
 from napari_cathode.kept_process import KeptProcess
 from napari_cathode.plugin.finding_steps import iter_survey_layer
 from napari_cathode.tomogram import Tomogram
+from napari_cathode.whole_run import estimate_run
 
 from .background import Background
 from .job import Job
@@ -35,16 +36,18 @@ class Beforehand(QWidget):
     ----------
     kept : KeptProcess
         Where it is done; what is loaded for it is there for the preview.
+    all_steps : bool
+        Whether all steps will follow, rather than finding alone.
     """
 
-    def __init__(self, kept: KeptProcess) -> None:
+    def __init__(self, kept: KeptProcess, all_steps: bool = False) -> None:
         super().__init__()
         self.facts = Text()
         self.facts.setToolTip(_TOOLTIP)
         self.warning = Text()
         self.warning.setStyleSheet(_WARNING)
         self.survey: Survey | None = None
-        self._kept = kept
+        self._kept, self._all_steps = kept, all_steps
         self._background = Background(self)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -129,14 +132,18 @@ class Beforehand(QWidget):
         if self.survey is None or self._planned is None:
             return
         try:
-            expected = estimate(self.survey, *self._planned)
+            whole = estimate_run(self.survey, *self._planned)
         except InputError:
             self.facts.say("")
             return
         survey, free = self.survey, psutil.virtual_memory().available
+        expected: Any = whole if self._all_steps else whole.finding
+        time = f"About {_duration(expected.seconds)}"
+        if self._all_steps:
+            time += f" for all steps, {_duration(whole.finding.seconds)} of it to find the particles,"
         unit = "voxels" if self._planned[0].spacing_um is None else "µm"
         text = (
-            f"About {_duration(expected.seconds)} and {expected.memory / 1e9:.1f} GB of memory on the "
+            f"{time} and {expected.memory / 1e9:.1f} GB of memory on the "
             f"{survey.backend}; particle diameter {survey.parameters.diameter_um:.3g} {unit}."
         )
         if expected.memory > free:

@@ -56,6 +56,10 @@ class Docked:
     def _join(self) -> None:
         self._placed = True
         main, dock = self.window(), dock_of(self)
+        if (
+            dock is not None
+        ):  # the tabs of several panels would be cut off in the middle of napari's "… (napari-cathode)"
+            dock.setWindowTitle(dock.windowTitle().removesuffix(f" ({PLUGIN})"))
         if not isinstance(main, QMainWindow) or dock is None or dock.isFloating():
             return
         area = main.dockWidgetArea(dock)

@@ -62,7 +62,7 @@ class StartWidget(docks.Docked, Panel):
         self.sample_button = QPushButton("Sample")
         self.image = LayerChoice(self._viewer, is_image)
         self.voxel_size = VoxelSize(self._viewer)
-        self.before = Beforehand(self._kept)
+        self.before = Beforehand(self._kept, all_steps=True)
         self.button = primary_button("Run all", "Runs the steps with usual settings; results appear one by one.")
         self.runner = Runner()
         self.results_button = QPushButton("Show table and explanation")
@@ -282,6 +282,8 @@ class StartWidget(docks.Docked, Panel):
 
 def _run_text(states: dict[str, str]) -> str:
     needed = [state for state in states.values() if state != NOT_NEEDED]
+    if RUNNING in needed:
+        return "Running …"
     if all(state == TO_DO for state in needed):
         return "Run all"
     return "Run all again" if all(state == DONE for state in needed) else "Run the rest"

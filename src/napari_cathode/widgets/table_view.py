@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QItemSelection, QItemSelectionModel, QItemSelectionRange, QPoint, QSize, Qt, QTimer, Signal
-from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QBoxLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -37,6 +38,8 @@ _FIRST_SORT = "damage"
 _ROW_PX = 22
 _MOST_PINNED = 0.6
 _MANY_RUNS = 50
+_SHORTEST = "Filter: damage > 0.2 and"
+"""So much of a condition is to be seen at once."""
 
 
 class TableView(QTableView):
@@ -155,10 +158,14 @@ class LinkedTable(QWidget):
         self._show(session.current)
 
     def _lay_out(self) -> None:
+        # The filter has a row of its own where it would be too short to be read.
+        self._bar = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._bar.addWidget(self.filter, 1)
         row = QHBoxLayout()
-        row.addWidget(self.filter, 1)
-        for widget in (self._count, self.ranges_button, self.hide_button, self.columns_button):
+        row.addWidget(self._count, 1)
+        for widget in (self.ranges_button, self.hide_button, self.columns_button):
             row.addWidget(widget)
+        self._bar.addLayout(row)
         self._below_pinned = QWidget()
         self._below_pinned.setFixedHeight(0)
         left = QVBoxLayout()
@@ -172,11 +179,21 @@ class LinkedTable(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addLayout(row)
+        layout.addLayout(self._bar)
         layout.addWidget(self._problem)
         layout.addLayout(rows, 1)
         self.pinned.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.pinned.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Put the filter beside the buttons where there is room for what it is to say."""
+        super().resizeEvent(event)
+        buttons = (self._count, self.ranges_button, self.hide_button, self.columns_button)
+        beside = sum(widget.sizeHint().width() + self._bar.spacing() for widget in buttons)
+        wanted = self.filter.fontMetrics().horizontalAdvance(_SHORTEST) + 24
+        way = QBoxLayout.Direction.LeftToRight if self.width() >= beside + wanted else QBoxLayout.Direction.TopToBottom
+        if self._bar.direction() != way:
+            self._bar.setDirection(way)
 
     def _connect(self) -> None:
         self.filter.textChanged.connect(lambda _text: self._delay.start())

@@ -1,0 +1,73 @@
+"""What a whole run takes, from the tomogram to the explanation, told before it begins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from napari_cathode.identify.survey import Estimate, Survey, estimate
+from napari_cathode.tomogram import Tomogram
+
+# Seconds of a processor on which `Survey.slowness` is 1 (measured, `benchmarks/estimate.py --whole`).
+FUSE_S, MEASURE_S = 1.9, 1.05
+"""For each million voxels."""
+EXPLAIN_S, PARTICLE_S = 4.0, 0.009
+"""For trying the regressions on few particles, and for each particle more."""
+START_S = 2.0
+"""For the libraries of each step."""
+FUSE_BYTES = 54.0
+"""Of each voxel, while views are fused (`benchmarks/fuse_memory.py`)."""
+_SOLID = 0.6
+"""Share of an electrode that particles take, as good as one can say before they are found."""
+
+
+@dataclass(frozen=True)
+class WholeRun:
+    """What a run takes.
+
+    Attributes
+    ----------
+    finding : Estimate
+        Finding the particles.
+    seconds : float
+        All steps.
+    memory : float
+        Bytes at the peak, beside the tomogram itself.
+    """
+
+    finding: Estimate
+    seconds: float
+    memory: float
+
+
+def estimate_run(survey: Survey, tomogram: Tomogram, views: Sequence[str]) -> WholeRun:
+    """Estimate what finding, fusing, measuring and explaining the particles of a tomogram take, at their defaults.
+
+    Parameters
+    ----------
+    survey, tomogram, views
+        As `identify.survey.estimate` takes them.
+
+    Raises
+    ------
+    InputError
+        As `identify.survey.estimate`.
+    """
+    finding = estimate(survey, tomogram, views)
+    voxels = math.prod(tomogram.shape)
+    later = MEASURE_S * voxels / 1e6 + EXPLAIN_S + PARTICLE_S * particles_in(survey, tomogram) + 2 * START_S
+    memory = finding.memory
+    if not tomogram.is_slice:
+        later += FUSE_S * voxels / 1e6 + START_S
+        memory = max(memory, FUSE_BYTES * voxels)
+    return WholeRun(finding, finding.seconds + survey.slowness * later, memory)
+
+
+def particles_in(survey: Survey, tomogram: Tomogram) -> float:
+    """Guess how many particles a tomogram holds, from their diameter."""
+    diameter, spacing = survey.parameters.diameter_um, tomogram.spacing_um or (1.0, 1.0, 1.0)
+    assert diameter is not None
+    if tomogram.is_slice:
+        return _SOLID * math.prod(tomogram.shape) * spacing[1] * spacing[2] / (math.pi / 4 * diameter**2)
+    return _SOLID * math.prod(tomogram.shape) * math.prod(spacing) / (math.pi / 6 * diameter**3)
