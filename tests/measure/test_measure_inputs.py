@@ -195,7 +195,7 @@ def test_notes_tell_what_does_not_suit():
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"closing_radius_um": 0.5}, "hollows between lumps"),
+        ({"closing_radius_um": 1.2}, "hollows between lumps"),
         ({"smoothing_um": 0.6}, "shape of the whole particle"),
         ({"gap_tolerance_um": 0.6}, "far apart count as touching"),
         ({"cube_edge_um": 3.0}, "little more than the particle itself"),
