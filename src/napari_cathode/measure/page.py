@@ -93,8 +93,8 @@ passes half of what it is inside; where the image does not show what lies beyond
 the particle's own cracks for empty, too: at 20 µm a particle of 10 µm holds a fifteenth of its cube.
 
 The program says so where a length does not suit the data: a closing radius of more than half of the median particle
-radius, a smoothing or a gap tolerance of more than a quarter of it, any of them of less than a voxel, and a cube of less
-than two particle diameters or far larger than the image.
+radius, a smoothing or a gap tolerance of more than a quarter of it, any of them of less than a voxel, and a cube of
+less than two particle diameters or far larger than the image.
 
 Lehmann & Legland 2012: Efficient N-dimensional surface estimation using Crofton formula and run-length encoding,
 Insight Journal. Li et al. 2022: Dynamics of particle network in composite battery cathodes, Science 376, 517 (names
