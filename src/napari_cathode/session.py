@@ -463,7 +463,7 @@ class Session:
         _renew(particles)
         particles.history.push(Step(change, (before, particles.revision), (said, {})))
         _mark_changed(particles, change)
-        self._emit_edit(particles, reviewed=bool(said["review"]))
+        self._emit_edit(particles, change, reviewed=bool(said["review"]))
 
     def undo(self, particles: ParticleSet) -> Step | None:
         """Take the last edit back, with all that it changed; None when there is none."""
@@ -491,11 +491,11 @@ class Session:
         reviewed = now["review"] != known.get("review", {})
         if _follow(particles):
             self._emit_table(particles)
-        self._emit_edit(particles, reviewed=reviewed)
+        self._emit_edit(particles, step.change, reviewed=reviewed)
         return step
 
-    def _emit_edit(self, particles: ParticleSet, *, reviewed: bool) -> None:
-        """Tell of an edit."""
+    def _emit_edit(self, particles: ParticleSet, change: Change, *, reviewed: bool) -> None:
+        """Tell of an edit; particles that are gone are not selected any more."""
         if reviewed and particles.table is not None:
             _complete_table(particles)
             self._emit_table(particles)
@@ -503,6 +503,15 @@ class Session:
         if reviewed:
             self.changed.emit(particles, "review")
         self.changed.emit(particles, "history")
+        boxes, touched = particles.known_boxes, self.selection.intersection(change.labels)
+        if particles is self.current and boxes is not None and touched:
+            self.selection -= {label for label in touched if boxes.box(particles.labels, label) is None}
+
+    def replace_array(self, particles: ParticleSet, labels: Any) -> None:
+        """Let labels lie in another array that holds the same, such as a copy in memory; all that is known stays."""
+        _on_main_thread()
+        particles.labels = labels
+        self.changed.emit(particles, "labels")
 
     def set_table(
         self,

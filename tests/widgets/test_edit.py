@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import zarr
+from napari.layers._layer_actions import _duplicate_layer
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
@@ -276,6 +277,80 @@ def test_labels_in_a_zarr_file_are_edited(viewer, dumbbell, tmp_path):
     assert set(np.unique(layer._slice.image.raw)) == {0, 2, 5}, "the picture follows"
     press(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert np.array_equal(lazy[:], dumbbell)
+
+
+@pytest.mark.parametrize("multiscale", [False, True])
+def test_labels_that_cannot_be_written_are_copied(viewer, dumbbell, qtbot, multiscale):
+    panel, link = open_dock(viewer, EDIT), link_of(viewer)
+    locked = dumbbell.copy()
+    locked.flags.writeable = False
+    data = [locked, locked[:, ::2, ::2]] if multiscale else locked
+    layer = viewer.add_labels(data, name="locked", scale=SPACING, units=("um",) * 3)
+    layer.features = pd.DataFrame({"index": [2, 5, 8], "colour": [1.0, 2.0, 3.0]})
+    particles = link.adopt(layer)
+    viewer.dims.set_point(0, 16)
+    viewer.reset_view()
+    settle()
+    assert panel.copy_button.isVisible() and "reading only" in panel._in_file.text()
+    link.session.selection = {2}
+    press(viewer, Qt.Key.Key_Delete)
+    assert "Copy into memory" in panel.runner.error and not particles.history.log()
+    with qtbot.waitSignal(panel.runner.finished, timeout=60_000):
+        QTest.mouseClick(panel.copy_button, Qt.MouseButton.LeftButton)
+    settle()
+    assert not panel.copy_button.isVisible() and panel._in_file.text() == ""
+    assert list(particles.table["colour"]) == [1.0, 2.0, 3.0], "all that is known of them stays"
+    press(viewer, Qt.Key.Key_Delete)
+    assert set(np.unique(particles.labels)) == {0, 5, 8} and set(np.unique(locked)) == {0, 2, 5, 8}
+    assert set(np.unique(layer._slice.image.raw)) == {0, 5, 8}, "the picture follows"
+    assert link.particles_of(layer) is particles
+
+
+def test_the_log_of_a_duplicated_layer_goes_along(editing, tmp_path):
+    viewer, panel, particles = editing
+    link = link_of(viewer)
+    link.session.selection = {2}
+    panel.tools.delete_button.click()
+    viewer.layers.selection = {link.layer_of(particles)}
+    _duplicate_layer(viewer.layers)
+    link.session.selection = {8}
+    panel.tools.delete_button.click()
+    copy = viewer.layers["found copy"]
+    other = link.adopt(copy)
+    assert [entry["labels"] for entry in other.history.log()] == [[2]], "as they were when it was duplicated"
+    assert [entry["labels"] for entry in particles.history.log()] == [[2], [8]]
+    assert "cannot be undone" in panel.history.words.text()
+    copy.save(str(tmp_path / "copy.tif"), plugin="napari-cathode")
+    assert list(pd.read_csv(tmp_path / "copy_edits.csv")["edit"]) == ["delete"]
+
+
+def test_what_was_painted_last_is_undone_first(editing, dumbbell):
+    viewer, panel, particles = editing
+    link, session = link_of(viewer), link_of(viewer).session
+    session.selection = {2}
+    panel.tools.delete_button.click()
+    deleted = particles.labels.copy()
+    others = ParticleSet(dumbbell.copy(), "others", SPACING)
+    link.show(others)
+    session.current = particles
+    layer = link.layer_of(others)
+    viewer.layers.selection.active = layer
+    layer.mode, layer.selected_label, layer.brush_size = "paint", 8, 3
+    drag(viewer, (8, 24, 22), (8, 24, 25))
+    assert not np.array_equal(others.labels, dumbbell) and session.current is others
+    press(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert np.array_equal(others.labels, dumbbell) and np.array_equal(particles.labels, deleted)
+
+
+def test_what_an_undoing_removes_is_not_selected_any_more(editing):
+    viewer, panel, particles = editing
+    session = link_of(viewer).session
+    QTest.mouseClick(panel.tools.draw_button, Qt.MouseButton.LeftButton)
+    link_of(viewer).layer_of(particles).brush_size = 3
+    drag(viewer, (8, 24, 40), (8, 24, 42))
+    assert session.selection == {9}
+    press(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert session.selection == frozenset() and not panel.tools.delete_button.isEnabled()
 
 
 def test_large_labels_are_searched_beside_the_window_once(editing, qtbot, monkeypatch):

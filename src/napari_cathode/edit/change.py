@@ -226,8 +226,8 @@ def check_writeable(labels: Any) -> None:
     writeable = labels.flags.writeable if isinstance(labels, np.ndarray) else _is_zarr(labels)
     if not writeable:
         raise InputError(
-            "These labels lie in a file that is open for reading only, so they cannot be edited; duplicate the layer "
-            "(right click in the layer list) and edit the copy."
+            "These labels lie in a file that is open for reading only, so they cannot be edited; copy them into memory "
+            "first (Edit particles, Copy into memory)."
         )
 
 

@@ -15,6 +15,7 @@ from napari.layers import Labels, Layer
 from napari.utils.notifications import show_warning
 
 from napari_cathode.boxes import Box
+from napari_cathode.edit.history import History
 from napari_cathode.errors import InputError
 from napari_cathode.session import Colouring, Measurement, ParticleSet, Predictions, Session
 from napari_cathode.tomogram import Tomogram
@@ -87,12 +88,14 @@ class Link:
         self._viewer = weakref.ref(viewer)
         self._bindings: dict[ParticleSet, _Binding] = {}
         self._views: dict[Layer, tuple[Predictions, str]] = {}
+        self._copied: weakref.WeakKeyDictionary[Layer, list[dict[str, Any]]] = weakref.WeakKeyDictionary()
         viewer.bind_key("Escape", _clear_selection, overwrite=True)
         viewer.bind_key(NEXT_KEY, _go_on, overwrite=True)
         viewer.bind_key(BEFORE_KEY, _go_back, overwrite=True)
         viewer.bind_key(INSPECT_KEY, _inspect, overwrite=True)
         for key, act in _UNDO_KEYS.items():  # with whatever layer and panel one is busy
             viewer.bind_key(key, act, overwrite=True)
+        viewer.layers.events.inserted.connect(self._on_layer_inserted)
         viewer.layers.events.removing.connect(self._on_layer_removing)
         viewer.layers.events.removed.connect(self._on_layer_removed)
         session = self.session
@@ -126,7 +129,10 @@ class Link:
             return known
         if not is_labels(layer):
             raise InputError(f"The layer {layer.name} is no Labels layer of two or three dimensions; choose another.")
-        particles = ParticleSet(volume(layer), layer.name, spacing_of(layer), table=adopted_table(layer))
+        history = History(log=self._copied.get(layer))
+        particles = ParticleSet(
+            volume(layer), layer.name, spacing_of(layer), table=adopted_table(layer), history=history
+        )
         self._bind(particles, layer)
         self.session.add(particles)
         return particles
@@ -270,6 +276,13 @@ class Link:
             layer.bind_key(key, None)
         return layer
 
+    def _on_layer_inserted(self, event: Any) -> None:
+        """Take note of the edits that the labels of a duplicated layer hold."""
+        original = event.value.source.parent
+        particles = None if original is None else self.particles_of(original())  # a weak reference
+        if particles is not None and is_labels(event.value) and particles.history.log():
+            self._copied[event.value] = particles.history.log()
+
     def _on_layer_removing(self, event: Any) -> None:
         """Take the outline away before what it outlines."""
         particles = self.particles_of(self.layers[event.index])
@@ -314,6 +327,7 @@ class Link:
             return
         change = take_stroke(layer, event.value)
         if change is not None:
+            self.session.current = particles  # whose history the next Ctrl+Z goes back in
             self.session.edit(particles, change, applied=True)
 
     # ---- undo and redo -----------------------------------------------------------------------------
@@ -379,7 +393,9 @@ class Link:
         layer = self._bindings[particles].layer
         forget_largest(layer)
         if not same_array(volume(layer), particles.labels):
-            layer.data = particles.labels[0] if layer.ndim == 2 else particles.labels
+            data = particles.labels[0] if layer.ndim == 2 else particles.labels
+            # Views of the same memory: napari wants several scales where there were several.
+            layer.data = [data, data[..., ::2, ::2]] if layer.multiscale else data
         else:
             layer.refresh(extent=False)  # changed in place
         if particles.colouring is not None:

@@ -10,16 +10,16 @@ from qtpy.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton
 
 from napari_cathode.edit import Change, EditParameters, LabelBoxes, write_log
+from napari_cathode.edit.change import check_writeable
 from napari_cathode.errors import InputError
 from napari_cathode.kept_process import KeptProcess
-from napari_cathode.plugin.layers import full_data
 from napari_cathode.plugin.link import link_of
 from napari_cathode.progress import drain
 from napari_cathode.session import ParticleSet
 
 from .docks import FEATURES, Docked, open_dock
 from .edit_history import HistoryList
-from .edit_jobs import SearchJob, edit_job, free_number, viewed_axis, viewed_slice
+from .edit_jobs import copy_job, edit_job, free_number, in_memory, search_job, viewed_axis, viewed_slice
 from .edit_preview import SplitPreview
 from .edit_tools import BRUSHES, EditTools
 from .forms import Form
@@ -56,6 +56,12 @@ class EditWidget(Docked, Panel):
         self._state = Text()
         self._stale = Text()
         self.measure_button = QPushButton("Measure again …")
+        self._in_file = Text()
+        self.copy_button = QPushButton("Copy into memory")
+        self.copy_button.setToolTip(
+            "<p>Goes on with a copy of these labels in memory, with their table and history. "
+            "The file stays as it is.</p>"
+        )
         self._drawn_id = 0
         self._lay_out()
         self.align_labels()
@@ -76,6 +82,7 @@ class EditWidget(Docked, Panel):
         tools.line_button.drawn.connect(self._on_line)
         tools.seed_button.placed.connect(self._on_seeds)
         tools.keys_in(self)
+        self.copy_button.clicked.connect(self._copy)
         self.measure_button.clicked.connect(lambda: open_dock(self._viewer, FEATURES))
         history.undo_button.clicked.connect(self._link.undo)
         history.redo_button.clicked.connect(self._link.redo)
@@ -101,8 +108,13 @@ class EditWidget(Docked, Panel):
         again = QHBoxLayout()
         again.addWidget(self._stale, 1)
         again.addWidget(self.measure_button, 0, Qt.AlignmentFlag.AlignTop)
+        in_file = QHBoxLayout()
+        in_file.addWidget(self._in_file, 1)
+        in_file.addWidget(self.copy_button, 0, Qt.AlignmentFlag.AlignTop)
         self._settings = Fold("Settings", self.form)
-        for widget in (self._empty, self._state, self.tools, self.preview, self.runner, self._settings):
+        self.column.addWidget(self._empty)
+        self.column.addLayout(in_file)
+        for widget in (self._state, self.tools, self.preview, self.runner, self._settings):
             self.column.addWidget(widget)
         self.column.addLayout(again)
         self.column.addWidget(self.review)
@@ -132,6 +144,9 @@ class EditWidget(Docked, Panel):
         axis = None if layer is None else viewed_axis(self._viewer, layer)
         slices = axis is not None and particles is not None and particles.labels.shape[axis] > 1
         self.tools.show_state(free, len(self._session.selection), mode, slices)
+        self._in_file.say("" if particles is None else _where(particles.labels))
+        self.copy_button.setVisible(particles is not None and not in_memory(particles.labels))
+        self.copy_button.setEnabled(free)
         self._state.say(_selected(sorted(self._session.selection)))
         following = self._link.remeasuring.running(particles)
         stale = particles is not None and particles.out_of_date
@@ -209,7 +224,14 @@ class EditWidget(Docked, Panel):
             particles.boxes = boxes
             QTimer.singleShot(0, then)
 
-        self.runner.start(SearchJob(particles.labels), self._when_unchanged(particles, on_found))
+        self.runner.start(search_job(particles.labels), self._when_unchanged(particles, on_found))
+
+    def _copy(self) -> None:
+        """Go on with labels in memory."""
+        particles = self._session.current
+        if particles is not None and not self.runner.running:
+            take = self._when_unchanged(particles, lambda copy: self._session.replace_array(particles, copy))
+            self.runner.start(copy_job(particles.labels), take)
 
     def _when_unchanged(self, particles: ParticleSet, act: Any) -> Any:
         """Make what is done with a result, unless the labels are others by then."""
@@ -229,12 +251,8 @@ class EditWidget(Docked, Panel):
             self.preview.show_change(particles, change)
             return
         self._session.edit(particles, change)
-        selected, boxes = self._session.selection, particles.known_boxes
         if kind == "merge" and "only_slice" not in change.details:
-            selected = frozenset([change.details["kept"]])
-        if boxes is not None:
-            selected = frozenset(label for label in selected if boxes.box(particles.labels, label) is not None)
-        self._session.selection = selected
+            self._session.selection = {change.details["kept"]}
 
     def _split_layer(self) -> Any:
         """Give the layer whose particle a line or seeds will split."""
@@ -276,8 +294,8 @@ class EditWidget(Docked, Panel):
         layer = None if particles is None else self._link.layer_of(particles)
         if particles is None or layer is None:
             return
-        if taken and not isinstance(full_data(layer), np.ndarray):
-            self.runner.fail("napari's brushes work on labels in memory; duplicate the layer and edit the copy.")
+        if taken and not in_memory(particles.labels):
+            self.runner.fail("napari's brushes work on labels in memory; press Copy into memory first.")
             self._refresh()
             return
         self._viewer.layers.selection.active = layer
@@ -342,6 +360,17 @@ class EditWidget(Docked, Panel):
         """Give the keys back."""
         super().hideEvent(event)
         self._bind(False)
+
+
+def _where(labels: Any) -> str:
+    """Say what labels that do not lie in memory cannot be."""
+    if in_memory(labels):
+        return ""
+    try:
+        check_writeable(labels)
+    except InputError:
+        return "These labels lie in a file that is open for reading only; to correct them, copy them."
+    return "These labels lie in a file, which each edit changes. napari's brushes need a copy."
 
 
 def _selected(ids: list[int]) -> str:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from napari.layers import Labels
 
 from napari_cathode.edit import EditParameters, LabelBoxes, Line, Plane, iter_edit, iter_label_boxes, room
 from napari_cathode.errors import InputError
 from napari_cathode.plugin.layers import voxel_at
-from napari_cathode.progress import Steps
+from napari_cathode.progress import Progress, Steps
 from napari_cathode.session import ParticleSet
 
 from .job import Job
 
 _AT_ONCE = {"split": 400_000, "split at seeds": 1_000_000, "grow": 1_000_000}
+_SLAB_VOXELS = 1 << 24
 _ELSE_AT_ONCE = 8_000_000
 """Voxels around the particles that are edited at once, in a tenth of a second; with more the window would stutter."""
 
@@ -40,16 +42,37 @@ class EditJob(Job):
         return function(*args, **kwargs)
 
 
-class SearchJob(Job):
-    """Finds out where the particles of large or lazy labels are, in a thread: reading releases Python's lock."""
-
-    def __init__(self, labels: Any) -> None:
-        super().__init__("Find the particles in the labels", iter_label_boxes, labels)
+class ReadingJob(Job):
+    """Reads all of large or lazy labels in a thread: reading releases Python's lock."""
 
     def steps(self) -> Any:
         """Run in the worker's own thread."""
         function, args, kwargs = self._call
         return function(*args, **kwargs)
+
+
+def search_job(labels: Any) -> ReadingJob:
+    """Find out where the particles are."""
+    return ReadingJob("Find the particles in the labels", iter_label_boxes, labels)
+
+
+def copy_job(labels: Any) -> ReadingJob:
+    """Copy labels into memory."""
+    return ReadingJob("Copy the labels into memory", _iter_copy, labels)
+
+
+def _iter_copy(labels: Any) -> Steps[npt.NDArray[Any]]:
+    copy = np.empty(labels.shape, labels.dtype)
+    thick = max(1, _SLAB_VOXELS // max(1, int(np.prod(labels.shape[1:]))))
+    for first in range(0, len(copy), thick):
+        yield Progress(first, len(copy), "Copying the labels into memory")
+        copy[first : first + thick] = np.asarray(labels[first : first + thick])
+    return copy
+
+
+def in_memory(labels: Any) -> bool:
+    """Whether labels can be changed by all edits, brushes included."""
+    return isinstance(labels, np.ndarray) and bool(labels.flags.writeable)
 
 
 def viewed_axis(viewer: Any, layer: Labels) -> int | None:

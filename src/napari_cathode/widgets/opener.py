@@ -23,6 +23,8 @@ RECOVERED = (
     "Recovered. Save it as a project to keep it for good; until then it is kept every half minute in case of a crash."
 )
 
+_REDRAW_MS = 50
+
 
 class Opener(Errands):
     """The part of a `Keeper` that opens."""
@@ -87,7 +89,9 @@ class Opener(Errands):
             self._unsaved.adopt(left, opened.project)
             self.recoverable = [other for other in self.recoverable if other.folder != left.folder]
         self.notes = list(opened.notes)
-        self._show_next(iter_show_state(viewer, opened.state), opened)
+        # In a turn of its own: napari crashes when a layer comes before it has drawn that others went.
+        parts = iter_show_state(viewer, opened.state)
+        QTimer.singleShot(_REDRAW_MS, lambda: self._show_next(parts, opened))
 
     def _show_next(self, parts: Any, opened: OpenedProject) -> None:
         """Show a layer in each turn of the event loop."""
