@@ -9,7 +9,7 @@ from tests.project.conftest import QUICK
 
 from napari_cathode import cli, io, results
 from napari_cathode.edit import operations
-from napari_cathode.project import Project, ProjectState, open_project, snapshot
+from napari_cathode.project import Presence, Project, ProjectState, open_project, snapshot
 from napari_cathode.session import Colouring, Session
 
 
@@ -117,8 +117,10 @@ def test_steps_take_a_project(command, corrected, tmp_path, monkeypatch):
     folder, gone, excluded = corrected
     code, _, err = command("explain", folder, "-o", tmp_path / "e", "--n-trees", 5, "--repeats", 1, "-q")
     assert code == 2 and f"napari-cathode run {folder}" in err, "its table is of the labels before the edit"
+    window = Presence(folder)
     code, _, err = command("measure", folder, "-o", tmp_path / "f.csv", "-q")
-    assert code == 0, err
+    assert code == 0 and "open in napari, too" in err, err
+    window.leave()
     assert pd.read_csv(tmp_path / "f_edits.csv")["labels"].tolist() == [gone]
     table = io.read_table(tmp_path / "f.csv")
     assert gone not in table["label"].to_numpy() and table["damage"].notna().any()

@@ -13,7 +13,7 @@ from tests.report.tiny_result import SPACING
 from napari_cathode import io
 from napari_cathode.edit import operations
 from napari_cathode.errors import InputError
-from napari_cathode.project import Project, ProjectState, holds_project, open_project, snapshot
+from napari_cathode.project import Presence, Project, ProjectState, holds_project, open_project, snapshot
 from napari_cathode.project import saving as saving_module
 from napari_cathode.session import Colouring, ParticleSet, Session
 from napari_cathode.tomogram import Tomogram
@@ -336,6 +336,21 @@ def test_somebody_else_is_saving_it(session, tmp_path):
     with saving_module.locked(folder), pytest.raises(InputError, match=r"is saving .* at this moment"):
         mine.save(snapshot(session))
     mine.save(snapshot(session))
+
+
+def test_those_that_have_it_open_are_told_of_each_other(session, tmp_path):
+    save(session, tmp_path / "p")
+    first = Presence(tmp_path / "p")
+    second, third = Presence(tmp_path / "p"), Presence(tmp_path / "p")
+    assert (first.others, second.others, third.others) == (False, True, True)
+    first.leave()
+    last = Presence(tmp_path / "p")
+    assert last.others, "two are still there"
+    for presence in (second, third, last):
+        presence.leave()
+    assert not Presence(tmp_path / "p").others
+    assert not Presence(tmp_path / "nowhere").others
+    assert_same(session.current, open_project(tmp_path / "p").state.current)
 
 
 def test_places_that_cannot_be_used(session, tmp_path):

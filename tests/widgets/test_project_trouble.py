@@ -49,6 +49,7 @@ def test_two_windows_on_one_project_lose_nothing(make_napari_viewer, qtbot, save
     panel = open_dock(second, PROJECT)
     for keeper in (one, two):
         wait(qtbot, keeper, lambda keeper=keeper: keeper.open(saved))
+    assert one.notes == [] and "open in another window" in panel.notes.text(), "the second is told"
     edit(first, 20)
     keep(qtbot, one)
     assert one.error == "" and not holds(saved, 20)
@@ -210,6 +211,18 @@ def test_the_offer_does_not_cover_the_start(make_napari_viewer, qtbot, session):
     assert len(start.offers.offers) == len(panel.offers.offers) == 1
     keeper_of(viewer).clock.reset()
     close_event(viewer)
+
+
+def test_the_offer_does_not_cover_a_start_that_comes_after_another_panel(make_napari_viewer, qtbot, session):  # noqa: F811
+    leave_work(session)
+    viewer = make_napari_viewer(show=True, strict_qt="raise")
+    open_dock(viewer, FEATURES, "bottom")
+    settle()
+    start = open_dock(viewer, START)
+    qtbot.wait(400)
+    settle()
+    assert "Project" not in {str(name).split(" (")[0] for name in viewer.window.dock_widgets}
+    assert start.offers.isVisible() and not start.offers.visibleRegion().isEmpty()
 
 
 def test_large_arrays_of_recovered_work_stay_readable(make_napari_viewer, qtbot, session, monkeypatch):  # noqa: F811

@@ -13,7 +13,7 @@ from napari_cathode.edit.history import log_table
 from napari_cathode.errors import InputError
 from napari_cathode.pipeline import PipelineResult
 from napari_cathode.progress import drain
-from napari_cathode.project import OpenedProject, Project, iter_open_project
+from napari_cathode.project import OpenedProject, Presence, Project, iter_open_project
 from napari_cathode.project.continuing import Continued, iter_continue, parameters_of
 from napari_cathode.project.of_run import BY_RUN
 from napari_cathode.session import ParticleSet
@@ -29,7 +29,10 @@ _FINDING = ("views", "identify", "fuse")
 def open_given(path: Path, quiet: bool) -> OpenedProject:
     """Open a project and say what is missing of it."""
     opened = follow(iter_open_project(path), quiet)
-    for note in opened.notes:
+    presence = Presence(opened.project.folder)
+    presence.leave()
+    elsewhere = ["The project is open in napari, too; what is done there and not saved yet is not part of this."]
+    for note in (*elsewhere * presence.others, *opened.notes):
         typer.echo(f"Note: {note}", err=True)
     return opened
 

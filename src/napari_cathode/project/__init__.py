@@ -2,6 +2,7 @@
 
 from .manifest import MANIFEST, VERSION, holds_project
 from .opening import OpenedProject, iter_open_project, open_project
+from .presence import Presence
 from .recovery import Recoverable, RecoveryFolder, list_recoverable
 from .saving import Project
 from .state import ProjectState, snapshot
@@ -10,6 +11,7 @@ __all__ = [
     "MANIFEST",
     "VERSION",
     "OpenedProject",
+    "Presence",
     "Project",
     "ProjectState",
     "Recoverable",

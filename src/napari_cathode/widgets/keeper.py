@@ -212,6 +212,8 @@ class Keeper(Opener):
             lost = " Particles were removed since the project was saved; save it to make that so." * (not self._whole)
             self.say(f"Kept at {_now()} in case of a crash, but not saved as a project.{lost}")
             return
+        if project is not self.project:
+            self._be_in(project)
         self.project, self._saved = project, things
         self._unsaved.forget()
         self.say(f"Saved at {_now()} in {project.folder}.")
@@ -269,6 +271,7 @@ class Keeper(Opener):
                 except (InputError, OSError) as again:
                     self.fail(f"{error} {again}")
         self._unsaved.leave()
+        self._be_in(None)
 
     def start(self, panel: Any) -> None:
         """Begin with the first panel that is shown, and offer what earlier sessions left, once.
@@ -279,13 +282,13 @@ class Keeper(Opener):
         offers = getattr(panel, "offers", None)
         if offers is not None:
             offers.watch(self)
-        if self.recoverable and not self._offered:
             self._offered = True
-            if offers is None:
-                QTimer.singleShot(_TURN_MS, self._offer)
+        elif self.recoverable and not self._offered:
+            QTimer.singleShot(_TURN_MS, self._offer)
 
     def _offer(self) -> None:
-        if self.recoverable:
+        if self.recoverable and not self._offered:  # by a panel that came meanwhile
+            self._offered = True
             self.show_panel()
 
     def show_panel(self) -> None:

@@ -11,7 +11,15 @@ from qtpy.QtCore import QTimer
 from napari_cathode.errors import InputError
 from napari_cathode.plugin.link import Link
 from napari_cathode.plugin.project_layers import close_layers, iter_show_state
-from napari_cathode.project import OpenedProject, Project, Recoverable, RecoveryFolder, list_recoverable, open_project
+from napari_cathode.project import (
+    OpenedProject,
+    Presence,
+    Project,
+    Recoverable,
+    RecoveryFolder,
+    list_recoverable,
+    open_project,
+)
 from napari_cathode.project.clock import SaveClock
 from napari_cathode.project.unsaved import UnsavedWork
 
@@ -23,6 +31,10 @@ RECOVERED = (
     "Recovered. Save it as a project to keep it for good; until then it is kept every half minute in case of a crash."
 )
 
+_ELSEWHERE = (
+    "This project is open in another window, too. Work in one of them: what is done in the one that saves second is kept, "
+    "but has to be saved as a project of its own."
+)
 _REDRAW_MS = 50
 
 
@@ -40,6 +52,7 @@ class Opener(Errands):
     recoverable: list[Recoverable]
     has_work: bool
     _has_kept = False
+    _presence: Presence | None = None
 
     def open(self, path: str | Path) -> None:
         """Open a project in the place of what is open, which is saved before."""
@@ -88,10 +101,18 @@ class Opener(Errands):
         else:
             self._unsaved.adopt(left, opened.project)
             self.recoverable = [other for other in self.recoverable if other.folder != left.folder]
-        self.notes = list(opened.notes)
+        self._be_in(self.project)
+        elsewhere = self._presence is not None and self._presence.others
+        self.notes = [_ELSEWHERE] * elsewhere + list(opened.notes)
         # In a turn of its own: napari crashes when a layer comes before it has drawn that others went.
         parts = iter_show_state(viewer, opened.state)
         QTimer.singleShot(_REDRAW_MS, lambda: self._show_next(parts, opened))
+
+    def _be_in(self, project: Project | None) -> None:
+        """Let other windows know which project is open here."""
+        if self._presence is not None:
+            self._presence.leave()
+        self._presence = None if project is None else Presence(project.folder)
 
     def _show_next(self, parts: Any, opened: OpenedProject) -> None:
         """Show a layer in each turn of the event loop."""
