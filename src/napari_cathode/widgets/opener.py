@@ -32,8 +32,8 @@ RECOVERED = (
 )
 
 _ELSEWHERE = (
-    "This project is open in another window, too. Work in one of them: what is done in the one that saves second is kept, "
-    "but has to be saved as a project of its own."
+    "This project is open in another window, too. Work in one of them: what is done in the one that saves second is "
+    "kept, but has to be saved as a project of its own."
 )
 _REDRAW_MS = 50
 
