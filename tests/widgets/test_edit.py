@@ -415,10 +415,14 @@ def test_a_line_across_a_slice_parts_the_section_alone(editing, qtbot):
 def test_a_particle_is_drawn_in_slices_and_filled_between(editing):
     viewer, panel, particles = editing
     layer, session = link_of(viewer).layer_of(particles), link_of(viewer).session
+    before = particles.labels.copy()
     panel.tools.only_slice.click()
     viewer.dims.set_point(0, 6)
     QTest.mouseClick(panel.tools.draw_button, Qt.MouseButton.LeftButton)
     layer.brush_size = 5
+    drag(viewer, (6, 25, 36), (6, 30, 36))
+    assert np.array_equal(particles.labels == 8, before == 8), "others keep their voxels"
+    press(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     drag(viewer, (6, 25, 36), (6, 25, 42))
     assert session.selection == {9} and set(np.flatnonzero((particles.labels == 9).any((1, 2)))) == {3}
     viewer.dims.set_point(0, 14)

@@ -309,6 +309,8 @@ class EditWidget(Docked, Panel):
         flat = name == "outline" or self._only_slice
         if taken:
             layer.n_edit_dimensions = 2 if flat else layer.ndim
+        # A new particle takes nothing from others, least of all in slices that are not shown.
+        layer.preserve_labels = taken and name != "erase"
         if taken and name == "outline":
             self.runner.say("Click along the outline of the particle; a double click or Enter closes it.")
         layer.mode = BRUSHES[name] if taken else "pan_zoom"
