@@ -9,6 +9,7 @@ import zarr
 from napari.layers._layer_actions import _duplicate_layer
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
+from vispy.scene.visuals import Rectangle
 
 from napari_cathode.measure import MeasureParameters, measure
 from napari_cathode.plugin.layers import HELPER_KEY
@@ -340,6 +341,18 @@ def test_what_was_painted_last_is_undone_first(editing, dumbbell):
     assert not np.array_equal(others.labels, dumbbell) and session.current is others
     press(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert np.array_equal(others.labels, dumbbell) and np.array_equal(particles.labels, deleted)
+
+
+def test_the_brush_has_no_box_that_is_drawn_when_it_is_gone(editing, monkeypatch):
+    viewer, panel, particles = editing
+    drawn = []
+    monkeypatch.setattr(Rectangle, "draw", lambda self, *args: drawn.append(self))
+    QTest.mouseClick(panel.tools.draw_button, Qt.MouseButton.LeftButton)
+    drag(viewer, (8, 24, 40), (8, 24, 42))
+    QTest.mouseClick(panel.tools.draw_button, Qt.MouseButton.LeftButton)
+    viewer.layers.remove(link_of(viewer).layer_of(particles))
+    settle()
+    assert drawn == []
 
 
 def test_what_an_undoing_removes_is_not_selected_any_more(editing):

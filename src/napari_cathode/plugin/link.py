@@ -89,6 +89,7 @@ class Link:
         self._bindings: dict[ParticleSet, _Binding] = {}
         self._views: dict[Layer, tuple[Predictions, str]] = {}
         self._copied: weakref.WeakKeyDictionary[Layer, list[dict[str, Any]]] = weakref.WeakKeyDictionary()
+        _spare_the_brush(viewer)
         viewer.bind_key("Escape", _clear_selection, overwrite=True)
         viewer.bind_key(NEXT_KEY, _go_on, overwrite=True)
         viewer.bind_key(BEFORE_KEY, _go_back, overwrite=True)
@@ -454,6 +455,17 @@ def _labels_layer(
     flat = labels.shape[0] == 1 and (like is None or like.ndim == 2)
     data = labels[0] if flat else labels
     return Labels(data, name=name, **place_like(like, spacing_um, data.ndim, first))
+
+
+def _spare_the_brush(viewer: Any) -> None:
+    """Let the circle of the brush have no box behind it.
+
+    napari 0.9 draws the box, which nobody sees, also when the circle and the layers below have gone; with Mesa that
+    ends the program, as when a project is opened after labels were painted.
+    """
+    circle = getattr(viewer.canvas.overlays, "_brush_circle", None) if hasattr(viewer, "canvas") else None
+    if circle is not None:
+        circle.box = False
 
 
 def _clear_selection(viewer: Any) -> None:

@@ -104,7 +104,7 @@ class Opener(Errands):
         self._be_in(self.project)
         elsewhere = self._presence is not None and self._presence.others
         self.notes = [_ELSEWHERE] * elsewhere + list(opened.notes)
-        # In a turn of its own: napari crashes when a layer comes before it has drawn that others went.
+        # In a turn of its own, in which napari draws that the others went.
         parts = iter_show_state(viewer, opened.state)
         QTimer.singleShot(_REDRAW_MS, lambda: self._show_next(parts, opened))
 
