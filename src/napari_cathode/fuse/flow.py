@@ -109,7 +109,7 @@ def _iter_flow(gathered: Gathered, probability: Map, edges: npt.NDArray[np.float
     flow = np.zeros((*shape, 3), dtype=np.int8)
     sigma = _SMOOTHING / edges
     halo = int(3 * sigma[0] + 1.5)
-    parts = slabs(shape, voxels=max(1 << 21, 6 * halo * shape[1] * shape[2]))
+    parts = slabs(shape, voxels=max(1 << 20, 6 * halo * shape[1] * shape[2]))
     for done, (first, last) in enumerate(parts):
         low, high = max(0, first - halo), min(shape[0], last + halo)
         centre = np.empty((3, high - low, *shape[1:]), dtype=np.float32)

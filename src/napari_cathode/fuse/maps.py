@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -55,5 +56,6 @@ def check_views(views: Mapping[str, ViewPrediction]) -> tuple[int, int, int]:
 def seeing(views: Mapping[str, ViewPrediction]) -> tuple[str, ...]:
     """Name the views in which anything was found; an empty one would only lower the votes of the others."""
     shape = next(iter(views.values())).labels.shape
-    parts = slabs(shape, voxels=1 << 23)  # thick, since each may decode whole chunks of a file
+    # Thick, since each may decode whole chunks of a file, but an eighth of a small volume.
+    parts = slabs(shape, voxels=int(np.clip(math.prod(shape) // 8, 1 << 19, 1 << 23)))
     return tuple(name for name, view in views.items() if any(np.any(view.labels[first:last]) for first, last in parts))

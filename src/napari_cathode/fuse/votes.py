@@ -82,7 +82,7 @@ def iter_smooth(
     share = np.empty(shape, dtype=np.uint8)
     bits = np.array([ONE * bin(number).count("1") / count for number in range(8)], dtype=np.float32)
     halo = int(_TRUNCATE * sigma[0] + 0.5)
-    parts = slabs(shape, voxels=max(1 << 21, 3 * halo * shape[1] * shape[2]))
+    parts = slabs(shape, voxels=max(1 << 20, 3 * halo * shape[1] * shape[2]))
     for done, (first, last) in enumerate(parts):
         low, high = max(0, first - halo), min(shape[0], last + halo)
         inner = slice(first - low, last - low)
