@@ -1,6 +1,7 @@
 """How well and how fast views are fused, on packings of known particles seen with known faults.
 
-Run ``python benchmarks/fuse_accuracy.py [--size 160] [--seeds 11 12 13] [--z-step 1]``; it prints a table of methods
+Run ``python benchmarks/fuse_accuracy.py [--size 160] [--seeds 11 12 13] [--z-step 1] [--scale 1]``; it
+prints a table of methods
 and faults. AP is the "accuracy" of StarDist, TP / (TP + FP + FN), at an intersection over union of 0.5 and 0.7,
 computed by ``stardist.matching``. A true particle is split when two found ones each lie in it by more than half of
 themselves and cover a tenth of it, and a found one is a merge when it covers more than half of two or more true ones;
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import time
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 from stardist.matching import matching
@@ -53,10 +55,14 @@ def main() -> None:
     reader.add_argument("--faults", nargs="+", default=["standard", "hard"], choices=list(FAULTS))
     reader.add_argument("--views", nargs="+", default=list(VIEW_AXIS), choices=list(VIEW_AXIS))
     reader.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
+    reader.add_argument("--scale", type=float, default=1.0, help="working scale")
     reader.add_argument("--memory", action="store_true", help="measure peak memory, which slows everything down")
     given = reader.parse_args()
     spacing = (float(given.z_step), 1.0, 1.0)
-    print(f"{given.size} voxels, z spacing {given.z_step}, views {' '.join(given.views)}, seeds {given.seeds}")
+    print(
+        f"{given.size} voxels, z spacing {given.z_step}, views {' '.join(given.views)}, seeds {given.seeds}, "
+        f"working scale {given.scale:g}"
+    )
     print(
         f"{'faults':<9} {'method':<21} {'truth':>6} {'found':>6} {'AP50':>6} {'AP70':>6} {'splits':>7} {'merges':>7} "
         f"{'CPU s/Mvox':>11} {'bytes/voxel':>12}"
@@ -69,7 +75,8 @@ def main() -> None:
             truth = packed_particles(shape, seed, diameter=DIAMETER, z_step=given.z_step)
             views = faulty_views(truth, spacing, FAULTS[faults], seed, given.views)
             for method in given.methods:
-                rows[method].append(_measure(truth, views, METHODS[method], spacing, given.memory))
+                parameters = replace(METHODS[method], working_scale=given.scale)
+                rows[method].append(_measure(truth, views, parameters, spacing, given.memory))
         for method, values in rows.items():
             true, found, ap50, ap70, split, merged, seconds, memory = np.mean(values, axis=0)
             print(

@@ -13,6 +13,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,11 +25,12 @@ from napari_cathode.tomogram import Region, Spacing
 from .agreement import iter_agreement
 from .basins import Labels
 from .cuts import CUTS, decide, iter_voted_pieces, needs_ways
-from .fusion import Fuser, Fusion, iter_fuse
+from .fusion import Fuser, Fusion, scaled_spacing, with_smoothing
 from .overlaps import shared
 from .parameters import FuseParameters
 from .pieces import Asked, Graph
-from .repair import iter_gather, window
+from .repair import iter_gather
+from .scaling import WHOLE, iter_enlarge, iter_sample
 from .tidy import iter_fill, renumber, voxel_counts
 from .votes import BLIND, iter_smooth, thresholds
 
@@ -54,12 +56,40 @@ def iter_fuse_sized(
 ) -> Steps[Fusion]:
     """Fuse views in memory where they are small, else block by block (hybrid and watershed only).
 
+    At a working scale what is large is sampled into files first, and what counts is the size of the samples.
     Parameters and result are those of `fusion.iter_fuse` and `iter_fuse_blocks`.
     """
-    shape = next(iter(views.values())).labels.shape if views else ()
-    if math.prod(shape) > LARGE_VOXELS and parameters.method in CUTS:
+    fuser = Fuser(views, spacing_um, keep=False)
+    if math.prod(fuser.shape) <= LARGE_VOXELS:
+        return (yield from fuser.iter_fuse(parameters))
+    if fuser.working_blocks(parameters) != WHOLE:
+        return (yield from _iter_fuse_samples(fuser, parameters, Path(folder)))
+    if parameters.method in CUTS:
         return (yield from iter_fuse_blocks(views, parameters, spacing_um, folder))
-    return (yield from iter_fuse(views, parameters, spacing_um))
+    return (yield from fuser.iter_fuse(parameters))
+
+
+def _iter_fuse_samples(fuser: Fuser, parameters: FuseParameters, folder: Path) -> Steps[Fusion]:
+    """Fuse a large volume at a working scale."""
+    blocks = fuser.working_blocks(parameters)
+    scale, parameters = parameters.working_scale, with_smoothing(parameters, fuser.spacing_um)
+    labels = np.lib.format.open_memmap(folder / "labels.npy", mode="w+", dtype=np.int32, shape=fuser.shape)
+    with TemporaryDirectory(prefix="samples-", dir=folder) as scratch:
+        given = {name: fuser.views[name] for name in fuser.names}
+        views = yield from within(iter_sample(given, blocks, scratch), 0, 4)
+        if views:
+            small = Fuser(views, scaled_spacing(fuser.spacing_um, blocks), keep=False, blocks=blocks)
+            by_blocks = math.prod(small.shape) > LARGE_VOXELS and parameters.method in CUTS
+            whole = replace(parameters, working_scale=1.0)
+            steps = _iter_fuse_blocks(small, whole, Path(scratch), _BLOCK) if by_blocks else small.iter_fuse(whole)
+            fusion = yield from within(steps, 1, 4)
+            parameters = replace(fusion.parameters, working_scale=scale)
+            yield from within(iter_enlarge(fusion.labels, blocks, given, labels), 2, 4)
+            del fusion, small
+        del views
+    found = yield from within(iter_agreement(labels, given), 3, 4)
+    labels.flush()
+    return Fusion(labels, None, fuser.names, fuser.spacing_um, parameters, found)
 
 
 def iter_fuse_blocks(
@@ -76,7 +106,7 @@ def iter_fuse_blocks(
     views : mapping of str to ViewPrediction
         With lazy arrays (zarr, memory-mapped).
     parameters : FuseParameters
-        With the method "hybrid" or "watershed".
+        With the method "hybrid" or "watershed", and a working scale of 1.
     spacing_um : tuple of float
         Voxel edge lengths (z, y, x) in µm.
     folder : path
@@ -100,11 +130,13 @@ def iter_fuse_blocks(
     InputError
         As `fusion.iter_fuse`.
     """
-    fuser = Fuser(views, spacing_um, keep=False)
+    return (yield from _iter_fuse_blocks(Fuser(views, spacing_um, keep=False), parameters, Path(folder), block))
+
+
+def _iter_fuse_blocks(fuser: Fuser, parameters: FuseParameters, folder: Path, block: int) -> Steps[Fusion]:
     spacing_um = fuser.spacing_um
-    if parameters.smoothing_um is None:
-        parameters = replace(parameters, smoothing_um=2.0 * min(spacing_um))
-    pieces = np.lib.format.open_memmap(Path(folder) / "labels.npy", mode="w+", dtype=np.int32, shape=fuser.shape)
+    parameters = with_smoothing(parameters, spacing_um)
+    pieces = np.lib.format.open_memmap(folder / "labels.npy", mode="w+", dtype=np.int32, shape=fuser.shape)
     if fuser.names:
         cores, halo = plan_blocks(fuser.shape, spacing_um, fuser.diameter_um, block)
         sees = yield from within(_iter_pieces(fuser, parameters, cores, halo, pieces), 0, 5, "Blocks")
@@ -173,8 +205,6 @@ def _iter_block(
     fuser: Fuser, parameters: FuseParameters, region: Region
 ) -> Steps[tuple[Labels, npt.NDArray[np.uint8]] | None]:
     """Find the pieces of a part of the volume as if it were all, and who sees them; None where nothing was seen."""
-    from napari_cathode.identify import VIEW_AXIS
-
     where = _where(region)
     views = {}
     for name in fuser.names:
@@ -185,8 +215,7 @@ def _iter_block(
     if not any(view.labels.any() for view in views.values()):
         return None
     spacing_um, diameter = fuser.spacing_um, fuser.diameter_um
-    reach = {name: window(spacing_um, diameter, VIEW_AXIS[name], parameters.gap_slices) for name in fuser.names}
-    steps = iter_gather(views, fuser.names, spacing_um, reach, diameter, needs_ways(parameters))
+    steps = iter_gather(views, fuser.names, spacing_um, fuser.reach(parameters), diameter, needs_ways(parameters))
     gathered = yield from within(steps, 0, 4)
     del views
     smooth, share = yield from within(iter_smooth(gathered, parameters, spacing_um), 1, 4)

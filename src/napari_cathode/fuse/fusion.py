@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,6 +21,8 @@ from .kept import Kept
 from .maps import check_views, seeing
 from .methods import METHODS
 from .parameters import FuseParameters
+from .repair import window
+from .scaling import WHOLE, Blocks, enlarge_map, iter_enlarge, iter_sample, working_blocks
 from .sizes import section_diameter
 
 if TYPE_CHECKING:
@@ -66,6 +69,8 @@ class Fuser:
         Voxel edge lengths (z, y, x) in µm.
     keep : bool
         Whether what is made on the way is kept for the next time; it takes up to 23 bytes a voxel.
+    blocks : tuple of int
+        How many voxels (z, y, x) of the tomogram come to one of these views, which were sampled from it.
 
     Raises
     ------
@@ -73,12 +78,19 @@ class Fuser:
         When shapes or types do not fit, the spacing is missing, or there is only one slice.
     """
 
-    def __init__(self, views: Mapping[str, ViewPrediction], spacing_um: Spacing | None, keep: bool = True) -> None:
+    def __init__(
+        self,
+        views: Mapping[str, ViewPrediction],
+        spacing_um: Spacing | None,
+        keep: bool = True,
+        blocks: Blocks = WHOLE,
+    ) -> None:
         self.shape = check_views(views)
         if spacing_um is None:
             raise InputError("The voxel size is not known; give it in µm (z, y, x), since fusing needs true lengths.")
         self.spacing_um = check_spacing(spacing_um, "the predictions")
         self.views = dict(views)
+        self.blocks = blocks
         self.kept = Kept(keep)
 
     @cached_property
@@ -91,19 +103,66 @@ class Fuser:
         """The typical diameter of sections."""
         return section_diameter(self.views, self.names, self.spacing_um)
 
+    def reach(self, parameters: FuseParameters) -> dict[str, int]:
+        """Give for each view how many slices to each side it is repaired with."""
+        from napari_cathode.identify import VIEW_AXIS
+
+        found = {}
+        for name in self.names:
+            axis, gap = VIEW_AXIS[name], parameters.gap_slices
+            gap = None if gap is None else math.ceil(gap / self.blocks[axis])
+            found[name] = window(self.spacing_um, self.diameter_um, axis, gap)
+        return found
+
+    def working_blocks(self, parameters: FuseParameters) -> Blocks:
+        """Give the blocks that are worked with; *clusters* sees to that itself, since it averages its maps."""
+        if parameters.method == "clusters":
+            return WHOLE
+        return working_blocks(self.shape, self.spacing_um, parameters.working_scale)
+
     def iter_fuse(self, parameters: FuseParameters) -> Steps[Fusion]:
         """Fuse the views; see the function `iter_fuse`."""
         spacing_um = self.spacing_um
-        if parameters.smoothing_um is None:
-            parameters = replace(parameters, smoothing_um=2.0 * min(spacing_um))
+        parameters = with_smoothing(parameters, spacing_um)
         if not self.names:
             labels, probability = np.zeros(self.shape, dtype=np.int32), np.zeros(self.shape, dtype=np.float32)
             found = yield from iter_agreement(labels, {})
             return Fusion(labels, probability, (), spacing_um, parameters, found)
-        labels, probability, parameters = yield from within(METHODS[parameters.method](self, parameters), 0, 10)
+        labels, probability, parameters = yield from within(self._iter_find(parameters), 0, 10)
         steps = iter_agreement(labels, {name: self.views[name] for name in self.names})
         found = yield from within(steps, 9, 10)
         return Fusion(labels, probability, self.names, spacing_um, parameters, found)
+
+    def _iter_find(self, parameters: FuseParameters) -> Steps[tuple[Labels, Map, FuseParameters]]:
+        """Find the particles, at the working scale."""
+        blocks = self.working_blocks(parameters)
+        if blocks == WHOLE:
+            return (yield from METHODS[parameters.method](self, parameters))
+        steps = self.kept.iter_get("sampled", blocks, lambda: self._iter_sampled(blocks))
+        fuser = yield from within(steps, 0, 6)
+        if not fuser.names:
+            return np.zeros(self.shape, dtype=np.int32), np.zeros(self.shape, dtype=np.float32), parameters
+        small, probability, parameters = yield from within(METHODS[parameters.method](fuser, parameters), 1, 6)
+        labels = np.empty(self.shape, dtype=np.int32)
+        yield from within(iter_enlarge(small, blocks, {name: self.views[name] for name in self.names}, labels), 5, 6)
+        return labels, enlarge_map(probability, blocks, self.shape), parameters
+
+    def _iter_sampled(self, blocks: Blocks) -> Steps[Fuser]:
+        views = yield from iter_sample({name: self.views[name] for name in self.names}, blocks)
+        return Fuser(views, scaled_spacing(self.spacing_um, blocks), self.kept.keep, blocks)
+
+
+def with_smoothing(parameters: FuseParameters, spacing_um: Spacing) -> FuseParameters:
+    """Give the parameters with the smoothing decided."""
+    if parameters.smoothing_um is not None:
+        return parameters
+    return replace(parameters, smoothing_um=2.0 * min(spacing_um))
+
+
+def scaled_spacing(spacing_um: Spacing, blocks: Blocks) -> Spacing:
+    """Give the edges (z, y, x) in µm of blocks of voxels."""
+    z, y, x = (edge * block for edge, block in zip(spacing_um, blocks, strict=True))
+    return z, y, x
 
 
 def iter_fuse(

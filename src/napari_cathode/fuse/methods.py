@@ -18,7 +18,7 @@ from .cuts import CUTS, decide, iter_voted_pieces, needs_ways
 from .linking import LinkRule, iter_link
 from .parameters import FuseParameters
 from .pieces import Graph, iter_graph
-from .repair import Gathered, iter_gather, window
+from .repair import Gathered, iter_gather
 from .sizes import decide_sizes
 from .tidy import iter_fill, iter_spread, renumber, voxel_counts
 from .votes import ONE, iter_smooth, thresholds
@@ -65,10 +65,8 @@ def _iter_pieces(fuser: Fuser, parameters: FuseParameters) -> Steps[tuple[Labels
 
 
 def _iter_gathered(fuser: Fuser, parameters: FuseParameters) -> Steps[Gathered]:
-    from napari_cathode.identify import VIEW_AXIS
-
     diameter, names, ways = fuser.diameter_um, fuser.names, needs_ways(parameters)
-    reach = {name: window(fuser.spacing_um, diameter, VIEW_AXIS[name], parameters.gap_slices) for name in names}
+    reach = fuser.reach(parameters)
     return (
         yield from fuser.kept.iter_get(
             "gathered",
@@ -99,10 +97,9 @@ def _iter_linked(fuser: Fuser, parameters: FuseParameters) -> Steps[tuple[Labels
     from napari_cathode.identify import VIEW_AXIS
 
     names, spacing_um = fuser.names, fuser.spacing_um
-    linked = {}
+    linked, reach = {}, fuser.reach(parameters)
     for done, name in enumerate(names):
-        gap = window(spacing_um, fuser.diameter_um, VIEW_AXIS[name], parameters.gap_slices)
-        rule = LinkRule(parameters.link_by, parameters.link_distance_um or 0.0, parameters.link_overlap, gap)
+        rule = LinkRule(parameters.link_by, parameters.link_distance_um or 0.0, parameters.link_overlap, reach[name])
         steps = iter_link(fuser.views[name].labels, VIEW_AXIS[name], spacing_um, rule)
         linked[name] = yield from within(steps, done, len(names) + 3)
     done = len(names)

@@ -24,7 +24,6 @@ _ONLY_FOR = {
     "link_by": ("linking",),
     "cluster_map": ("clusters",),
     "cluster_count": ("clusters",),
-    "working_scale": ("clusters",),
 }
 _STEPS = 100
 
