@@ -9,7 +9,7 @@ from stardist import Rays_GoldenSpiral
 from stardist.geometry import polyhedron_to_label
 from stardist.nms import non_maximum_suppression_3d_inds
 
-from napari_cathode.identify.polyhedra import EXCESS, Polyhedra, iter_draw, suppress
+from napari_cathode.identify.polyhedra import EXCESS, Polyhedra, iter_draw, refine, suppress
 from napari_cathode.identify.star_kernels import ray_table, volumes
 from napari_cathode.progress import drain
 
@@ -150,3 +150,55 @@ def test_volumes_are_those_of_the_polyhedra():
     assert measured == pytest.approx([body.sum() / 64 for body in fine], rel=0.01)
     ball = volumes(np.full((1, 64), 3, np.float32), TABLE.faces, TABLE.size)[0]
     assert ball == pytest.approx(ConvexHull(RAYS.vertices * 3).volume, rel=1e-4)
+
+
+def seen_from_within(centre, radius, short=0.0, probability=0.9) -> Polyhedra:
+    """Candidates at every second voxel of a ball; each sees its surface too short, the more the farther it is."""
+    points = np.argwhere(np.ones((np.ceil(2 * radius).astype(int) + 1,) * 3)) - np.ceil(radius)
+    points = points[(np.linalg.norm(points, axis=1) < radius - 1) & (points % 2 == 0).all(axis=1)]
+    along = points @ RAYS.vertices.T.astype(float)
+    distance = np.sqrt(along**2 + radius**2 - (points**2).sum(axis=1)[:, None]) - along
+    distance *= 1 - short * distance / radius
+    central = np.full(len(points), probability) - 0.01 * np.linalg.norm(points, axis=1)
+    return Polyhedra(
+        (points + centre).astype(np.float32), (distance + EXCESS).astype(np.float32), central.astype(np.float32), RAYS
+    )
+
+
+def joined(*parts: Polyhedra) -> Polyhedra:
+    return Polyhedra(*(np.concatenate([getattr(part, name) for part in parts]) for name in FIELDS), RAYS)
+
+
+def test_near_candidates_mend_what_the_centre_sees_too_short():
+    ball = seen_from_within((0, 0, 0), 12.0, short=0.25)
+    chosen = suppress(ball, 0.5, 0.2)
+    refined = refine(ball, chosen)
+    assert len(chosen.centres) == 1 and (refined.centres == chosen.centres).all()
+    assert np.allclose(chosen.distances - EXCESS, 9.0, atol=0.1)
+    assert np.abs(refined.distances - EXCESS - 12).max() < 0.09 * 12
+    assert abs((refined.distances - EXCESS).mean() - 12) < 0.05 * 12
+
+
+def test_agreeing_candidates_change_nothing():
+    ball = seen_from_within((5, 5, 5), 9.0)
+    chosen = suppress(ball, 0.5, 0.2)
+    change = refine(ball, chosen).distances - chosen.distances
+    # Faces are flat: seen from other centres a ball's surface lies now below, now above.
+    assert np.abs(change).max() < 0.04 * 9 and abs(change.mean()) < 0.01 * 9
+
+
+def test_neighbours_have_no_say():
+    left, right = seen_from_within((0, 0, 0), 9.0, 0.1), seen_from_within((0, 0, 17), 8.0, 0.1)
+    both = joined(left, right)
+    chosen = suppress(both, 0.5, 0.2)
+    assert len(chosen.centres) == 2
+    refined = refine(both, chosen)
+    for n, ball in enumerate((left, right)):
+        alone = refine(ball, suppress(ball, 0.5, 0.2))
+        at = int(np.argmin(np.linalg.norm(refined.centres - alone.centres[0], axis=1)))
+        np.testing.assert_array_equal(refined.distances[at], alone.distances[0], err_msg=str(n))
+
+
+def test_nothing_is_refined_to_nothing():
+    none = lumpy(3).pick(np.zeros(3, bool))
+    assert len(refine(none, none).centres) == 0

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import cKDTree
 
 from napari_cathode.progress import Progress, Steps
 
 from .rescale import FloatArray
-from .star_kernels import SHELLS, draw, ray_table, survivors, volumes
+from .star_kernels import SHELLS, agreed_distances, depths, draw, ray_table, survivors, volumes
 
 EXCESS = np.float32(0.5)
 """Working voxels by which StarDist3D's distances overshoot: they count steps until the first that lies outside."""
+LEAST = 0.3
+"""Candidates of less than this share of a particle's probability have no say in its surface."""
+SHARPNESS = 8.0
+"""Power of the distance by which the say of a candidate falls."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +100,55 @@ def suppress(candidates: Polyhedra, probability_threshold: float, overlap_thresh
         SHELLS,
     )
     return chosen.pick(alive)
+
+
+def refine(candidates: Polyhedra, chosen: Polyhedra) -> Polyhedra:
+    """Move the surfaces of chosen polyhedra to where the candidates nearest to each part of them see it.
+
+    A network tells a near surface better than a far one: distances from the centre of a large particle come out too
+    short, while candidates on its way to the surface are close. Along each ray, the crossing with the surface of every
+    candidate inside the polyhedron counts by its probability over a power of its distance from that crossing.
+
+    Parameters
+    ----------
+    candidates : Polyhedra
+        All candidates of the volume.
+    chosen : Polyhedra
+        Some of them.
+
+    Returns
+    -------
+    Polyhedra
+        The chosen ones with other distances.
+    """
+    if len(chosen.centres) == 0:
+        return chosen
+    table = ray_table(chosen.rays)
+    tree = cKDTree(candidates.centres)
+    index = tree.query(chosen.centres)[1]
+    distances = np.maximum(candidates.distances - EXCESS, np.float32(0.1))
+    found = tree.query_ball_point(chosen.centres, distances[index].max(axis=1))
+    start = np.concatenate([[0], np.cumsum([len(one) for one in found])])
+    near = np.concatenate([np.asarray(one, np.int64) for one in found])
+    shape = (table.faces, table.inverse, table.cube)
+    inside = depths(index, start, near, candidates.centres, distances, *shape) <= 1
+    sure = candidates.probability[near] >= LEAST * np.repeat(chosen.probability, np.diff(start))
+    kept = inside & sure
+    start = np.concatenate([[0], np.cumsum(kept)])[start]
+    agreed = agreed_distances(
+        index,
+        distances[index],
+        start,
+        near[kept],
+        candidates.centres,
+        distances * np.float32(table.inflation),
+        candidates.probability,
+        volumes(distances, table.faces, table.size),
+        SHARPNESS,
+        table.vertices,
+        *shape,
+    )
+    return replace(chosen, distances=agreed + EXCESS)
 
 
 def iter_draw(

@@ -15,7 +15,7 @@ from .diameter import estimate_diameter
 from .models import ModelInfo, open_model
 from .network import Network
 from .parameters import IdentifyParameters
-from .polyhedra import Polyhedra, iter_draw, suppress
+from .polyhedra import Polyhedra, iter_draw, refine, suppress
 from .predict import check_diameter
 from .star_kernels import rays_of
 from .views import sample_values, volume_grey_range
@@ -144,7 +144,7 @@ def iter_select(
     scale: tuple[float, float, float],
     field_of_view: npt.NDArray[np.bool_] | None = None,
 ) -> Steps[tuple[Polyhedra, npt.NDArray[np.int32]]]:
-    """Choose one candidate per particle and draw them.
+    """Choose one candidate per particle, refine its surface by the others, and draw it.
 
     Returns
     -------
@@ -154,7 +154,7 @@ def iter_select(
     """
     assert parameters.prob_threshold is not None and parameters.nms_threshold is not None
     yield Progress(0, shape[0], "Choosing one candidate per particle")
-    chosen = suppress(candidates, parameters.prob_threshold, parameters.nms_threshold)
+    chosen = refine(candidates, suppress(candidates, parameters.prob_threshold, parameters.nms_threshold))
     labels, kept = yield from iter_draw(chosen, shape, scale, field_of_view)
     return chosen.pick(kept), labels
 

@@ -22,6 +22,10 @@ CELLS = 96
 """Cells along each edge of the cube map that finds the face of a direction."""
 SHELLS = 4
 """Points below each face at which overlap is sampled."""
+LIKE = 4.0
+"""Candidates of the same particle differ in volume by no more than this factor."""
+HALVINGS = 9
+"""Of the interval in which a ray crosses a surface."""
 
 Ints = npt.NDArray[np.int32]
 
@@ -215,6 +219,62 @@ def survivors(  # type: ignore[no-untyped-def]
                             shells,
                         )
     return alive
+
+
+@jit
+def agreed_distances(  # type: ignore[no-untyped-def]
+    chosen, own_distance, start, near, centre, distance, probability, volume, sharpness, vertices, faces, inverse, cube
+):
+    """Distances of polyhedra along their rays, as the candidates near each see them.
+
+    ``near[start[n]:start[n + 1]]`` are the candidates whose centres lie near that of the candidate ``chosen[n]``. Each
+    tells where its own surface crosses a ray; it counts by its probability over a power of its distance from there.
+    ``distance`` is such that flat faces lie as much outside of the true surfaces as inside.
+    """
+    rays = vertices.shape[0]
+    out = np.empty((chosen.shape[0], rays), np.float32)
+    for n in range(chosen.shape[0]):
+        i = chosen[n]
+        for k in range(rays):
+            own = own_distance[n, k]
+            weight = probability[i] / (own * own + 1.0) ** (sharpness / 2)
+            total, weights = weight * own, weight
+            for position in range(start[n], start[n + 1]):
+                j = near[position]
+                z, y, x = centre[j, 0] - centre[i, 0], centre[j, 1] - centre[i, 1], centre[j, 2] - centre[i, 2]
+                # Those on the far side of the centre have next to no weight.
+                if j == i or z * vertices[k, 0] + y * vertices[k, 1] + x * vertices[k, 2] <= 0:
+                    continue
+                if not 1 / LIKE <= volume[j] / volume[i] <= LIKE:
+                    continue
+                low, high = np.float32(0), np.float32(2 * own + 2)
+                for _ in range(HALVINGS):
+                    middle = (low + high) / 2
+                    dz, dy, dx = middle * vertices[k, 0] - z, middle * vertices[k, 1] - y, middle * vertices[k, 2] - x
+                    if _depth(dz, dy, dx, distance[j], faces, inverse, cube) <= 1:
+                        low = middle
+                    else:
+                        high = middle
+                middle = (low + high) / 2
+                dz, dy, dx = middle * vertices[k, 0] - z, middle * vertices[k, 1] - y, middle * vertices[k, 2] - x
+                weight = probability[j] / (dz * dz + dy * dy + dx * dx + 1.0) ** (sharpness / 2)
+                total += weight * middle
+                weights += weight
+            out[n, k] = total / weights
+    return out
+
+
+@jit
+def depths(chosen, start, near, centre, distance, faces, inverse, cube):  # type: ignore[no-untyped-def]
+    """How far out in the polyhedron of candidate ``chosen[n]`` the centres of ``near[start[n]:start[n + 1]]`` lie."""
+    out = np.empty(near.shape[0], np.float32)
+    for n in range(chosen.shape[0]):
+        i = chosen[n]
+        for position in range(start[n], start[n + 1]):
+            j = near[position]
+            z, y, x = centre[j, 0] - centre[i, 0], centre[j, 1] - centre[i, 1], centre[j, 2] - centre[i, 2]
+            out[position] = _depth(z, y, x, distance[i], faces, inverse, cube)
+    return out
 
 
 @jit
