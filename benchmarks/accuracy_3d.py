@@ -1,6 +1,7 @@
 """The 3D model on simulated volumes that it never saw, beside a classical way.
 
-``python benchmarks/accuracy_3d.py [--model NAME] [--size 160] [--seeds 9001 9002 9003] [--only CONDITION …]``
+``python benchmarks/accuracy_3d.py [--model NAME] [--size 160] [--seeds 9001 9002 9003] [--only CONDITION …]``. With
+``--thresholds`` it prints what the model's thresholds were chosen by: AP of each pair on volumes of other seeds.
 
 AP is TP / (TP + FP + FN) of 3D labels against the truth; "whole" leaves out true particles that the border cuts, and
 found ones whose partner is one of those. The classical way is Otsu's threshold, closed and filled, and a watershed on
@@ -15,8 +16,12 @@ from dataclasses import replace
 import numpy as np
 
 from napari_cathode.identify import IdentifyParameters, identify_volume, match
+from napari_cathode.identify.models import open_model
+from napari_cathode.identify.network import Network
 from napari_cathode.identify.parameters import DEFAULT_MODEL_3D
+from napari_cathode.identify.predict_3d import iter_candidates, iter_select
 from napari_cathode.identify.training_volumes import typical_diameter_3d
+from napari_cathode.progress import drain
 from napari_cathode.simulate import PRESETS, simulate
 from napari_cathode.tomogram import Tomogram
 
@@ -30,6 +35,11 @@ CONDITIONS = {
     "noisy, blurred": replace(PRESETS["nmc-50-cycles"], noise=22.0, blur=1.8),
     "dense": replace(PRESETS["nmc-10-cycles"], packing=0.6, contact_gap=-1.0),
 }
+CHOOSING = [
+    *((name, 8003) for name in ("nmc-10-cycles", "nmc-50-cycles", "single-crystal", "coarse voxels")),
+    *((name, 8004) for name in ("nmc-10-cycles", "nmc-50-cycles", "single-crystal", "dense", "noisy, blurred")),
+]
+"""Volumes that thresholds are chosen on."""
 ANISOTROPIC = "nmc-10-cycles, z step 2"
 # (smoothing in voxels per diameter, seed depth in radii); chosen by --tune.
 CLASSICAL = (0.02, 0.03)
@@ -43,7 +53,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[9001, 9002, 9003])
     parser.add_argument("--only", nargs="+")
     parser.add_argument("--tune", action="store_true", help="choose the classical way's parameters, on seeds 8001 …")
+    parser.add_argument("--thresholds", action="store_true", help="AP by thresholds, on seeds 8003 and 8004 of 128³")
     chosen = parser.parse_args()
+    if chosen.thresholds:
+        by_thresholds(chosen.model)
+        return
     if chosen.tune:
         tune(chosen.size)
         return
@@ -68,6 +82,26 @@ def main() -> None:
                 f"{true:5.0f} {found:5.0f} {cpu:6.1f}",
                 flush=True,
             )
+
+
+def by_thresholds(name: str) -> None:
+    """Print the mean AP50 and AP70 of pairs of thresholds; the pair with the largest sum was taken."""
+    network = Network(open_model(name, 3))
+    pairs = [(probability, overlap) for probability in (0.35, 0.4, 0.45, 0.5, 0.55, 0.6) for overlap in (0.2, 0.3)]
+    reached: dict[tuple[float, float], list[tuple[float, float]]] = {pair: [] for pair in pairs}
+    for condition, seed in CHOOSING:
+        tomogram, truth, diameter_um = electrode(CONDITIONS[condition], 128, seed)
+        settings = IdentifyParameters(method="stardist3d", diameter_um=diameter_um)
+        candidates, scale = drain(iter_candidates(network, tomogram, settings))
+        for pair in pairs:
+            moved = replace(settings, prob_threshold=pair[0], nms_threshold=pair[1])
+            found = drain(iter_select(candidates, moved, tomogram.shape, scale, tomogram.field_of_view))[1]
+            reached[pair].append(
+                (match(truth, found, 0.5).average_precision, match(truth, found, 0.7).average_precision)
+            )
+    for pair, several in reached.items():
+        loose, strict = np.mean(several, axis=0)
+        print(f"probability {pair[0]:.2f}, overlap {pair[1]:.1f}: AP50 {loose:.3f}, AP70 {strict:.3f}", flush=True)
 
 
 def electrode(parameters, size: int, seed: int, step: int = 1):

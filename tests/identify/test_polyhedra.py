@@ -9,7 +9,7 @@ from stardist import Rays_GoldenSpiral
 from stardist.geometry import polyhedron_to_label
 from stardist.nms import non_maximum_suppression_3d_inds
 
-from napari_cathode.identify.polyhedra import EXCESS, Polyhedra, iter_draw, refine, suppress
+from napari_cathode.identify.polyhedra import EXCESS, Polyhedra, iter_draw, iter_refine, suppress
 from napari_cathode.identify.star_kernels import ray_table, volumes
 from napari_cathode.progress import drain
 
@@ -167,6 +167,10 @@ def seen_from_within(centre, radius, short=0.0, probability=0.9) -> Polyhedra:
 
 def joined(*parts: Polyhedra) -> Polyhedra:
     return Polyhedra(*(np.concatenate([getattr(part, name) for part in parts]) for name in FIELDS), RAYS)
+
+
+def refine(candidates, chosen):
+    return drain(iter_refine(candidates, chosen))
 
 
 def test_near_candidates_mend_what_the_centre_sees_too_short():

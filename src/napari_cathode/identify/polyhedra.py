@@ -20,6 +20,8 @@ LEAST = 0.3
 """Candidates of less than this share of a particle's probability have no say in its surface."""
 SHARPNESS = 8.0
 """Power of the distance by which the say of a candidate falls."""
+AT_ONCE = 64
+"""Particles that are refined between two chances to cancel."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +104,7 @@ def suppress(candidates: Polyhedra, probability_threshold: float, overlap_thresh
     return chosen.pick(alive)
 
 
-def refine(candidates: Polyhedra, chosen: Polyhedra) -> Polyhedra:
+def iter_refine(candidates: Polyhedra, chosen: Polyhedra) -> Steps[Polyhedra]:
     """Move the surfaces of chosen polyhedra to where the candidates nearest to each part of them see it.
 
     A network tells a near surface better than a far one: distances from the centre of a large particle come out too
@@ -116,39 +118,54 @@ def refine(candidates: Polyhedra, chosen: Polyhedra) -> Polyhedra:
     chosen : Polyhedra
         Some of them.
 
+    Yields
+    ------
+    Progress
+        In particles.
+
     Returns
     -------
     Polyhedra
         The chosen ones with other distances.
     """
-    if len(chosen.centres) == 0:
+    total = len(chosen.centres)
+    if total == 0:
         return chosen
     table = ray_table(chosen.rays)
-    tree = cKDTree(candidates.centres)
+    shape = (table.faces, table.inverse, table.cube)
+    centres = candidates.centres
+    tree = cKDTree(centres)
     index = tree.query(chosen.centres)[1]
     distances = np.maximum(candidates.distances - EXCESS, np.float32(0.1))
-    found = tree.query_ball_point(chosen.centres, distances[index].max(axis=1))
-    start = np.concatenate([[0], np.cumsum([len(one) for one in found])])
-    near = np.concatenate([np.asarray(one, np.int64) for one in found])
-    shape = (table.faces, table.inverse, table.cube)
-    inside = depths(index, start, near, candidates.centres, distances, *shape) <= 1
-    sure = candidates.probability[near] >= LEAST * np.repeat(chosen.probability, np.diff(start))
-    kept = inside & sure
-    start = np.concatenate([[0], np.cumsum(kept)])[start]
-    agreed = agreed_distances(
-        index,
-        distances[index],
-        start,
-        near[kept],
-        candidates.centres,
-        distances * np.float32(table.inflation),
-        candidates.probability,
-        volumes(distances, table.faces, table.size),
-        SHARPNESS,
-        table.vertices,
-        *shape,
-    )
-    return replace(chosen, distances=agreed + EXCESS)
+    volume = volumes(distances, table.faces, table.size)
+    # Flat faces then lie as much outside of the true surface as inside.
+    inflated = distances * np.float32(table.inflation)
+    refined = np.empty_like(chosen.distances)
+    for first in range(0, total, AT_ONCE):
+        yield Progress(first, total, "Refining surfaces")
+        part = index[first : first + AT_ONCE]
+        found = tree.query_ball_point(centres[part], distances[part].max(axis=1))
+        start = np.concatenate([[0], np.cumsum([len(one) for one in found])])
+        near = np.concatenate([np.asarray(one, np.int64) for one in found])
+        inside = depths(part, start, near, centres, distances, *shape) <= 1
+        least = np.repeat(LEAST * candidates.probability[part], np.diff(start))
+        kept = inside & (candidates.probability[near] >= least)
+        start = np.concatenate([[0], np.cumsum(kept)])[start]
+        refined[first : first + AT_ONCE] = EXCESS + agreed_distances(
+            part,
+            distances[part],
+            start,
+            near[kept],
+            centres,
+            inflated,
+            candidates.probability,
+            volume,
+            SHARPNESS,
+            table.vertices,
+            *shape,
+        )
+    yield Progress(total, total, "Refining surfaces")
+    return replace(chosen, distances=refined)
 
 
 def iter_draw(

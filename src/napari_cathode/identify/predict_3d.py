@@ -15,7 +15,7 @@ from .diameter import estimate_diameter
 from .models import ModelInfo, open_model
 from .network import Network
 from .parameters import IdentifyParameters
-from .polyhedra import Polyhedra, iter_draw, refine, suppress
+from .polyhedra import Polyhedra, iter_draw, iter_refine, suppress
 from .predict import check_diameter
 from .star_kernels import rays_of
 from .views import sample_values, volume_grey_range
@@ -153,9 +153,10 @@ def iter_select(
     labels : ndarray of int32, shape (z, y, x)
     """
     assert parameters.prob_threshold is not None and parameters.nms_threshold is not None
-    yield Progress(0, shape[0], "Choosing one candidate per particle")
-    chosen = refine(candidates, suppress(candidates, parameters.prob_threshold, parameters.nms_threshold))
-    labels, kept = yield from iter_draw(chosen, shape, scale, field_of_view)
+    yield Progress(0, 1000, "Choosing one candidate per particle")
+    chosen = suppress(candidates, parameters.prob_threshold, parameters.nms_threshold)
+    chosen = yield from stretch(iter_refine(candidates, chosen), 0, 500)
+    labels, kept = yield from stretch(iter_draw(chosen, shape, scale, field_of_view), 500, 1000)
     return chosen.pick(kept), labels
 
 
