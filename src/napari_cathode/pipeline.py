@@ -269,13 +269,20 @@ def iter_run(
 
 def _filled_in(given: IdentifyParameters, views: Mapping[str, ViewPrediction]) -> IdentifyParameters:
     """Give the parameters that find the same views again; thresholds stay open where several models have their own."""
-    used = next(iter(views.values())).parameters
-    if used is None:
+    known = {view: one.parameters for view, one in views.items() if one.parameters is not None}
+    if not known:
         return given
-    known = replace(used, model=given.model, model_xz=given.model_xz, model_yz=given.model_yz)
-    if len({given.model_of(view) for view in views}) > 1:
-        known = replace(known, prob_threshold=given.prob_threshold, nms_threshold=given.nms_threshold)
-    return known
+    used = next(iter(known.values()))
+    models = {view: one.model for view, one in known.items()}
+    if all(given.model_of(view) == model for view, model in models.items()):
+        used = replace(used, model=given.model, model_xz=given.model_xz, model_yz=given.model_yz)
+    else:  # the views were found before, by other models than those that are set now
+        own = models.get("xy", given.model)
+        others = {view: "" if model == own else model for view, model in models.items()}
+        used = replace(used, model=own, model_xz=others.get("xz", ""), model_yz=others.get("yz", ""))
+    if len({(one.prob_threshold, one.nms_threshold) for one in known.values()}) > 1:
+        used = replace(used, prob_threshold=None, nms_threshold=None)
+    return used
 
 
 def run(

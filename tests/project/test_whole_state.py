@@ -1,6 +1,7 @@
 """All that a session holds comes back, whatever it is: a field that nobody saves makes this test fail."""
 
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -317,13 +318,20 @@ def test_views_are_fused_without_a_screen_and_without_a_network(full, scan, tmp_
 
     monkeypatch.setattr("napari_cathode.pipeline.iter_identify", refuse)
     (predictions,) = full.predictions
+    views = {
+        name: replace(view, parameters=replace(view.parameters, model="single-crystal-2d" if name == "xz" else "nmc-2d"))
+        for name, view in predictions.views.items()
+    }
     session = Session()
-    session.add_predictions(predictions)
+    session.add_predictions(Predictions("scan", views, predictions.tomogram))
     save(session, tmp_path / "p")
     given = ["run", str(tmp_path / "p"), "--explain-n-trees", "5", "--explain-repeats", "1", "-q"]
     with pytest.raises(SystemExit) as leave:
         cli.main([*given, "--identify-method", "watershed"])
     assert leave.value.code == 2 and "is fused as it is" in capsys.readouterr().err.replace("\n", " ")
+    with pytest.raises(SystemExit) as leave:
+        cli.main([*given, "--spacing", "0.2", "0.2", "0.2"])
+    assert leave.value.code == 2 and "found with another voxel size" in capsys.readouterr().err.replace("\n", " ")
     scan.rename(tmp_path / "away.npy")
     with pytest.raises(SystemExit) as leave:
         cli.main(given)
@@ -336,7 +344,9 @@ def test_views_are_fused_without_a_screen_and_without_a_network(full, scan, tmp_
     assert "Particles were fused and measured" in printed.out
     state = open_project(tmp_path / "p").state
     assert state.current.agreement is not None and len(state.current.table) > 40
-    assert state.current.provenance["identify"]["prob_threshold"] == 0.31, "how the views were made is known still"
+    how = state.current.provenance["identify"]
+    assert how["prob_threshold"] == 0.31, "how the views were made is known still"
+    assert (how["model"], how["model_xz"], how["model_yz"]) == ("nmc-2d", "single-crystal-2d", "")
     assert list(state.predictions[0].views) == ["xy", "xz", "yz"]
 
 
