@@ -199,6 +199,10 @@ class ParticleSet:
         """Whether the labels changed since the table was measured."""
         return self.table is not None and self.table_revision != self.revision
 
+    def untouched_since(self, revision: int) -> bool:
+        """Whether nobody edited, reviewed or measured the particles since then; other labels would cost that work."""
+        return self.revision == revision and not self.review and self.table is None
+
     @property
     def known_boxes(self) -> LabelBoxes | None:
         """Where each particle is, as far as that is known without reading the labels: from edits, or a measurement."""

@@ -73,6 +73,10 @@ def test_a_painted_view_is_handed_over_again(viewer, qtbot, panel):
     settle()
     press(qtbot, panel, panel.button)
     assert link_of(viewer).session.current.labels.max() == 1
+    for view in ("xy", "xz", "yz"):
+        viewer.layers[view].undo()
+    press(qtbot, panel, panel.button)
+    assert link_of(viewer).session.current.labels.max() == 2, "napari tells nobody that a stroke was undone"
 
 
 def test_a_box_is_tried_out_first(viewer, qtbot, panel, monkeypatch):

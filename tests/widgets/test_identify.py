@@ -9,6 +9,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
+from napari_cathode.edit import delete
 from napari_cathode.kept_process import KeptProcess
 from napari_cathode.plugin.layers import is_helper, voxel_at
 from napari_cathode.plugin.link import link_of
@@ -100,14 +101,41 @@ def test_particles_of_a_rectangle_lie_where_they_were_drawn(viewer, qtbot, panel
     assert layer.data_to_world((0, 0, 0)) == pytest.approx((0, 41 * EDGE, 41 * EDGE))
     centre = [round(value) for value in layer.world_to_data((0, 60 * EDGE, 60 * EDGE))]
     assert layer.data[tuple(centre)] > 0
-    # All slices anew with an impossible probability: none is left, and what will be fused knows it.
+    # All slices anew with an impossible probability: none is left, and what will be fused or saved knows it.
     assert panel.adjust.button.isVisibleTo(panel)
+    session = link_of(viewer).session
+    told = []
+    session.predictions_edited.connect(lambda: told.append(True))
     panel.adjust.probability.slider.setValue(99)
     press(qtbot, panel.adjust.button, panel.runner)
-    assert not layer.data.any()
-    (predictions,) = link_of(viewer).session.predictions
+    assert not layer.data.any() and told
+    (predictions,) = session.predictions
     assert predictions.views["xy"].labels is layer.data
     assert predictions.views["xy"].parameters.prob_threshold == pytest.approx(0.99)
+    layer.data_setitem((np.array([2]), np.array([5]), np.array([6])), 7)
+    panel.adjust.probability.slider.setValue(50)
+    QTest.mouseClick(panel.adjust.button, Qt.MouseButton.LeftButton)
+    assert "xy slices were painted on" in panel.runner.error and not panel.runner.running
+    assert layer.data[2, 5, 6] == 7, "what a person painted stays"
+
+
+def test_thresholds_leave_a_slice_alone_that_somebody_worked_on(viewer, qtbot):
+    viewer.add_image(balls()[0], name="tomo", scale=(EDGE, EDGE), units=("um",) * 2)
+    panel = open_dock(viewer, IDENTIFY)
+    panel.form.field("diameter_um").set_value(26 * EDGE)
+    settle()
+    press(qtbot, panel.button, panel.runner)
+    session = link_of(viewer).session
+    particles = session.current
+    panel.adjust.probability.slider.setValue(60)
+    qtbot.waitUntil(lambda: "12 particles" in panel.adjust.count.text(), timeout=TIMEOUT_MS)
+    assert particles.provenance["identify"]["prob_threshold"] == 0.6
+    assert particles.provenance["identify"]["percentile_low"] == 1.0
+    session.edit(particles, delete(particles.labels, [3]))
+    panel.adjust.probability.slider.setValue(99)
+    qtbot.waitUntil(lambda: "0 particles" in panel.adjust.count.text(), timeout=TIMEOUT_MS)
+    assert "Find particles makes new ones" in panel.runner.status
+    assert particles.labels.max() == 12 and len(particles.history.done) == 1
 
 
 def test_the_part_in_view(viewer, panel):

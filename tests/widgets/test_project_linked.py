@@ -73,6 +73,11 @@ def test_views_edits_and_columns_go_on(viewer, qtbot, saved, full):  # noqa: F81
     assert keeper.unsaved
     wait(qtbot, keeper, keeper.save)
     assert open_project(saved).state.predictions[0].views["xz"].labels[5, 6, 7] == 99
+    viewer.layers.selection.active = painted
+    QTest.keyClick(viewer.window._qt_viewer.canvas.native, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert keeper.unsaved and painted.data[5, 6, 7] != 99
+    wait(qtbot, keeper, keeper.save)
+    assert open_project(saved).state.predictions[0].views["xz"].labels[5, 6, 7] != 99
     viewer.layers.remove("scan · yz slices")
     wait(qtbot, keeper, keeper.save)
     assert list(open_project(saved).state.predictions[0].views) == ["xy", "xz"]

@@ -177,6 +177,8 @@ class Link:
             layer.metadata[VIEW_KEY] = view
             self._views[layer] = (predictions, view)
             layer.events.paint.connect(self._on_view_painted)
+            for key, act in _STROKE_KEYS.items():
+                layer.bind_key(key, act, overwrite=True)
             yield
             self._insert(layer)
             yield
@@ -501,3 +503,18 @@ def _redo_edit(_layer: Any) -> None:
 
 
 _UNDO_KEYS = {"Control-Z": _undo_edit, "Control-Shift-Z": _redo_edit}
+
+
+def _undo_stroke(layer: Labels) -> None:
+    """Take the last stroke on a view back."""
+    layer.undo()
+    layer.events.paint(value=[])  # napari tells nobody that the labels are others now
+
+
+def _redo_stroke(layer: Labels) -> None:
+    """Repeat the stroke on a view that was undone last."""
+    layer.redo()
+    layer.events.paint(value=[])
+
+
+_STROKE_KEYS = {"Control-Z": _undo_stroke, "Control-Shift-Z": _redo_stroke}

@@ -201,7 +201,7 @@ class FuseWidget(Docked, Panel):
                 slow = {name: getattr(parameters, name) for name in to_dict(parameters) if name not in _QUICK}
                 if replace(shown.parameters, **slow) != shown.parameters:
                     return
-                if not _untouched(shown):
+                if not shown.particles.untouched_since(shown.revision):
                     self.runner.say("These particles were edited, reviewed or measured; Fuse views makes new ones.")
                     return
             layers = self.views.chosen()
@@ -224,7 +224,7 @@ class FuseWidget(Docked, Panel):
             self.preview.redraw(fused.labels)
             shown.parameters = parameters
             self.runner.say(_previewed(fused))
-        elif _untouched(shown):
+        elif particles.untouched_since(shown.revision):
             session, colouring = self._link.session, particles.colouring
             session.set_labels(particles, fused.labels)
             session.set_agreement(particles, fused.agreement)
@@ -270,17 +270,6 @@ class FuseWidget(Docked, Panel):
             return f"Compared {len(found)} particles with {views}." if inputs else f"Listed {len(found)} particles."
 
         self.runner.start(Job("Compare with views", iter_compare_layers, particles.labels, inputs, spacing), on_result)
-
-
-def _untouched(shown: _Shown) -> bool:
-    """Whether nobody has worked on the particles, whose work would be lost with other labels."""
-    particles = shown.particles
-    return (
-        particles is not None
-        and particles.revision == shown.revision
-        and not particles.review
-        and particles.table is None
-    )
 
 
 def _how(fused: Fused) -> dict[str, Any]:

@@ -91,6 +91,8 @@ class IdentifyWidget(Docked, Panel):
             self.look.addItem(text, contour)
         self._results: list[Any] = []
         self._redrawing: Callable[[dict[str, Any], float, float], None] = lambda *_: None
+        self._painted: Callable[[], list[str]] = list
+        self._revision = 0
         self._stored: Any = None
         self._folder: ScratchFolder | None = None
         self._empty = Text(_EMPTY)
@@ -386,7 +388,9 @@ class IdentifyWidget(Docked, Panel):
             how = {"identify": to_dict(prediction.parameters or parameters)}
             particles = ParticleSet(labels, f"{tomogram.name} particles", tomogram.spacing_um, tomogram, provenance=how)
             self._keep_look(self._link.show(particles, layer, first))
-            self.adjust.show_found(found, prediction.parameters, lambda drawn: self._redraw_slice(particles, drawn))
+            self._revision = particles.revision
+            used = prediction.parameters
+            self.adjust.show_found(found, used, lambda drawn: self._redraw_slice(particles, used, drawn))
             self._offer("Next: measure the particles", lambda: open_dock(self._viewer, FEATURES))
             return f"Found {_count(labels)} particles."
         predictions = Predictions(tomogram.name, dict(found.views), tomogram)
@@ -394,6 +398,7 @@ class IdentifyWidget(Docked, Panel):
         for shown in self._link.layers_of(predictions).values():
             self._keep_look(shown)
         self._redrawing = lambda drawn, low, most: self._redraw_views(predictions, drawn, low, most)
+        self._remember_views(predictions)
         self.adjust.show_found(found, prediction.parameters, lambda _labels: None)
         self._offer("Next: fuse the views", lambda: open_dock(self._viewer, FUSE))
         return f"Found particles in {_views(found.views)}; their layers are there, hidden."
@@ -405,19 +410,32 @@ class IdentifyWidget(Docked, Panel):
         self.form.field("prob_threshold").set_value(probability)
         self.form.field("nms_threshold").set_value(overlap)
 
-    def _redraw_slice(self, particles: ParticleSet, drawn: Any) -> None:
-        if particles in self._link.session.particle_sets:
-            particles.provenance["identify"] = to_dict(self.form.value())
-            self._link.session.set_labels(particles, np.asarray(drawn)[np.newaxis])
+    def _redraw_slice(self, particles: ParticleSet, used: IdentifyParameters, drawn: Any) -> None:
+        if particles not in self._link.session.particle_sets:
+            return
+        if not particles.untouched_since(self._revision):
+            self.runner.say("These particles were edited, reviewed or measured; Find particles makes new ones.")
+            return
+        probability, overlap = self.adjust.probability.value(), self.adjust.overlap.value()
+        how = replace(used, prob_threshold=probability, nms_threshold=overlap)
+        particles.provenance["identify"] = to_dict(how)
+        self._link.session.set_labels(particles, np.asarray(drawn)[np.newaxis])
+        self._revision = particles.revision
 
     def _redraw_all(self, probability: float, overlap: float) -> None:
         """Draw all slices of the last run with other thresholds."""
         if self._stored is None:
             return
+        try:
+            self._refuse_painted()
+        except InputError as error:
+            self.runner.fail(str(error))
+            return
         job = Job("Redraw slices", iter_redraw_views, self._stored, probability, overlap)
         job.prepare = prepare_labels
 
         def on_drawn(drawn: dict[str, Any]) -> str:
+            self._refuse_painted()
             self._redrawing(drawn, probability, overlap)
             return f"All slices are drawn with probability {probability:g} and overlap {overlap:g}."
 
@@ -434,6 +452,20 @@ class IdentifyWidget(Docked, Panel):
             parameters = replace(known.parameters, prob_threshold=probability, nms_threshold=overlap)
             predictions.views[view] = replace(known, labels=labels, parameters=parameters)
             layers[view].data = labels
+            self._link.session.touch_prediction(predictions, view)
+        self._remember_views(predictions)
+
+    def _refuse_painted(self) -> None:
+        painted = self._painted()
+        if painted:
+            raise InputError(f"The {' and '.join(painted)} slices were painted on; Find particles makes new ones.")
+
+    def _remember_views(self, predictions: Predictions) -> None:
+        """Note how the views are now, so that what somebody paints on them is not drawn over."""
+        before = dict(predictions.revisions)
+        self._painted = lambda: [
+            view for view in predictions.views if predictions.revisions.get(view, 0) != before.get(view, 0)
+        ]
 
     def _keep_look(self, layer: Any) -> None:
         self._results.append(layer)

@@ -34,6 +34,7 @@ class KeptViews:
         self._arrays: dict[str, Any] = {}
         self._region: Region | None = None
         self._layers: list[Any] = []
+        self._strokes: list[tuple[int, int]] = []
 
     def to_fuse(self, layers: Mapping[str, Any], inputs: Mapping[str, Any], region: Region | None) -> ViewsToFuse:
         """Give what has to be handed over to fuse a region of the layers, whose predictions or labels are given."""
@@ -42,12 +43,14 @@ class KeptViews:
             arrays.keys() == self._arrays.keys()
             and all(same_array(arrays[view], self._arrays[view]) for view in arrays)
             and region == self._region
+            and _strokes(self._layers) == self._strokes
         )
         if same and self._pid is not None and self._process.pid == self._pid:
             return ViewsToFuse(self._key, None, region)
         self.forget()
         self._key, self._arrays, self._region = uuid.uuid4().hex, arrays, region
         self._layers = list(layers.values())
+        self._strokes = _strokes(self._layers)
         for layer in self._layers:
             for changed in (layer.events.paint, layer.events.labels_update, layer.events.data):
                 changed.connect(self.forget)
@@ -63,6 +66,11 @@ class KeptViews:
             for changed in (layer.events.paint, layer.events.labels_update, layer.events.data):
                 changed.disconnect(self.forget)
         self._layers, self._arrays, self._pid = [], {}, None
+
+
+def _strokes(layers: list[Any]) -> list[tuple[int, int]]:
+    """Count the strokes that can be undone and repeated; napari tells nobody of either, nor has it a public name."""
+    return [(len(layer._undo_history), len(layer._redo_history)) for layer in layers]
 
 
 def box_in_view(viewer: Any, layer: Any, spacing_um: Spacing) -> Region:
