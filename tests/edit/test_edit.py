@@ -313,6 +313,9 @@ def test_only_one_slice_is_edited(labels, kind, axis):
 def test_particles_beside_the_slice_are_told_of(labels):
     with pytest.raises(InputError, match="Particle 2 does not lie in this slice"):
         edited(labels, "delete", [2], plane=(0, 0))
+    before = int(np.flatnonzero((labels == 2).any(axis=(1, 2)))[0]) - len(labels)  # a block need not reach the slice
+    with pytest.raises(InputError, match="not lie in this slice"):
+        drain(iter_edit("delete", labels, [2], SPACING, EditParameters(), start=(90, 0, 0), plane=(0, 90 + before)))
     with pytest.raises(InputError, match="only 2 lies in this slice"):
         edited(labels, "merge", [2, 9], plane=(1, 54))
 

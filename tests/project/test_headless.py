@@ -122,6 +122,9 @@ def test_steps_take_a_project(command, corrected, tmp_path, monkeypatch):
     assert code == 0 and "open in napari, too" in err, err
     window.leave()
     assert pd.read_csv(tmp_path / "f_edits.csv")["labels"].tolist() == [gone]
+    (tmp_path / "g_edits.csv").write_text("somebody's\n", encoding="utf-8")
+    code, _, err = command("measure", folder, "-o", tmp_path / "g.csv", "-q")
+    assert code == 2 and "g_edits.csv exists" in err
     table = io.read_table(tmp_path / "f.csv")
     assert gone not in table["label"].to_numpy() and table["damage"].notna().any()
     assert table.loc[table["label"] == excluded, "review_note"].tolist() == ["a halo"]

@@ -319,7 +319,9 @@ def test_views_are_fused_without_a_screen_and_without_a_network(full, scan, tmp_
     monkeypatch.setattr("napari_cathode.pipeline.iter_identify", refuse)
     (predictions,) = full.predictions
     views = {
-        name: replace(view, parameters=replace(view.parameters, model="single-crystal-2d" if name == "xz" else "nmc-2d"))
+        name: replace(
+            view, parameters=replace(view.parameters, model="single-crystal-2d" if name == "xz" else "nmc-2d")
+        )
         for name, view in predictions.views.items()
     }
     session = Session()

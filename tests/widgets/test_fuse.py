@@ -65,6 +65,15 @@ def test_particles_follow_the_slider_until_somebody_works_on_them(viewer, qtbot,
     assert panel._process.pid == pid
 
 
+def test_settings_that_are_changed_during_a_run_follow_it(viewer, qtbot, panel):
+    with qtbot.waitSignal(panel.runner.finished, timeout=TIMEOUT_MS):
+        QTest.mouseClick(panel.button, Qt.MouseButton.LeftButton)
+        panel.slider.setFocus()
+        QTest.keyClick(panel.slider, Qt.Key.Key_End)
+    qtbot.waitUntil(lambda: "Now 1 particles" in panel.runner.status, timeout=TIMEOUT_MS)
+    assert link_of(viewer).session.current.labels.max() == 1
+
+
 def test_a_painted_view_is_handed_over_again(viewer, qtbot, panel):
     press(qtbot, panel, panel.button)
     for view in ("xy", "xz", "yz"):

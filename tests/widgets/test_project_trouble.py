@@ -42,6 +42,16 @@ def holds(project, label):
     return bool((open_project(project).state.current.labels == label).any())
 
 
+def test_nothing_is_opened_while_what_is_open_cannot_be_kept(viewer, qtbot, saved, tmp_path, monkeypatch):  # noqa: F811
+    keeper = keeper_of(viewer)
+    link_of(viewer).show(ParticleSet(np.ones((4, 8, 8), np.int32), "made here", SPACING, provenance={"fuse": {}}))
+    (tmp_path / "a file").write_text("")
+    monkeypatch.setenv("NAPARI_CATHODE_RECOVERY", str(tmp_path / "a file" / "recovery"))
+    keeper.open(saved)
+    assert "nothing else is opened" in keeper.error and not keeper.busy
+    assert [particles.name for particles in link_of(viewer).session.particle_sets] == ["made here"]
+
+
 def test_two_windows_on_one_project_lose_nothing(make_napari_viewer, qtbot, saved):  # noqa: F811
     """The second to save is told, what is done there is kept beside, and goes into a project of its own."""
     first, second = (make_napari_viewer(show=True, strict_qt="raise") for _ in range(2))

@@ -125,8 +125,8 @@ def _with_spacing(opened: OpenedProject, spacing: Any) -> OpenedProject:
     if particles is None:
         if any(seen.tomogram.spacing_um != spacing for seen in state.predictions):
             raise InputError(
-                f"What the views show was found with another voxel size in {opened.project.folder}; leave --spacing out, "
-                "or run the tomogram itself."
+                f"What the views show was found with another voxel size in {opened.project.folder}; leave --spacing "
+                "out, or run the tomogram itself."
             )
         return replace(opened, state=replace(state, tomograms=tuple(t.with_spacing(spacing) for t in state.tomograms)))
     if particles.spacing_um != spacing:

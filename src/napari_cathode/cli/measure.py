@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_cathode import io, results
-from napari_cathode.edit import write_log_beside
+from napari_cathode.edit import log_beside, write_log_beside
 from napari_cathode.errors import InputError
 from napari_cathode.fuse import with_agreement
 from napari_cathode.judging import with_review
@@ -56,6 +56,8 @@ def command(
     if out.suffix.lower() not in (".csv", ".parquet"):
         raise InputError(f"{out} should end in .csv or .parquet, which tells how the table is written.")
     particles = None if opened is None else current_of(opened)
+    if particles is not None and particles.history.log():
+        may_write(log_beside(out), overwrite)
     labels, stated = io.open_labels(labels_file) if particles is None else (particles.labels, particles.spacing_um)
     agreed = None if agreement is None else io.read_table(agreement)
     if agreed is not None and not any(str(name).startswith("view_") for name in agreed.columns):

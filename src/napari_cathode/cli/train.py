@@ -82,23 +82,24 @@ def command(
     While it trains, the model is measured on images kept for validation, and the best is kept. Ctrl+C interrupts;
     --resume goes on.
     """
+    sources_given = images or labels or annotations or validation_images or validation_labels or only
+    if anew and start_from:
+        raise InputError("Give either --start-from or --anew.")
     if resume:
-        if images or labels or annotations or given or dimensions != 2 or working_diameter:
+        if sources_given or given or start_from or anew or dimensions != 2 or working_diameter is not None:
             raise InputError("--resume goes on with what the training began with; leave images and settings out.")
         again = iter_resume_simulated if is_simulated(name, out) else iter_resume
         steps = iter_in_process(again, name, out, overwrite)
     elif simulated:
-        if images or labels or annotations:
-            raise InputError("--simulated trains on simulated slices; leave the images out.")
+        if sources_given:
+            raise InputError("--simulated trains on simulated images; leave images, labels and classes out.")
         parameters = _simulated(given, dimensions, working_diameter)
         steps = iter_in_process(iter_train_simulated, name, parameters, start_from, out, overwrite)
     else:
-        if dimensions != 2 or working_diameter:
+        if dimensions != 2 or working_diameter is not None:
             raise InputError(
                 "--dimensions and --working-diameter go with --simulated only; own images train 2D models."
             )
-        if anew and start_from:
-            raise InputError("Give either --start-from or --anew.")
         sources = _sources(images or [], labels or [], annotations or [], only)
         kept = _sources(validation_images or [], validation_labels or [], [], "")
         own = from_dict(OwnTrainingParameters, given, "the command line")

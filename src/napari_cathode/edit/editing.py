@@ -134,8 +134,9 @@ def _in_plane(
     axis, index = plane
     first = index - int(start[axis])
     cut = tuple(slice(first, first + 1) if other == axis else slice(None) for other in range(3))
+    inside = 0 <= first < labels.shape[axis]  # a block need not reach the slice
     labels = np.asarray(labels[cut])
-    here = sorted(set(ids) & {int(label) for label in np.unique(labels)})
+    here = sorted(set(ids) & {int(label) for label in np.unique(labels)}) if inside else []
     if not here:
         which = f"Particle {ids[0]} does" if len(ids) == 1 else "The selected particles do"
         raise InputError(

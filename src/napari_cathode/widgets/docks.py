@@ -144,7 +144,7 @@ def open_dock(viewer: Any, name: str, area: str = "") -> Any:
     viewer : napari.Viewer
         The viewer.
     name : str
-        `IDENTIFY`, `FUSE`, `EDIT`, `FEATURES`, `SHAP`, `TRAIN` or `PROJECT`.
+        One of the names at the top of this module, such as `IDENTIFY`.
     area : {"", "right", "bottom"}
         Where it goes; "" leaves it where it is.
 

@@ -92,6 +92,7 @@ class FuseWidget(Docked, Panel):
         self.views.changed.connect(self._on_views)
         self.runner.started.connect(self._refresh)
         self.runner.finished.connect(self._refresh)
+        self.runner.finished.connect(self._fuse_again)  # settings that were changed meanwhile
         self._connections = Connections(self)
         self._connections.connect(self._link.session.predictions_changed, self.views.choose_newest)
         self.views.choose_newest()
@@ -129,7 +130,7 @@ class FuseWidget(Docked, Panel):
         """Fuse the chosen views."""
         self.next_button.hide()
         try:
-            layers = self.views.chosen()
+            layers, parameters = self.views.chosen(), self.form.value()
             job = self._job("Fuse views", layers, None)
         except InputError as error:
             self.runner.fail(str(error))
@@ -150,7 +151,7 @@ class FuseWidget(Docked, Panel):
             layer.metadata.update(_how(fused))  # goes with the layer, whoever saves it
             self._link.session.set_agreement(particles, fused.agreement)
             if fused.kept:
-                self._newest = _Shown(None, self.form.value(), particles, particles.revision)
+                self._newest = _Shown(None, parameters, particles, particles.revision)
             self.next_button.show()
             return f"Made {_count(fused)} particles of {len(fused.views)} views."
 
@@ -162,7 +163,7 @@ class FuseWidget(Docked, Panel):
             layers = self.views.chosen()
             spacing = self.views.spacing(layers)
             like = next(iter(layers.values()))
-            region = box_in_view(self._viewer, like, spacing)
+            region, parameters = box_in_view(self._viewer, like, spacing), self.form.value()
             job = self._job("Preview", layers, region)
         except InputError as error:
             self.runner.fail(str(error))
@@ -173,7 +174,7 @@ class FuseWidget(Docked, Panel):
             if like not in self._viewer.layers:
                 return "The views were closed meanwhile; the result was dropped."
             self.preview.show(fused.labels, like, region, None, 0)
-            self._newest = _Shown(region, self.form.value())
+            self._newest = _Shown(region, parameters)
             return _previewed(fused)
 
         self.runner.start(job, on_result)

@@ -79,7 +79,7 @@ class Opener(Errands):
         try:
             self._has_kept = self.has_work
             self.finish()
-        except InputError as error:
+        except (InputError, OSError) as error:
             self.fail(f"What is open cannot be saved, so that nothing else is opened: {error}")
             return
         self.say(f"Opening {path.name} …")
