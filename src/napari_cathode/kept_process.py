@@ -44,8 +44,14 @@ class KeptProcess:
 
     @property
     def pid(self) -> int | None:
-        """The process's number; None while there is none."""
-        return None if self._process is None or self._process.poll() is not None else self._process.pid
+        """The number of the process that the next call goes to; None while there is none."""
+        return None if self._process is None or not self._usable else self._process.pid
+
+    @property
+    def _usable(self) -> bool:
+        """Whether there is a process, and it may use as many cores as are set now."""
+        there = self._process is not None and self._process.poll() is None
+        return there and os.environ.get(CORES) == self._cores
 
     def iter_call(self, function: Callable[..., Steps[T]], /, *args: Any, **kwargs: Any) -> Steps[T]:
         """Run a generator of long work; see `process.iter_in_process`.
@@ -98,16 +104,15 @@ class KeptProcess:
         self._end()
 
     def _ready(self) -> tuple[subprocess.Popen[bytes], Path]:
-        cores = os.environ.get(CORES)  # another number is another process's
-        if self._process is None or self._process.poll() is not None or cores != self._cores:
+        if not self._usable:
             self._end()
-            self._cores = cores
+            self._cores = os.environ.get(CORES)
             self._folder = Path(tempfile.mkdtemp(prefix="napari-cathode-"))
             self._process = start_process(self._folder, "napari_cathode.kept_process")
             self._messages = queue.Queue()
             threading.Thread(target=listen, args=(self._process.stdout, self._messages), daemon=True).start()
             self._tidy = weakref.finalize(self, _remove, self._process, self._folder)
-        assert self._folder is not None
+        assert self._process is not None and self._folder is not None
         return self._process, self._folder
 
     def _end(self) -> None:

@@ -74,6 +74,7 @@ def test_processes_use_as_many_cores_as_are_set(monkeypatch, model):
     there = drain(kept.iter_call(count_cores))
     assert there == usable_cores()
     preferences().work.cores = 1
+    assert kept.pid is None, "what it keeps is lost to the next call"
     assert drain(kept.iter_call(count_cores)) == 1
     preferences().work.cores = 0
     assert os.environ[CORES] == ""

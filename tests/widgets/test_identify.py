@@ -112,6 +112,8 @@ def test_particles_of_a_rectangle_lie_where_they_were_drawn(viewer, qtbot, panel
     (predictions,) = session.predictions
     assert predictions.views["xy"].labels is layer.data
     assert predictions.views["xy"].parameters.prob_threshold == pytest.approx(0.99)
+    layer.visible = True
+    settle()
     layer.data_setitem((np.array([2]), np.array([5]), np.array([6])), 7)
     panel.adjust.probability.slider.setValue(50)
     QTest.mouseClick(panel.adjust.button, Qt.MouseButton.LeftButton)
