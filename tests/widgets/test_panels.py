@@ -213,14 +213,15 @@ def test_files_beside_a_table_are_not_replaced_unasked(viewer, labels, tmp_path,
     answers, asked = [QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No], []
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "nmc.csv"), ""))
     monkeypatch.setattr(QMessageBox, "question", lambda *words: asked.append(words[-1]) or answers.pop())
-    for name in ("nmc_contacts.csv", "nmc_summary.csv"):
+    for name in ("nmc_contacts.csv", "nmc_summary.csv", "nmc_edits.csv"):
         (tmp_path / name).write_text("mine")
     panel.export("all")
-    assert asked == ["nmc_contacts.csv and nmc_summary.csv already exist. Do you want to replace them?"]
+    assert asked == ["nmc_contacts.csv, nmc_summary.csv and nmc_edits.csv already exist. Do you want to replace them?"]
     assert (tmp_path / "nmc_summary.csv").read_text() == "mine" and not (tmp_path / "nmc.csv").exists()
     panel.export("all")
     assert len(pd.read_csv(tmp_path / "nmc.csv")) == len(found)
     assert (tmp_path / "nmc_summary.csv").read_text() != "mine"
+    (tmp_path / "nmc_edits.csv").unlink()  # it is empty now
     (tmp_path / "nmc_contacts.csv").unlink()
     (tmp_path / "nmc_contacts.json").unlink()
     link.session.selection = {int(found["label"][0])}

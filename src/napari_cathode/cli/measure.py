@@ -56,7 +56,7 @@ def command(
     if out.suffix.lower() not in (".csv", ".parquet"):
         raise InputError(f"{out} should end in .csv or .parquet, which tells how the table is written.")
     particles = None if opened is None else current_of(opened)
-    if particles is not None and particles.history.log():
+    if particles is not None:
         may_write(log_beside(out), overwrite)
     labels, stated = io.open_labels(labels_file) if particles is None else (particles.labels, particles.spacing_um)
     agreed = None if agreement is None else io.read_table(agreement)

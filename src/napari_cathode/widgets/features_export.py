@@ -76,7 +76,7 @@ def _present(path: str, particles: ParticleSet, which: str) -> list[str]:
     if which == "all" and particles.summary is not None:
         places.append(beside(table, "summary"))
     found = [place for place in places if place.exists()]
-    if particles.history.log() and log_beside(table).exists():
+    if log_beside(table).exists():  # emptied where nothing was changed by hand
         found.append(log_beside(table))
     for place in (table, *places):
         sidecar = place.with_suffix(".json")
