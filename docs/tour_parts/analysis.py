@@ -62,7 +62,7 @@ def _run(viewer) -> None:
     wait_until(lambda: start.before.survey is not None)
     take("start.png")
     press(start.button)
-    wait_until(lambda: start.flow.step == "fuse")
+    wait_until(lambda: start.flow.step == "fuse" and not start.runner.status.startswith("Starting"))
     take("running.png")
     wait_until(lambda: not start.flow.step and not start.runner.running)
     if start.runner.error:
@@ -157,6 +157,7 @@ def _explain(viewer) -> None:
     link = link_of(viewer)
     shap = open_dock(viewer, SHAP)
     explanation = link.session.current.explanation
+    link.session.selection = ()
     leading = str(explanation.importance["feature"].iloc[0])
     shap.choose_view(shap.swarm_view)
     shap.colour_by.choose(Colouring(leading, True))

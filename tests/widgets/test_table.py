@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import QItemSelectionModel, QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QLineEdit
+from qtpy.QtWidgets import QApplication, QLineEdit, QToolButton
 
 from napari_cathode.filtering import Filter
 from napari_cathode.judging import judgement
@@ -285,3 +285,22 @@ def test_class_and_note_are_typed_into_table_or_dialog(table, session, qtbot):
         2: judgement(note="look again"),
         6: judgement("flagged", "shell", "look again"),
     }, "what differs stays"
+
+
+@pytest.mark.parametrize(("width", "beside"), [(360, False), (800, True)])
+def test_a_narrow_table_has_its_filter_in_a_row_of_its_own(table, width, beside):
+    table.show()
+    table.resize(width, 300)
+    QApplication.processEvents()
+    assert (table.filter.geometry().bottom() > table.ranges_button.y()) is beside
+    assert table.filter.width() >= 150
+
+
+def test_the_button_that_clears_the_filter_comes_and_goes_with_it(table, session, qtbot):
+    table.show()
+    clear = table.filter.findChild(QToolButton)
+    session.set_filter(session.current, Filter("x_um < 4"))
+    qtbot.waitUntil(lambda: clear.property("opacity") == 1.0)
+    session.set_filter(session.current, Filter())
+    qtbot.waitUntil(lambda: clear.property("opacity") == 0.0)
+    assert session.current.filter == Filter()

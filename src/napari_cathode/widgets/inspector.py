@@ -350,12 +350,9 @@ def _prepare() -> None:
 
 
 def _key(particles: ParticleSet, tomogram: Any) -> tuple[Any, ...]:
-    """Give what the greys of an image depend on."""
-    return (
-        id(particles),
-        particles.revision,
-        None if tomogram is None else id(getattr(tomogram.data, "base", None) or 0),
-    )
+    """Give what the greys of an image depend on; views of one array, as readers and 2D layers give them, are one."""
+    base = None if tomogram is None else getattr(tomogram.data, "base", None)
+    return id(particles), particles.revision, tomogram is None, None if base is None else id(base)
 
 
 def _parameters(particles: ParticleSet) -> MeasureParameters:

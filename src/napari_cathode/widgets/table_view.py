@@ -254,9 +254,8 @@ class LinkedTable(QWidget):
         """Show the session's filter and the rows that pass it."""
         known = Filter() if particles is None else particles.filter
         if known.text != self.filter.text() and not self._delay.isActive():
-            self.filter.blockSignals(True)
-            self.filter.setText(known.text)
-            self.filter.blockSignals(False)
+            self.filter.setText(known.text)  # with its signals, by which its button for clearing comes and goes
+            self._delay.stop()
         self.hide_button.setChecked(known.hide_others)
         for view in (self.view, self.pinned):
             view.header.show_filter(known)

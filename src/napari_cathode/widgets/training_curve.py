@@ -64,6 +64,8 @@ class TrainingCurve:
         if len(self.losses) > _SMOOTHED_STEPS:
             mean = np.convolve(self.losses, np.ones(_SMOOTHED_STEPS) / _SMOOTHED_STEPS, "valid")
             upper.plot(self.steps[_SMOOTHED_STEPS - 1 :], mean, color=theme["accent"], linewidth=1.8)
+        if self.losses:
+            upper.set_ylim(0, 1.15 * max(self.losses))  # from zero, lest noise look like a course
         upper.set_ylabel("loss")
         at = [one["step"] for one in self.validations]
         for name, title, colour in (("ap50", "at IoU 0.5", theme["accent"]), ("ap70", "at IoU 0.7", _SECOND)):
