@@ -149,6 +149,7 @@ def iter_run(
     dataset: str | None = None,
     executor: Executor | None = None,
     seen: Mapping[str, ViewPrediction] | None = None,
+    keep_views: bool = False,
 ) -> Steps[PipelineResult]:
     """Find, fuse, measure and explain the particles of a tomogram.
 
@@ -167,6 +168,8 @@ def iter_run(
         Threads that measure particles side by side; the result is the same.
     seen : dict of str to ViewPrediction, optional
         What the views of this tomogram showed before; nothing is looked for then, and it is fused as it is.
+    keep_views : bool
+        Whether the project in the folder holds what each view saw, so that it can be fused again.
 
     Yields
     ------
@@ -221,6 +224,8 @@ def iter_run(
         results.write_parameters(folder, used)
         results.write_labels(folder, labels, spacing_um)
         project = results.open_run_project(folder, tomogram)
+        if keep_views:
+            project.keep_views(views)
         project.save(to_dict(parameters), labels, used, agreement=found_agreement)
 
     table = yield from stretch(

@@ -63,6 +63,22 @@ def test_a_run_leaves_a_project_with_everything(run_folder):
     assert "shap.parquet" not in inner and "importance.parquet" not in inner
 
 
+def test_a_run_keeps_what_the_views_saw_where_that_is_wanted(command, run_folder, tmp_path):
+    given = ["--spacing", "0.1", "0.1", "0.1", "--identify-method", "watershed", "--region", ":,0:160,0:160"]
+    again = tmp_path / "again"
+    code, _, err = command("run", run_folder.parent / "slice.tif", "-o", again, *given, *QUICK, "--keep-views")
+    assert code == 0, err
+    opened = open_project(again)
+    (kept,) = opened.state.predictions
+    assert opened.notes == () and list(kept.views) == ["xy"]
+    assert kept.tomogram.region == opened.state.current.tomogram.region
+    found = np.asarray(kept.views["xy"].labels)
+    assert np.array_equal(found > 0, opened.state.current.labels > 0) and kept.views["xy"].probability is not None
+    assert open_project(run_folder).state.predictions == (), "not otherwise"
+    code, _, err = command("run", again, *QUICK, "--keep-views")
+    assert code == 2 and "--keep-views is for a tomogram" in err
+
+
 def test_a_table_changed_in_a_spreadsheet_is_shown_as_it_is(run_folder, tmp_path):
     import shutil
 

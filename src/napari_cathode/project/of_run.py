@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from napari_cathode.session import Colouring, Measurement, ParticleSet
+from napari_cathode.session import Colouring, Measurement, ParticleSet, Predictions
 from napari_cathode.tomogram import Tomogram
 
 from .saving import Project
@@ -35,6 +36,12 @@ class RunProject:
         self._folder = Path(folder)
         self._tomogram = tomogram
         self._files = files
+        self._predictions: tuple[Predictions, ...] = ()
+
+    def keep_views(self, views: Mapping[str, Any]) -> None:
+        """Let all saves from now on hold what the views saw, so that it can be fused again."""
+        if views:
+            self._predictions = (Predictions(self._tomogram.name, dict(views), self._tomogram),)
 
     def save(self, parameters: dict[str, Any], labels: Any, used: dict[str, Any], **found: Any) -> None:
         """Save what has been found so far, whose files are written.
@@ -60,5 +67,5 @@ class RunProject:
         if table is not None and "damage" in table and table["damage"].notna().any():
             particles.colouring = Colouring("damage")
         given = {kind: name for kind, name in self._files.items() if (self._folder / name).exists()}
-        state = ProjectState((particles,), particles, parameters=parameters)
+        state = ProjectState((particles,), particles, predictions=self._predictions, parameters=parameters)
         self._project.save(state, BY_RUN, given)
