@@ -9,7 +9,7 @@ from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QMainWindow
+from qtpy.QtWidgets import QMainWindow, QWidget
 
 from napari_cathode.errors import InputError
 from napari_cathode.plugin.layers import is_image
@@ -287,8 +287,13 @@ class Keeper(Opener):
             QTimer.singleShot(_TURN_MS, self._offer)
 
     def _offer(self) -> None:
-        if self.recoverable and not self._offered:  # by a panel that came meanwhile
-            self._offered = True
+        from .docks import Docked
+
+        if self._offered or not self.recoverable:
+            return
+        self._offered = True
+        panels = [widget for widget in self._main.findChildren(QWidget) if isinstance(widget, Docked)]
+        if not any(hasattr(panel, "offers") and panel.isVisible() for panel in panels):  # one may have come meanwhile
             self.show_panel()
 
     def show_panel(self) -> None:
