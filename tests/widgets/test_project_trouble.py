@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import time
 
 import numpy as np
 import pytest
@@ -230,7 +229,6 @@ def test_the_offer_does_not_cover_a_start_that_comes_after_another_panel(make_na
     open_dock(viewer, FEATURES, "bottom")
     settle()
     start = open_dock(viewer, START)
-    time.sleep(0.3)  # a slow computer: the offer is due before the panel has said that it can make it
     qtbot.wait(400)
     settle()
     assert start.offers.isVisible() and not start.offers.visibleRegion().isEmpty()
