@@ -7,6 +7,7 @@ import pytest
 from napari_cathode.errors import InputError
 from napari_cathode.measure import FEATURES, MeasureParameters, columns, iter_measure, measure, summarise
 from napari_cathode.measure.features import CHOICES
+from napari_cathode.measure.grey_kernels import median
 
 SPACING = (0.1, 0.1, 0.1)
 SHAPE_COLUMNS = [
@@ -318,3 +319,29 @@ def test_slabs_merge_exactly(balls, monkeypatch):
     whole = measure(balls.filled, None, SPACING)
     monkeypatch.setattr("napari_cathode.measure.volume_pass.SLAB_BYTES", 5 * 4 * 92 * 92)
     assert measure(balls.filled, None, SPACING).equals(whole)
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_median_passes_over_what_is_no_number(odd):
+    values = np.array([4, 1, odd, 2, 3], np.float32)
+    assert median(values) == 2.5
+    assert np.isnan(median(np.array([odd], np.float32)))
+
+
+def test_median_of_tiny_and_of_huge_values():
+    for scale in (1e-41, 1e-36, 1e37):
+        values = (np.arange(1, 8) * np.float32(scale)).astype(np.float32)
+        assert median(values) == values[3]
+
+
+def test_values_that_are_no_number_leave_the_other_particles_as_they_are():
+    labels = np.zeros((20, 20, 44), np.int32)
+    labels[5:15, 5:15, 5:15], labels[5:15, 5:15, 28:38] = 1, 2
+    image = np.where(labels > 0, 200, 50).astype(np.float32)
+    image += np.random.default_rng(0).normal(0, 3, image.shape).astype(np.float32)
+    parameters = MeasureParameters(closing_radius_um=2, smoothing_um=1, cube_edge_um=20)
+    whole = measure(labels, image, (1.0, 1.0, 1.0), parameters)
+    image[9:11, 9:11, 9:11] = np.nan
+    found = measure(labels, image, (1.0, 1.0, 1.0), parameters)
+    assert found["volume_um3"].tolist() == whole["volume_um3"].tolist()
+    assert found["edensity"][1] == pytest.approx(whole["edensity"][1], rel=0.01)

@@ -216,6 +216,8 @@ def select(values: Floats, rank: int) -> float:
         return low
     steps = 1024
     scale = np.float32(steps) / (high - low)
+    if not np.isfinite(scale):
+        return np.sort(values)[rank]
     counts = np.zeros(steps + 1, np.int64)
     for place in range(len(values)):
         counts[int((values[place] - low) * scale)] += 1
@@ -235,7 +237,9 @@ def select(values: Floats, rank: int) -> float:
 
 
 def median(values: Floats) -> float:
-    """Give the median of finite values, several times faster than NumPy does; NaN where there are none."""
+    """Give the median of the finite values, several times faster than NumPy does; NaN where there are none."""
+    if not np.isfinite(values.sum(dtype=np.float64)):
+        values = values[np.isfinite(values)]
     if not len(values):
         return float("nan")
     half = (len(values) - 1) // 2
