@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from napari_cathode.edit.change import change_between
 from napari_cathode.errors import InputError
 from napari_cathode.session import Colouring, ParticleSet, Predictions, Session
 from napari_cathode.tomogram import Tomogram
@@ -116,3 +117,21 @@ def test_other_threads_may_not_change_it(session):
     thread.start()
     thread.join()
     assert len(raised) == 1
+
+
+def test_what_an_undone_edit_takes_away_is_not_selected_any_more(session):
+    """Also where nobody knows yet where each particle lies, as in a project that was just opened."""
+    labels = np.zeros((4, 4, 4), np.int32)
+    labels[0] = 1
+    particles = ParticleSet(labels, "p", (1.0, 1.0, 1.0))
+    session.add(particles)
+    session.current = particles
+    after = labels.copy()
+    after[3] = 2
+    change = change_between(labels, after, (0, 0, 0), "draw")
+    assert change is not None
+    session.edit(particles, change)
+    session.selection = {1, 2}
+    particles.boxes = None
+    session.undo(particles)
+    assert session.selection == {1}

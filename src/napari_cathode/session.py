@@ -507,8 +507,9 @@ class Session:
         if reviewed:
             self.changed.emit(particles, "review")
         self.changed.emit(particles, "history")
-        boxes, touched = particles.known_boxes, self.selection.intersection(change.labels)
-        if particles is self.current and boxes is not None and touched:
+        touched = self.selection.intersection(change.labels)
+        boxes = particles.find_boxes() if particles is self.current and touched else None
+        if boxes is not None:
             self.selection -= {label for label in touched if boxes.box(particles.labels, label) is None}
 
     def replace_array(self, particles: ParticleSet, labels: Any) -> None:
