@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from napari.layers import Labels
+from napari.layers._source import layer_source
 
 from napari_cathode.edit import delete
 from napari_cathode.errors import InputError
@@ -63,6 +64,30 @@ def test_what_was_changed_by_hand_lies_beside_the_labels(tmp_path, model):
     link.undo()
     save()
     assert len(pd.read_csv(tmp_path / "a_edits.csv")) == 0
+
+
+def test_the_log_beside_a_file_goes_on_when_it_is_edited_again(tmp_path, model):
+    path, log = str(tmp_path / "a.tif"), tmp_path / "a_edits.csv"
+
+    def opened():
+        labels = read_labels(path)[0]
+        with layer_source(path=path):
+            return model.add_layer(Labels(labels.copy()))
+
+    first = model.add_labels(LABELS.copy())
+    link = link_of(model)
+    link.session.edit(link.adopt(first), delete(first.data, [5]))
+    write_labels_layer(path, *first.as_layer_data_tuple()[:2])
+    before = log.read_bytes()
+    again = opened()
+    write_labels_layer(path, *again.as_layer_data_tuple()[:2])
+    assert log.read_bytes() == before, "of labels that nobody has looked at as particles"
+    link.session.edit(link.adopt(again), delete(again.data, [3]))
+    write_labels_layer(path, *again.as_layer_data_tuple()[:2])
+    assert pd.read_csv(log)["labels"].tolist() == [5, 3]
+    assert log.read_bytes().startswith(before)
+    log.write_text("somebody's own notes", encoding="utf-8")
+    assert link.adopt(opened()).history.log() == []
 
 
 def test_slices_are_written_with_their_log_too(tmp_path, model):

@@ -5,7 +5,7 @@ from .change import Change, change_between
 from .editing import EDITS, Line, Plane, free_id, iter_edit, room
 from .history import History, Step
 from .label_boxes import LabelBoxes, iter_label_boxes, label_boxes
-from .log_file import log_beside, write_log, write_log_beside
+from .log_file import log_beside, read_log_beside, write_log, write_log_beside
 from .operations import delete, fill, grow, merge, smooth
 from .parameters import EditParameters
 from .splitting import split_along_line, split_at_seeds, split_in_parts
@@ -30,6 +30,7 @@ __all__ = [
     "label_boxes",
     "log_beside",
     "merge",
+    "read_log_beside",
     "room",
     "smooth",
     "split_along_line",

@@ -55,6 +55,36 @@ def log_beside(path: str | Path) -> Path:
     return path.with_name(f"{path.stem}_edits.csv")
 
 
+def read_log_beside(path: str | Path) -> list[dict[str, Any]]:
+    """Read the log of edits beside labels, so that it goes on when they are edited and saved again.
+
+    Parameters
+    ----------
+    path : path
+        Of the labels.
+
+    Returns
+    -------
+    list of dict
+        As `History.log` gives them, details as text; empty where there is no log, or a file of that name that is none.
+    """
+    try:
+        table = pd.read_csv(log_beside(path), dtype=str, keep_default_na=False)
+        return [
+            {
+                "time": row["time"],
+                "edit": row["edit"],
+                "labels": [int(label) for label in row["labels"].split()],
+                "voxels": int(row["voxels"]),
+                "box": [[int(row[f"{axis}_first"]), int(row[f"{axis}_stop"])] for axis in "zyx"],
+                "details": dict(part.split(" ", 1) for part in row["details"].split("; ") if " " in part),
+            }
+            for row in table.to_dict("records")
+        ]
+    except (OSError, ValueError, KeyError):
+        return []
+
+
 def write_log_beside(path: str | Path, entries: Sequence[Mapping[str, Any]]) -> Path | None:
     """Write what was changed by hand beside the labels or the table that it was changed in.
 

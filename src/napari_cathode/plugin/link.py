@@ -15,6 +15,7 @@ from napari.layers import Labels, Layer
 from napari.utils.notifications import show_warning
 
 from napari_cathode.boxes import Box
+from napari_cathode.edit import read_log_beside
 from napari_cathode.edit.history import History
 from napari_cathode.errors import InputError
 from napari_cathode.session import Colouring, Measurement, ParticleSet, Predictions, Session
@@ -47,13 +48,23 @@ def link_of(viewer: Any) -> Link:
 
 
 def log_of(data: Any) -> list[dict[str, Any]]:
-    """Give the log of edits of an array of labels that a viewer shows; empty for any other array."""
+    """Give the log of edits of an array of labels that a viewer shows; empty for any other array.
+
+    Labels that nobody has looked at as particles yet have the log that lay beside their file.
+    """
     for _, link in _links.values():
         for particles in link.session.particle_sets:
             layer = link.layer_of(particles)
             if layer is not None and same_array(full_data(layer), data):
                 return particles.history.log()
-    return []
+    viewers = [current_viewer(), *(viewer() for viewer, _ in _links.values())]
+    shown = (layer for viewer in viewers if viewer is not None for layer in viewer.layers if is_labels(layer))
+    return next((_earlier_log(layer) for layer in shown if same_array(full_data(layer), data)), [])
+
+
+def _earlier_log(layer: Labels) -> list[dict[str, Any]]:
+    """Give the edits that are told of beside the file that a layer was read from."""
+    return read_log_beside(layer.source.path) if layer.source.path else []
 
 
 @dataclass(eq=False)
@@ -130,7 +141,7 @@ class Link:
             return known
         if not is_labels(layer):
             raise InputError(f"The layer {layer.name} is no Labels layer of two or three dimensions; choose another.")
-        history = History(log=self._copied.get(layer))
+        history = History(log=self._copied.get(layer) or _earlier_log(layer))
         particles = ParticleSet(
             volume(layer), layer.name, spacing_of(layer), table=adopted_table(layer), history=history
         )
