@@ -19,7 +19,7 @@ START = "Start here"
 
 _TABLE_SHARE = 0.42
 _PANEL_WIDTH = 420
-_TURN_MS = 30
+_TURN_MS = 150
 _LAYOUT_MS = 100
 
 _AREAS = {
@@ -83,12 +83,27 @@ def fill_screen(viewer: Any) -> None:
 
 
 def open_results(viewer: Any) -> None:
-    """Open the SHAP panel at the right and the table at the bottom, below the picture."""
+    """Open the SHAP panel at the right and the table at the bottom, below the picture.
+
+    Each in a turn of its own, and so is what each needs, lest the window stands still.
+    """
+    from . import shap  # noqa: F401
+
+    QTimer.singleShot(_TURN_MS, lambda: _open_shap(viewer))
+
+
+def _open_shap(viewer: Any) -> None:
     shap = open_dock(viewer, SHAP, "right")
     main = shap.window()
     if isinstance(main, QMainWindow):
         _keep_sides(main)
-    QTimer.singleShot(_TURN_MS, lambda: _open_table(viewer, shap))  # each panel in a turn of its own
+    QTimer.singleShot(_TURN_MS, lambda: _prepare_table(viewer, shap))
+
+
+def _prepare_table(viewer: Any, shap: Any) -> None:
+    from . import features  # noqa: F401
+
+    QTimer.singleShot(_TURN_MS, lambda: _open_table(viewer, shap))
 
 
 def _open_table(viewer: Any, shap: Any) -> None:
