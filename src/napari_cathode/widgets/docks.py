@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import Qt, QTimer
@@ -89,7 +90,12 @@ def open_results(viewer: Any) -> None:
     """
     from . import shap  # noqa: F401
 
-    QTimer.singleShot(_TURN_MS, lambda: _open_shap(viewer))
+    _later(viewer, lambda: _open_shap(viewer))
+
+
+def _later(viewer: Any, act: Callable[[], Any], milliseconds: int = _TURN_MS) -> None:
+    """Do something in a later turn, unless the window was closed meanwhile."""
+    QTimer.singleShot(milliseconds, lambda: act() if hasattr(viewer.window, "_qt_window") else None)
 
 
 def _open_shap(viewer: Any) -> None:
@@ -97,18 +103,18 @@ def _open_shap(viewer: Any) -> None:
     main = shap.window()
     if isinstance(main, QMainWindow):
         _keep_sides(main)
-    QTimer.singleShot(_TURN_MS, lambda: _prepare_table(viewer, shap))
+    _later(viewer, lambda: _prepare_table(viewer, shap))
 
 
 def _prepare_table(viewer: Any, shap: Any) -> None:
     from . import features  # noqa: F401
 
-    QTimer.singleShot(_TURN_MS, lambda: _open_table(viewer, shap))
+    _later(viewer, lambda: _open_table(viewer, shap))
 
 
 def _open_table(viewer: Any, shap: Any) -> None:
     features = open_dock(viewer, FEATURES, "bottom")
-    QTimer.singleShot(_TURN_MS, lambda: _share_out(viewer, shap, features))
+    _later(viewer, lambda: _share_out(viewer, shap, features))
 
 
 def _share_out(viewer: Any, shap: Any, features: Any) -> None:
@@ -117,7 +123,7 @@ def _share_out(viewer: Any, shap: Any, features: Any) -> None:
     if isinstance(main, QMainWindow):
         main.resizeDocks([dock_of(features)], [round(_TABLE_SHARE * main.height())], Qt.Orientation.Vertical)
         main.resizeDocks([dock_of(shap)], [_PANEL_WIDTH], Qt.Orientation.Horizontal)
-    QTimer.singleShot(_LAYOUT_MS, viewer.reset_view)  # the canvas has its new size only then
+    _later(viewer, viewer.reset_view, _LAYOUT_MS)  # the canvas has its new size only then
 
 
 def open_inspector(viewer: Any) -> None:
