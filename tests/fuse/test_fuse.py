@@ -122,6 +122,20 @@ def test_a_small_thing_that_one_view_alone_sees_is_no_particle(two):
     assert fuse(views, FuseParameters(minimal_diameter_um=2.0), ISOTROPIC).labels.max() == 2
 
 
+@pytest.mark.parametrize("first, found", [(0, True), (30, True), (8, False)])
+def test_a_thin_slice_that_one_view_alone_sees_is_a_particle_on_the_border(first, found):
+    """The border leaves two slices of a ball: whole sections for the view along it, thin strips for the others."""
+    truth = balls((32, 48, 48), [(16, 30, 30)], 11.5)
+    disc = balls((48, 48), [(12, 12)], 7.0)
+    truth[first : first + 2][:, disc > 0] = 2
+    views = seen(truth)
+    for name in ("xz", "yz"):
+        views = lose(views, name, truth == 2)
+    labels = fuse(views, FuseParameters(), ISOTROPIC).labels
+    assert labels.max() == 1 + found
+    assert overlaps(truth, labels)[1] > 0.5 or not found
+
+
 def test_minimal_votes_decides_whether_one_view_is_enough(two):
     views = lose(lose(seen(two), "xz", two == 2), "yz", two == 2)
     assert fuse(views, FuseParameters(minimal_votes=2), ISOTROPIC).labels.max() == 1

@@ -56,7 +56,7 @@ def chain(*shares):
     n = len(shares)
     two = np.array([round(100 * share) for share in shares])
     pairs = np.stack([np.arange(1, n + 1), np.arange(2, n + 2)], 1).astype(np.int32)
-    return Graph(pairs, 100 - two, two, np.array([0] + [1000] * (n + 1)))
+    return Graph(pairs, 100 - two, two, np.array([0] + [1000] * (n + 1)), np.zeros((n + 2, 6), dtype=np.int64))
 
 
 def test_pieces_are_joined_below_the_threshold():
@@ -75,7 +75,8 @@ def test_crumbs_join_unless_the_views_part_them_and_small_ones_go():
 def test_evidence_of_joined_pieces_adds_up():
     """Two halves of one particle: the third is parted from one of them by few votes and belongs to the other."""
     pairs = np.array([[1, 2], [1, 3], [2, 3]], np.int32)
-    graph = Graph(pairs, np.array([500, 1, 300]), np.array([0, 20, 10]), np.array([0, 900, 900, 900]))
+    voxels = np.array([0, 900, 900, 900])
+    graph = Graph(pairs, np.array([500, 1, 300]), np.array([0, 20, 10]), voxels, np.zeros((4, 6), dtype=np.int64))
     np.testing.assert_array_equal(join(graph, 0.2, 0), [0, 1, 1, 1])
 
 

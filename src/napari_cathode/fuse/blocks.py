@@ -31,6 +31,7 @@ from .parameters import FuseParameters
 from .pieces import Asked, Graph
 from .repair import iter_gather
 from .scaling import WHOLE, iter_enlarge, iter_sample
+from .sizes import face_counts
 from .tidy import iter_fill, renumber, voxel_counts
 from .votes import BLIND, iter_smooth, thresholds
 
@@ -223,7 +224,9 @@ def _iter_block(
     field = yield from within(cut.iter_field(gathered, smooth, spacing_um, diameter), 2, 4)
     del gathered, smooth
     limits = thresholds(len(fuser.names), parameters.minimal_votes)
-    voted = iter_voted_pieces(cut, field, seen, share, limits, spacing_um, diameter)
+    border = tuple(end == face for (low, high), n in zip(region, fuser.shape, strict=True)
+                   for end, face in ((low, 0), (high, n)))
+    voted = iter_voted_pieces(cut, field, seen, share, limits, spacing_um, diameter, border)
     del field, seen, share
     return (yield from within(voted, 3, 4))
 
@@ -266,7 +269,8 @@ def _iter_graph(fuser: Fuser, cores: list[Region], pieces: Labels, sees: npt.NDA
             for number, name in enumerate(fuser.names):
                 asked.ask(name, own, np.asarray(fuser.views[name].labels[where]), size, sees[:, number])
     yield Progress(len(cores), len(cores) + 1, "Asking the views about neighbours")
-    return asked.graph(voxel_counts(pieces))
+    voxels = voxel_counts(pieces)
+    return asked.graph(voxels, face_counts(pieces, voxels.size))
 
 
 def _grown(core: Region, halo: tuple[int, ...], shape: tuple[int, int, int]) -> Region:

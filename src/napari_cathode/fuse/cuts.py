@@ -71,8 +71,11 @@ def iter_voted_pieces(
     limits: Thresholds,
     spacing_um: Spacing,
     diameter_um: float,
+    border: tuple[bool, ...] = (True,) * 6,
 ) -> Steps[tuple[Labels, npt.NDArray[np.uint8]]]:
     """Cut what any view may see as particle into pieces, and leave of each what the views that see it agree on.
+
+    ``border`` says which faces are the volume's, see `sizes.face_counts`.
 
     Returns
     -------
@@ -84,7 +87,7 @@ def iter_voted_pieces(
     pieces = yield from within(cut.iter_pieces(field, foreground, spacing_um, diameter_um), 0, 2)
     del field
     yield from within(iter_spread(pieces, foreground), 1, 2)
-    sees = cut_by_votes(pieces, seen, share, limits, ball_voxels(diameter_um, spacing_um))
+    sees = cut_by_votes(pieces, seen, share, limits, diameter_um, spacing_um, border)
     return pieces, sees
 
 
@@ -103,6 +106,6 @@ def decide(
     sizes = np.bincount(join(graph, parameters.split_merge, 0.0), weights=graph.voxels)
     parameters, smallest, largest, typical = decide_sizes(sizes, parameters, spacing_um)
     crumb = ball_voxels(_CRUMB_SHARE * typical, spacing_um)
-    table = join(graph, parameters.split_merge, smallest, crumb)
+    table = join(graph, parameters.split_merge, smallest, crumb, spacing_um)
     sizes = np.bincount(table, weights=graph.voxels)
     return np.where(sizes <= largest, np.arange(sizes.size), 0).astype(np.int32)[table], parameters

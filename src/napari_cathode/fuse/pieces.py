@@ -23,6 +23,7 @@ from napari_cathode.tomogram import Spacing
 
 from .basins import Labels
 from .repair import numbered
+from .sizes import face_counts, whole_voxels
 from .tidy import voxel_counts
 from .votes import ALONE, SEES
 
@@ -45,14 +46,17 @@ class Graph:
         The smaller piece first.
     one, two : ndarray of int64, shape (n,)
         How often the views saw one section across the pair, and how often two.
-    voxels : ndarray of int64
+    voxels : ndarray of int64, shape (m,)
         Voxels of each piece; the first entry is the background's.
+    faces : ndarray of int64, shape (m, 6)
+        Those on the faces of the volume; see `sizes.face_counts`.
     """
 
     pairs: npt.NDArray[np.int32]
     one: npt.NDArray[np.int64]
     two: npt.NDArray[np.int64]
     voxels: npt.NDArray[np.int64]
+    faces: npt.NDArray[np.int64]
 
 
 def iter_graph(
@@ -95,7 +99,8 @@ def iter_graph(
         core = tuple(min(_SLAB, n - first) if i == axis else n for i, n in enumerate(shape))
         seen = None if sees is None else sees[:, names.index(name)]
         asked.ask(name, pieces[where], np.asarray(views[name].labels[where]), core, seen)
-    return asked.graph(voxel_counts(pieces))
+    voxels = voxel_counts(pieces)
+    return asked.graph(voxels, face_counts(pieces, voxels.size))
 
 
 class Asked:
@@ -154,16 +159,22 @@ class Asked:
             own, sections, inner, apart[0], apart[1], sees, self._keys, self._counts, self._used
         )
 
-    def graph(self, voxels: npt.NDArray[np.int64]) -> Graph:
-        """Give the graph; ``voxels`` are those of each piece, the background first."""
+    def graph(self, voxels: npt.NDArray[np.int64], faces: npt.NDArray[np.int64]) -> Graph:
+        """Give the graph; ``voxels`` and ``faces`` are those of each piece, the background first."""
         filled = self._keys >= 0
         order = np.argsort(self._keys[filled])
         keys, counts = self._keys[filled][order], self._counts[filled][order]
         pairs = np.stack([keys >> 32, keys & 0xFFFFFFFF], axis=1).astype(np.int32)
-        return Graph(pairs, counts[:, 0].copy(), counts[:, 1].copy(), voxels)
+        return Graph(pairs, counts[:, 0].copy(), counts[:, 1].copy(), voxels, faces)
 
 
-def join(graph: Graph, threshold: float, smallest_voxels: float, crumb_voxels: float = 0.0) -> npt.NDArray[np.int32]:
+def join(
+    graph: Graph,
+    threshold: float,
+    smallest_voxels: float,
+    crumb_voxels: float = 0.0,
+    spacing_um: Spacing = (1.0, 1.0, 1.0),
+) -> npt.NDArray[np.int32]:
     """Join pieces.
 
     Parameters
@@ -176,6 +187,9 @@ def join(graph: Graph, threshold: float, smallest_voxels: float, crumb_voxels: f
         half of the cases; what stays smaller in the end goes.
     crumb_voxels : float
         What is smaller than this joins a neighbour of which the views say nothing, neither that they are one nor two.
+    spacing_um : tuple of float
+        Voxel edge lengths (z, y, x) in µm. What the border cuts is judged by its section on it, see
+        `sizes.whole_voxels`.
 
     Returns
     -------
@@ -183,7 +197,7 @@ def join(graph: Graph, threshold: float, smallest_voxels: float, crumb_voxels: f
         The particle (1 … n) of each piece, 0 for the background and for what goes.
     """
     owner = np.arange(graph.voxels.size)
-    voxels = graph.voxels.astype(np.float64)
+    voxels, faces = graph.voxels.astype(np.float64), graph.faces.copy()
     near: dict[int, dict[int, list[float]]] = {}
     heap: list[tuple[float, int, int, float]] = []
     for (a, b), one, two in zip(graph.pairs.tolist(), graph.one.tolist(), graph.two.tolist(), strict=True):
@@ -196,6 +210,7 @@ def join(graph: Graph, threshold: float, smallest_voxels: float, crumb_voxels: f
             a, b = b, a
         owner[b] = a
         voxels[a] += voxels[b]
+        faces[a] += faces[b]
         del near[a][b]
         for other, counts in near.pop(b).items():
             if other == a:
@@ -215,16 +230,20 @@ def join(graph: Graph, threshold: float, smallest_voxels: float, crumb_voxels: f
         if counts is not None and counts[0] + counts[1] == count:
             unite(a, b)
     crumb_voxels = max(crumb_voxels, smallest_voxels)
-    for piece in np.argsort(voxels, kind="stable").tolist():
-        if not piece or owner[piece] != piece or voxels[piece] >= crumb_voxels or not near.get(piece):
+    for piece in np.argsort(whole_voxels(voxels, faces, spacing_um), kind="stable").tolist():
+        if not piece or owner[piece] != piece or not near.get(piece):
+            continue
+        size = whole_voxels(voxels[piece, None], faces[piece, None], spacing_um)[0]
+        if size >= crumb_voxels:
             continue
         share, best = min((_parted(*counts), other) for other, counts in near[piece].items())
         unknown = sum(near[piece][best]) == 0
-        if share < max(threshold, _CRUMB) and (unknown or voxels[piece] < smallest_voxels):
+        if share < max(threshold, _CRUMB) and (unknown or size < smallest_voxels):
             unite(piece, best)
     roots = _roots(owner)
     kept = np.zeros(owner.size, dtype=bool)
-    kept[1:] = (voxels >= max(1.0, smallest_voxels))[1:] & (roots == np.arange(owner.size))[1:]
+    size = whole_voxels(voxels, faces, spacing_um)
+    kept[1:] = (size >= max(1.0, smallest_voxels))[1:] & (roots == np.arange(owner.size))[1:]
     number = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
     return number[roots]
 

@@ -49,6 +49,55 @@ def ball_voxels(diameter_um: float, spacing_um: Spacing) -> float:
     return math.pi / 6 * diameter_um**3 / math.prod(spacing_um)
 
 
+def face_counts(labels: npt.NDArray[Any], count: int, border: tuple[bool, ...] = (True,) * 6) -> npt.NDArray[np.int64]:
+    """Count the voxels that labels have on the six faces of a volume.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape (z, y, x)
+    count : int
+        Number of labels, the background among them.
+    border : tuple of bool
+        Which faces are the volume's border, in the order of the result; the others, of a block, count as empty.
+
+    Returns
+    -------
+    ndarray of int64, shape (count, 6)
+        Low and high face along z, y and x.
+    """
+    faces = np.zeros((count, 6), dtype=np.int64)
+    for number in np.flatnonzero(border):
+        plane = np.asarray(np.take(labels, -(number % 2), axis=number // 2))
+        faces[:, number] = np.bincount(plane.reshape(-1), minlength=count)
+    return faces
+
+
+def whole_voxels(
+    voxels: npt.NDArray[Any], faces: npt.NDArray[np.int64], spacing_um: Spacing
+) -> npt.NDArray[np.float64]:
+    """Judge how large particles are that the border cuts: at least as large as a ball with their section on it.
+
+    What is left of a particle may be a few voxels thin; its volume then says nothing about whether it is one.
+
+    Parameters
+    ----------
+    voxels : ndarray, shape (n,)
+    faces : ndarray of int64, shape (n, 6)
+        See `face_counts`.
+    spacing_um : tuple of float
+        Voxel edge lengths (z, y, x) in µm.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        In voxels.
+    """
+    volume = math.prod(spacing_um)
+    pixel = np.repeat(volume / np.asarray(spacing_um), 2)
+    area = (faces * pixel).max(axis=1)
+    return np.maximum(voxels, 4 / (3 * math.sqrt(math.pi)) * area**1.5 / volume)
+
+
 def typical_diameter(volumes_um3: npt.ArrayLike) -> float:
     """Give the diameter of the ball of median volume, in µm, where each particle counts by its volume.
 

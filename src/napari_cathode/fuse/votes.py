@@ -3,6 +3,8 @@
 Of three views one may lose a particle in all of its slices. The other two are then all that see it, and half of *their*
 votes decides, piece by piece; otherwise such particles would come out too small, or in pieces. Two views may lose it as
 well: what a single view sees where the others see nothing is a particle if it is large, since many slices agree on it.
+What the border leaves of a particle is often seen in the slices along the border alone, whole; in the others it is a
+thin strip. Its size is then that of its section on the border.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from napari_cathode.tomogram import Spacing
 from .basins import Labels, Map, slabs
 from .parameters import FuseParameters
 from .repair import Gathered
+from .sizes import ball_voxels, face_counts, whole_voxels
 
 ONE = 255
 """Shares are whole numbers of 1/255."""
@@ -100,7 +103,9 @@ def cut_by_votes(
     seen: npt.NDArray[np.uint8],
     share: npt.NDArray[np.uint8],
     limits: Thresholds,
-    typical_voxels: float,
+    diameter_um: float,
+    spacing_um: Spacing,
+    border: tuple[bool, ...] = (True,) * 6,
 ) -> npt.NDArray[np.uint8]:
     """Take from pieces, in place, the voxels of which too few of the views that see the piece say that they are one.
 
@@ -112,8 +117,12 @@ def cut_by_votes(
     share : ndarray of uint8
         Smoothed share of the views, in 1/`ONE`.
     limits : Thresholds
-    typical_voxels : float
-        Volume of a ball of the typical diameter.
+    diameter_um : float
+        Typical diameter.
+    spacing_um : tuple of float
+        Voxel edge lengths (z, y, x) in µm.
+    border : tuple of bool
+        Which faces are the volume's border; see `sizes.face_counts`.
 
     Returns
     -------
@@ -130,8 +139,11 @@ def cut_by_votes(
     lone[0] = 0
     # A view knows little of the way along its axis, so that what it alone sees comes in several pieces.
     groups = _groups(pieces, lone)
-    size = np.bincount(groups, weights=np.where(lone > 0, counts.max(axis=1), 0))[groups]
-    alone = (lone > 0) & (size > _LONE_SHARE**3 * typical_voxels)
+    size = np.bincount(groups, weights=np.where(lone > 0, counts.max(axis=1), 0), minlength=groups.size)
+    faces = np.zeros((groups.size, 6), dtype=np.int64)
+    np.add.at(faces, groups[lone > 0], face_counts(pieces, groups.size, border)[lone > 0])
+    size = whole_voxels(size, faces, spacing_um)[groups]
+    alone = (lone > 0) & (size > ball_voxels(_LONE_SHARE * diameter_um, spacing_um))
     least = np.where(alone, limits.one_voting, np.where(voting == 2, limits.two_voting, limits.all_voting))
     _cut(pieces.reshape(-1), share.reshape(-1), np.floor(ONE * least).astype(np.uint8))
     return np.where(sees, np.where(alone, ALONE, SEES)[:, None], BLIND).astype(np.uint8)
