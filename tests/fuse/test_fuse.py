@@ -126,7 +126,7 @@ def test_a_small_thing_that_one_view_alone_sees_is_no_particle(two):
 def test_a_thin_slice_that_one_view_alone_sees_is_a_particle_on_the_border(first, found):
     """The border leaves two slices of a ball: whole sections for the view along it, thin strips for the others."""
     truth = balls((32, 48, 48), [(16, 30, 30)], 11.5)
-    disc = balls((48, 48), [(12, 12)], 7.0)
+    disc = balls((1, 48, 48), [(0, 12, 12)], 7.0)[0]
     truth[first : first + 2][:, disc > 0] = 2
     views = seen(truth)
     for name in ("xz", "yz"):
