@@ -29,7 +29,7 @@ class FuseParameters:
         Gaps of up to so many slices between the sections of a particle are bridged, and as many slices to each side
         outvote what a single one says; None for a tenth of a particle, at most four. 0 takes each slice as it is.
     minimal_diameter_um : float, optional
-        Particles with a smaller volume than a ball of this diameter are dropped; None for a quarter of the typical
+        Particles with a smaller volume than a ball of this diameter are dropped; None for a third of the typical
         diameter (median over the particles' voxels).
     maximal_diameter_um : float, optional
         Particles with a larger volume than a ball of this diameter are dropped; None keeps all.
@@ -80,7 +80,7 @@ class FuseParameters:
     )
     minimal_diameter_um: float | None = parameter(
         None,
-        help="Smaller particles are dropped; a quarter of the typical diameter when left open",
+        help="Smaller particles are dropped; a third of the typical diameter when left open",
         unit="µm",
         bounds=(0.0, None),
     )

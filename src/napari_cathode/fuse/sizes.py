@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_cathode.identify import ViewPrediction
 
 # Below this share of the typical diameter a fragment is no particle but the rest of an outline that views disagree on.
-_SMALLEST_SHARE = 0.25
+_SMALLEST_SHARE = 1 / 3
 _SAMPLED = 12
 
 
@@ -75,9 +75,10 @@ def face_counts(labels: npt.NDArray[Any], count: int, border: tuple[bool, ...] =
 def whole_voxels(
     voxels: npt.NDArray[Any], faces: npt.NDArray[np.int64], spacing_um: Spacing
 ) -> npt.NDArray[np.float64]:
-    """Judge how large particles are that the border cuts: at least as large as a ball with their section on it.
+    """Judge how large particles are that the border cuts: at least as large as balls that have such sections.
 
-    What is left of a particle may be a few voxels thin; its volume then says nothing about whether it is one.
+    What is left of a particle may be a few voxels thin; its volume then says nothing about whether it is one. A random
+    section of a ball measures π/4 of the ball across, on the average.
 
     Parameters
     ----------
@@ -95,7 +96,8 @@ def whole_voxels(
     volume = math.prod(spacing_um)
     pixel = np.repeat(volume / np.asarray(spacing_um), 2)
     area = (faces * pixel).max(axis=1)
-    return np.maximum(voxels, 4 / (3 * math.sqrt(math.pi)) * area**1.5 / volume)
+    diameter = 4 / math.pi * np.sqrt(4 / math.pi * area)
+    return np.maximum(voxels, math.pi / 6 * diameter**3 / volume)
 
 
 def typical_diameter(volumes_um3: npt.ArrayLike) -> float:
