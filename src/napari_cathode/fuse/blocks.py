@@ -224,8 +224,9 @@ def _iter_block(
     field = yield from within(cut.iter_field(gathered, smooth, spacing_um, diameter), 2, 4)
     del gathered, smooth
     limits = thresholds(len(fuser.names), parameters.minimal_votes)
-    border = tuple(end == face for (low, high), n in zip(region, fuser.shape, strict=True)
-                   for end, face in ((low, 0), (high, n)))
+    border = tuple(
+        end == face for (low, high), n in zip(region, fuser.shape, strict=True) for end, face in ((low, 0), (high, n))
+    )
     voted = iter_voted_pieces(cut, field, seen, share, limits, spacing_um, diameter, border)
     del field, seen, share
     return (yield from within(voted, 3, 4))
