@@ -189,7 +189,7 @@ def test_small_particles_are_dropped_by_volume():
     assert fuse(views, FuseParameters(minimal_diameter_um=10), ISOTROPIC).labels.max() == 1
     used = fuse(views, FuseParameters(), ISOTROPIC).parameters
     assert used.smoothing_um == 2.0
-    assert used.minimal_diameter_um == pytest.approx(0.25 * 23, rel=0.05)
+    assert used.minimal_diameter_um == pytest.approx(23 / 3, rel=0.05)
 
 
 def test_holes_are_filled(two):

@@ -19,7 +19,7 @@ from .linking import LinkRule, iter_link
 from .parameters import FuseParameters
 from .pieces import Graph, iter_graph
 from .repair import Gathered, iter_gather
-from .sizes import decide_sizes
+from .sizes import decide_sizes, face_counts, whole_voxels
 from .tidy import iter_fill, iter_spread, renumber, voxel_counts
 from .votes import ONE, iter_smooth, thresholds
 
@@ -132,7 +132,8 @@ def _iter_sized(labels: Labels, parameters: FuseParameters, spacing_um: Spacing)
     """Drop what is too small or too large and fill holes, in place; give the parameters with the sizes decided."""
     sizes = voxel_counts(labels).astype(np.float64)
     parameters, smallest, largest, _ = decide_sizes(sizes, parameters, spacing_um)
-    kept = (sizes >= max(1.0, smallest)) & (sizes <= largest)
+    whole = whole_voxels(sizes, face_counts(labels, sizes.size), spacing_um)
+    kept = (whole >= max(1.0, smallest)) & (sizes <= largest)
     kept[0] = False
     renumber(labels, np.where(kept, np.cumsum(kept), 0).astype(np.int32))
     yield from iter_fill(labels)
