@@ -9,10 +9,12 @@ from qtpy.QtTest import QTest
 
 from napari_cathode.edit import merge
 from napari_cathode.errors import InputError
+from napari_cathode.identify.views import ViewPrediction
 from napari_cathode.judging import judgement
 from napari_cathode.plugin.layers import is_helper, spacing_of
 from napari_cathode.plugin.link import link_of
-from napari_cathode.session import Colouring, ParticleSet
+from napari_cathode.session import Colouring, ParticleSet, Predictions
+from napari_cathode.tomogram import Tomogram
 
 from .conftest import SPACING, click, drag, needs_canvas, settle
 
@@ -395,3 +397,34 @@ def test_removing_particles_with_a_selection_does_not_crash_napari(viewer, label
     viewer.add_labels(np.zeros((5, 5, 5), np.int32), scale=SPACING, units=("um",) * 3)
     settle()
     assert len(viewer.layers) == 3
+
+
+def test_of_the_views_the_one_whose_slices_the_picture_shows_is_seen(model, labels):
+    link = link_of(model)
+    image = model.add_image(labels.astype(np.uint8), scale=SPACING, units=("um",) * 3, name="tomo")
+    tomogram = Tomogram(image.data, SPACING, "tomo")
+
+    def predictions(*views):
+        found = {
+            view: ViewPrediction(view, labels.copy(), (labels > 0).astype(np.float16), SPACING, None) for view in views
+        }
+        made = Predictions("tomo", found, tomogram)
+        link.show_predictions(made, image)
+        return made
+
+    def seen():
+        return [layer.name for layer in model.layers if layer.visible and layer is not image]
+
+    first = predictions("xy", "xz", "yz")
+    assert seen() == []
+    assert link.look_at_view(first) == "xy" and seen() == ["tomo · xy slices"]
+    assert model.layers.selection.active.name == "tomo · xy slices"
+    model.dims.order = (1, 0, 2)
+    assert link.look_at_view(first) == "xz" and seen() == ["tomo · xz slices"]
+    second = predictions("yz")
+    assert link.look_at_view(second) == "yz" and seen() == ["tomo · yz slices [1]"]
+    link.hide_views()
+    assert seen() == []
+    for layer in link.layers_of(second).values():
+        model.layers.remove(layer)
+    assert link.look_at_view(second) == ""

@@ -61,6 +61,12 @@ def run(qtbot, runner, start):
     return heart.longest
 
 
+def coloured(viewer):
+    """Give the share of the canvas that is not grey."""
+    pixels = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
+    return float((np.ptp(pixels, axis=-1) > 30).mean())
+
+
 @pytest.fixture
 def electrode():
     """Give a volume of 36 balls with hollow cores, and its labels."""
@@ -90,12 +96,24 @@ def test_find_fuse_and_measure(viewer, qtbot, electrode, first_layers):
     settle()
     assert run(qtbot, identify.runner, identify.identify) < 0.2
     assert [set(found.views) for found in link.session.predictions] == [{"xy", "xz", "yz"}]
+    views = link.layers_of(link.session.predictions[0])
+    assert [view for view, layer in views.items() if layer.visible] == ["xy"], "what was found is seen"
+    assert "the picture shows those of the xy slices" in identify.runner.status
+    settle()
+    assert coloured(viewer) > 0.05
 
     fuse = open_dock(viewer, FUSE)
     settle()
     assert run(qtbot, fuse.runner, fuse.fuse) < 0.2
     particles = link.session.current
     assert particles.labels.max() == 36
+    assert not any(layer.visible for layer in views.values()), "the particles are seen instead"
+    settle()
+    assert coloured(viewer) > 0.05
+    viewer.layers["tomo particles"].visible = False
+    settle()
+    assert coloured(viewer) == 0
+    viewer.layers["tomo particles"].visible = True
     assert tuple(viewer.layers["tomo particles"].scale) == (0.2,) * 3
 
     features = open_dock(viewer, FEATURES)

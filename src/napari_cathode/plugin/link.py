@@ -18,6 +18,7 @@ from napari_cathode.boxes import Box
 from napari_cathode.edit import read_log_beside
 from napari_cathode.edit.history import History
 from napari_cathode.errors import InputError
+from napari_cathode.identify import VIEW_AXIS
 from napari_cathode.session import Colouring, Measurement, ParticleSet, Predictions, Session
 from napari_cathode.tomogram import Tomogram
 
@@ -194,6 +195,30 @@ class Link:
             self._insert(layer)
             yield
         self.session.add_predictions(predictions)
+
+    def look_at_view(self, predictions: Predictions) -> str:
+        """Show what one view saw, that of the slices in the picture if it is there, and hide all other views.
+
+        Returns
+        -------
+        view : str
+            The one that is shown; "" where the layers of all views were removed.
+        """
+        layers = self.layers_of(predictions)
+        if not layers:
+            return ""
+        dims = self._viewer().dims
+        across = dims.order[-3] - dims.ndim + 3 if dims.ndim >= 3 else 0  # a view's slices lie across its axis
+        view = next((view for view in layers if VIEW_AXIS[view] == across), next(iter(layers)))
+        self.hide_views()
+        layers[view].visible = True
+        self.layers.selection.active = layers[view]
+        return view
+
+    def hide_views(self) -> None:
+        """Hide what the views saw, as when the particles made of it are there."""
+        for layer in self._views:
+            layer.visible = False
 
     def _on_view_painted(self, event: Any) -> None:
         """Note that the labels of a view are others now."""

@@ -90,7 +90,10 @@ def iter_show_state(viewer: Any, state: ProjectState) -> Generator[None, None, N
         apply_look(layer, state.looks.get(tomogram, {}))
         yield
     for predictions in state.predictions:
-        yield from iter_show_views(link, predictions, state.looks.get(predictions, {}))
+        looks = state.looks.get(predictions, {})
+        yield from iter_show_views(link, predictions, looks)
+        if not state.particle_sets and not any(looks.values()):
+            link.look_at_view(predictions)  # nothing else shows yet what was found
     for particles in state.particle_sets:
         _show(link, particles, state)
         yield

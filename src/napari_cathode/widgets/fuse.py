@@ -146,6 +146,7 @@ class FuseWidget(Docked, Panel):
             if like not in self._viewer.layers:
                 return "The views were closed meanwhile; the result was dropped."
             self.preview.remove()
+            self._link.hide_views()
             particles = ParticleSet(fused.labels, name, spacing, tomogram, provenance=_how(fused))
             layer = self._link.show(particles, like)
             layer.metadata.update(_how(fused))  # goes with the layer, whoever saves it
@@ -173,6 +174,7 @@ class FuseWidget(Docked, Panel):
             self._kept.on_fused(fused.kept)
             if like not in self._viewer.layers:
                 return "The views were closed meanwhile; the result was dropped."
+            self._link.hide_views()
             self.preview.show(fused.labels, like, region, None, 0)
             self._newest = _Shown(region, parameters)
             return _previewed(fused)

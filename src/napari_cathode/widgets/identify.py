@@ -397,11 +397,15 @@ class IdentifyWidget(Docked, Panel):
         yield from self._link.iter_show_predictions(predictions, layer, first)
         for shown in self._link.layers_of(predictions).values():
             self._keep_look(shown)
+        yield
+        view = self._link.look_at_view(predictions)
         self._redrawing = lambda drawn, low, most: self._redraw_views(predictions, drawn, low, most)
         self._remember_views(predictions)
         self.adjust.show_found(found, prediction.parameters, lambda _labels: None)
         self._offer("Next: fuse the views", lambda: open_dock(self._viewer, FUSE))
-        return f"Found particles in {_views(found.views)}; their layers are there, hidden."
+        if len(found.views) == 1:
+            return f"Found particles in the {view} slices."
+        return f"Found particles in {len(found.views)} views; the picture shows those of the {view} slices."
 
     # ---- after a run -------------------------------------------------------------------------------
 
@@ -486,10 +490,6 @@ class IdentifyWidget(Docked, Panel):
         self._open_next = action
         self.next_button.setText(text)
         self.next_button.show()
-
-
-def _views(found: dict[str, Any]) -> str:
-    return f"the {next(iter(found))} slices" if len(found) == 1 else f"{len(found)} views"
 
 
 def _count(labels: Any) -> int:
