@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_cathode.errors import InputError
@@ -91,6 +92,39 @@ def test_what_a_step_found_stays_when_a_later_one_fails(viewer, qtbot):
     assert len(particles.table) == 16
     assert start.runner.error, "sixteen particles are too few to be explained"
     assert start.states[MEASURE].text() == DONE and start.states[EXPLAIN].text() == TO_DO
+
+
+@needs_canvas
+def test_what_a_run_will_take_is_told_first_and_stays_while_it_runs(viewer, qtbot, monkeypatch):
+    viewer.add_image(_balls()[0], name="tomo", scale=(0.2,) * 3, units=("um",) * 3)
+    start = open_dock(viewer, START)
+    diameters = []
+
+    def find():
+        diameters.append(start.flow._identify.diameter_um)
+        return start.flow._job("Find particles", iter_count, 2000), lambda _: ""
+
+    monkeypatch.setattr(start.flow, "_find", find)
+    QTest.mouseClick(start.button, Qt.MouseButton.LeftButton)  # before the panel looked at it by itself
+    assert start.runner.running and start.states[FIND].text() == RUNNING and not start.button.isEnabled()
+    qtbot.waitUntil(lambda: "Counting" in start.runner.status, timeout=120_000)
+    assert start.flow.step == FIND and "for all steps" in start.before.facts.text()
+    assert start.before.facts.isVisible()
+    assert diameters == [start.before.survey.parameters.diameter_um], "it is not estimated twice"
+    start.runner.cancel()
+    assert start.button.isEnabled() and start.states[FIND].text() == TO_DO
+    assert "for all steps" in start.before.facts.text()
+
+
+@needs_canvas
+def test_a_look_beforehand_that_is_cancelled_starts_nothing(viewer, qtbot):
+    viewer.add_image(_balls()[0], name="tomo", scale=(0.2,) * 3, units=("um",) * 3)
+    start = open_dock(viewer, START)
+    start.run()
+    start.runner.cancel()
+    settle()
+    assert not start.flow.step and not start.runner.running and start.button.isEnabled()
+    assert start.states[FIND].text() == TO_DO and "Cancelled" in start.runner.status
 
 
 @needs_canvas

@@ -95,6 +95,21 @@ class Beforehand(QWidget):
             return parameters
         return replace(parameters, diameter_um=self.survey.parameters.diameter_um)
 
+    def job(self) -> Job | None:
+        """Give the survey that was asked for as a step that people wait for, None when its result is known.
+
+        What it returns goes to `take`.
+        """
+        self.stop()
+        return None if self._asked is None or self.survey is not None else self._job()
+
+    def take(self, survey: Survey) -> None:
+        """Show what a survey found out."""
+        self._again = False
+        self.survey = survey
+        self.tell_notes(survey.notes)
+        self._tell()
+
     def stop(self) -> None:
         """Leave the computer to what was started; what is not known yet is asked for again later."""
         if self.looking:
@@ -110,14 +125,13 @@ class Beforehand(QWidget):
             self._again = True
             self.facts.say("")
             return
+        self._background.start(self._job(), self.take, self._on_error)
+
+    def _job(self) -> Job:
+        assert self._asked is not None
         job = Job("Survey", iter_survey_layer, *self._asked)
         job.kept = self._kept
-        self._background.start(job, self._on_survey, self._on_error)
-
-    def _on_survey(self, survey: Survey) -> None:
-        self.survey = survey
-        self.tell_notes(survey.notes)
-        self._tell()
+        return job
 
     def _on_error(self, error: Exception) -> None:
         self.facts.say("")

@@ -119,6 +119,11 @@ class Flow(QObject):
         self.step = ""
         runner.finished.connect(self._on_finished)
 
+    @staticmethod
+    def check(tomogram: Tomogram) -> None:
+        """Raise `InputError` when the voxel size of a tomogram is not known or cannot be right."""
+        check_scale(tomogram.shape, tomogram.require_spacing(), MeasureParameters())
+
     def start(
         self,
         layer: Any,
@@ -150,7 +155,7 @@ class Flow(QObject):
         InputError
             When the voxel size is not known or cannot be right.
         """
-        check_scale(tomogram.shape, tomogram.require_spacing(), MeasureParameters())
+        self.check(tomogram)
         found = reached(self._link, layer)
         left = [step for step in STEPS if found.states[step] not in (DONE, NOT_NEEDED)]
         again = again or not left

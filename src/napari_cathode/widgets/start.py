@@ -69,6 +69,7 @@ class StartWidget(docks.Docked, Panel):
         self.flow = Flow(self, self._viewer, self._link, self.runner, self._kept)
         self.steps = StepList(self._viewer)
         self.states = self.steps.states
+        self._surveying = self._surveyed = False
         self._known: dict[str, str] = {}
         self._lay_out()
         self.align_labels()
@@ -127,7 +128,7 @@ class StartWidget(docks.Docked, Panel):
         self.results_button.clicked.connect(self._show_results)
         self.flow.changed.connect(self.refresh)
         self.flow.completed.connect(self._on_completed)
-        self.runner.finished.connect(self.refresh)
+        self.runner.finished.connect(self._on_finished)
         self._timer.timeout.connect(self.refresh)
         self._connections = Connections(self)
         session = self._link.session
@@ -214,7 +215,9 @@ class StartWidget(docks.Docked, Panel):
 
     def _look_ahead(self) -> None:
         layer = self.image.layer
-        if layer is None or reached(self._link, layer).states[FIND] != TO_DO or self.runner.running:
+        if self.runner.running or self.flow.step:
+            return
+        if layer is None or reached(self._link, layer).states[FIND] != TO_DO:
             self.before.look(None, IdentifyParameters())
             return
         tomogram = tomogram_of(layer)
@@ -243,13 +246,13 @@ class StartWidget(docks.Docked, Panel):
         states = dict(reached(self._link, layer).states)
         elsewhere = self._running_elsewhere()
         for step in STEPS:
-            if step == self.flow.step or step in elsewhere:
+            if step == self.flow.step or step in elsewhere or (step == FIND and self._surveying):
                 states[step] = RUNNING
-        busy = self.runner.running or bool(self.flow.step)
+        busy = self.runner.running or bool(self.flow.step) or self._surveying
         known = {**states, "busy": str(busy), "elsewhere": str(bool(elsewhere)), "layer": str(layer is not None)}
         if known == self._known:
             return
-        if states[FIND] != TO_DO:
+        if states[FIND] != TO_DO and not busy:
             self.before.look(None, IdentifyParameters())  # there is nothing to be estimated any more
         self._known = known
         self.steps.show_states(states)
@@ -260,17 +263,48 @@ class StartWidget(docks.Docked, Panel):
     # ---- running -----------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Run the steps that are left."""
+        """Run the steps that are left, after a look at how long they will take."""
         layer = self.image.layer
         if layer is None:
             self.runner.fail("No tomogram is open; drop one above, or take a sample.")
             return
-        self.before.stop()
         try:
-            spacing = self.voxel_size.spacing()
-            self.flow.start(layer, tomogram_of(layer).with_spacing(spacing))
+            self.flow.check(tomogram_of(layer).with_spacing(self.voxel_size.spacing()))
         except InputError as error:
             self.runner.fail(str(error))
+            return
+        self._look_ahead()  # the voxel size may be new
+        job = self.before.job()
+        if job is None:
+            self._run_steps()
+            return
+        self._surveying, self._surveyed = True, False
+        self.runner.start(job, self._on_survey)
+        self.refresh()
+
+    def _on_survey(self, survey: Any) -> str:
+        self.before.take(survey)
+        self._surveyed = True
+        return ""
+
+    def _on_finished(self) -> None:
+        if self._surveying:
+            self._surveying = False
+            if self._surveyed:
+                QTimer.singleShot(0, self._run_steps)
+                return
+        self.refresh()
+
+    def _run_steps(self) -> None:
+        layer = self.image.layer
+        try:
+            if layer is None:
+                raise InputError("The image was closed meanwhile; open it again to go on.")
+            tomogram = tomogram_of(layer).with_spacing(self.voxel_size.spacing())
+            self.flow.start(layer, tomogram, self.before.filled_in(tomogram, IdentifyParameters()))
+        except InputError as error:
+            self.runner.fail(str(error))
+        self.refresh()
 
     def _on_completed(self) -> None:
         self.refresh()
