@@ -39,7 +39,7 @@ def press(qtbot, panel, button):
 def test_particles_follow_the_slider_until_somebody_works_on_them(viewer, qtbot, panel):
     session = link_of(viewer).session
     press(qtbot, panel, panel.button)
-    particles, layer = session.current, viewer.layers["xy particles"]
+    particles, layer = session.current, viewer.layers["fused particles"]
     assert particles.labels.max() == 2
     pid = panel._process.pid
     QTest.mouseClick(panel.review._colour, Qt.MouseButton.LeftButton)
@@ -48,7 +48,7 @@ def test_particles_follow_the_slider_until_somebody_works_on_them(viewer, qtbot,
     QTest.keyClick(panel.slider, Qt.Key.Key_End)
     assert panel.form.value().split_merge == 1
     qtbot.waitUntil(lambda: "Now 1 particles" in panel.runner.status, timeout=TIMEOUT_MS)
-    assert session.current is particles and viewer.layers["xy particles"] is layer
+    assert session.current is particles and viewer.layers["fused particles"] is layer
     assert layer.data.max() == 1 and len(particles.agreement) == 1
     assert particles.colouring is not None, "the colours follow"
     assert panel.review.queue() == [1]

@@ -6,9 +6,10 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from napari.layers import Labels
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
+from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox, QTabBar
 
 from napari_cathode.errors import InputError
 from napari_cathode.identify import ViewPrediction
@@ -17,8 +18,8 @@ from napari_cathode.plugin.link import link_of
 from napari_cathode.session import ParticleSet, Predictions
 from napari_cathode.tomogram import Tomogram
 from napari_cathode.widgets.docks import FEATURES, FUSE, IDENTIFY, SHAP, dock_of, open_dock
-from napari_cathode.widgets.fuse import FuseWidget
-from napari_cathode.widgets.parts import ask_table_path
+from napari_cathode.widgets.fuse import FuseWidget, fused_name
+from napari_cathode.widgets.parts import BriefText, ask_table_path, choice_box
 from napari_cathode.widgets.voxel_size import VoxelSize
 from tests.plugin.conftest import SPACING, click, settle
 
@@ -54,6 +55,64 @@ def test_empty_panels_say_what_to_do_and_share_one_dock(viewer):
     beside = main.tabifiedDockWidgets(dock_of(shap))
     assert {dock_of(widget) for widget in (identify, fuse, features)} == set(beside)
     assert open_dock(viewer, IDENTIFY) is identify, "an open panel is not opened twice"
+    # Greyed buttons say why, and tabs keep their names.
+    assert "Open a tomogram first" in identify.button.toolTip() and "Finds the particles" in identify.button.toolTip()
+    assert "Choose above which Labels layer" in fuse.button.toolTip()
+    assert "Find particles first" in features.button.toolTip()
+    assert "Measure the particles first" in shap.button.toolTip()
+    names = [bar.tabText(i) for bar in main.findChildren(QTabBar) for i in range(bar.count())]
+    assert names == ["Identify", "Fuse", "Features", "SHAP"]
+    bar = next(bar for bar in main.findChildren(QTabBar) if bar.count() == 4)
+    assert bar.elideMode() == Qt.TextElideMode.ElideNone
+
+
+def test_views_of_other_tools_are_asked_for_and_the_reason_goes_when_one_is_chosen(qtbot, model, labels):
+    panel = FuseWidget(model)
+    qtbot.addWidget(panel)
+    assert panel._empty.isVisibleTo(panel) and not panel._no_view.isVisibleTo(panel)
+    layer = model.add_labels(labels, name="theirs", scale=SPACING, units=("um",) * 3)
+    assert panel._no_view.isVisibleTo(panel) and not panel._empty.isVisibleTo(panel)
+    panel.views["xy"].layer = layer
+    assert not panel._no_view.isVisibleTo(panel)
+    assert panel.button.isEnabled() and panel.button.toolTip() == "Makes 3D particles of the chosen views."
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("scan xy", "scan xz"), "scan particles"),
+        (("particles xy", "particles xz"), "particles fused"),
+        (("xy", "xz"), "fused particles"),
+        (("NMC_cell.3_yz",), "NMC cell 3 particles"),
+        (("theirs",), "theirs particles"),
+    ],
+)
+def test_particles_of_other_tools_views_bear_their_common_name(names, expected):
+    assert fused_name([Labels(np.zeros((1, 1, 1), np.int32), name=name) for name in names]) == expected
+
+
+def test_a_brief_text_leaves_parts_out_rather_than_half_a_number(qtbot):
+    text = BriefText()
+    qtbot.addWidget(text)
+    text.set_brief(True)
+    text.say("372 in all · damage 0.162 ± 0.065 · <b>scan</b>")
+    width = text.fontMetrics().horizontalAdvance
+    assert text._brief_text(1000) == "372 in all · damage 0.162 ± 0.065 · scan"
+    assert text._brief_text(width("372 in all · damage 0.162 ± 0.065 · …")) == "372 in all · damage 0.162 ± 0.065 · …"
+    assert text._brief_text(width("372 in all · damage 0.162 ± 0.06")) == "372 in all · …"
+    assert text._brief_text(width("372 in")) == "372…"
+    assert "0.065" in text.toolTip()
+
+
+def test_a_narrow_list_opens_as_wide_as_its_names(qtbot):
+    box = choice_box()
+    qtbot.addWidget(box)
+    box.addItems(["short", "SHAP of the largest crack's share of the volume"])
+    box.setFixedWidth(80)
+    box.show()
+    box.showPopup()
+    assert box.view().width() > box.fontMetrics().horizontalAdvance(box.itemText(1))
+    box.hidePopup()
 
 
 def test_voxel_size_is_shown_or_asked_for(qtbot, model):

@@ -103,7 +103,7 @@ class ColourBar(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         """Ask for room for the numbers."""
-        return QSize(120 + (46 if self._missing else 0), self.sizeHint().height())
+        return QSize(96 + (46 if self._missing else 0), self.sizeHint().height())
 
     # ---- drawing -----------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QBoxLayout, QCheckBox, QHBoxLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QBoxLayout, QCheckBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from napari_cathode.plugin.colours import CHOICES, scale_for
 from napari_cathode.session import Colouring, ParticleSet, Session, category_names
@@ -82,6 +82,8 @@ class ColourBy(QWidget):
         row.addWidget(self._value, 5)
         row.addWidget(self._map)
         row.addWidget(self._plain)
+        self._plain.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        row.addStretch(0)  # what the lists do not take on a wide screen
         self._map.setVisible(not self._shap_only)  # the diverging map suits them, and the panel is narrow
         self._layout = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -142,6 +144,7 @@ class ColourBy(QWidget):
         chosen = None if colouring is None else (colouring.column, colouring.shap, colouring.result)
         places = [place for place in range(self._value.count()) if self._value.itemData(place) == chosen]
         self._value.setCurrentIndex(places[0] if places else 0)
+        self._value.setToolTip(self._value.currentText())  # where it is too narrow for all of it
         self._value.setEnabled(self._value.count() > 1)
         self._map.setEnabled(colouring is not None)
         self._map.setCurrentIndex(max(0, self._map.findData("" if colouring is None else colouring.colormap)))

@@ -7,7 +7,7 @@ from typing import Any
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabBar, QWidget
 
 PLUGIN = "napari-cathode"
 IDENTIFY, FUSE, FEATURES, SHAP = "Identify particles", "Fuse views", "Particle features", "SHAP explanation"
@@ -18,8 +18,18 @@ EDIT = "Edit particles"
 INSPECTOR = "Inspector"
 START = "Start here"
 
+_TAB_NAMES = {
+    IDENTIFY: "Identify",
+    FUSE: "Fuse",
+    FEATURES: "Features",
+    SHAP: "SHAP",
+    TRAIN: "Train",
+    PLOTS: "Plots",
+    EDIT: "Edit",
+    START: "Start",
+}
 _TABLE_SHARE = 0.42
-_PANEL_WIDTH = 420
+_PANEL_WIDTH = 390
 _TURN_MS = 150
 _LAYOUT_MS = 100
 
@@ -60,7 +70,8 @@ class Docked:
         if (
             dock is not None
         ):  # the tabs of several panels would be cut off in the middle of napari's "… (napari-cathode)"
-            dock.setWindowTitle(dock.windowTitle().removesuffix(f" ({PLUGIN})"))
+            name = dock.windowTitle().removesuffix(f" ({PLUGIN})")
+            dock.setWindowTitle(_TAB_NAMES.get(name, name))
         if not isinstance(main, QMainWindow) or dock is None or dock.isFloating():
             return
         area = main.dockWidgetArea(dock)
@@ -73,7 +84,15 @@ class Docked:
             if known and beside.isVisible() and main.dockWidgetArea(beside) == area:
                 main.tabifyDockWidget(beside, dock)
                 dock.raise_()
+                _spell_out_tabs(main)
                 return
+
+
+def _spell_out_tabs(main: QMainWindow) -> None:
+    """Let tabs keep their names: those that have no room are reached by arrows rather than cut to a letter."""
+    for bar in main.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly):
+        bar.setElideMode(Qt.TextElideMode.ElideNone)
+        bar.setUsesScrollButtons(True)
 
 
 def fill_screen(viewer: Any) -> None:

@@ -11,10 +11,12 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QPushButton, QVBoxLayout, QWidget
 
 from .line_button import LineButton
+from .parts import allow
 from .seed_button import SeedButton
 
 BRUSHES = {"draw": "paint", "outline": "polygon", "erase": "erase"}
 """napari's tools for drawing, by the name of the button."""
+_NOT_FREE = "Accept or reject the edit that is shown first, or wait for the end of what is running."
 
 
 class EditTools(QWidget):
@@ -146,14 +148,20 @@ class EditTools(QWidget):
         slices : bool
             Whether one of several slices is shown.
         """
-        self.merge_button.setEnabled(free and selected > 1)
+        busy = (not free, _NOT_FREE)
+        allow(self.merge_button, busy, (selected < 2, "Select at least two particles: click one, Shift-click others."))
         for button in (self.split_button, self.line_button, self.seed_button):
-            button.setEnabled(free and selected == 1)
+            allow(button, busy, (selected != 1, "Select one particle: click it."))
         for button in (self.delete_button, self.fill_button, self.smooth_button, self.grow_button):
-            button.setEnabled(free and selected > 0)
-        self.between_button.setEnabled(free and selected > 0 and slices)
+            allow(button, busy, (selected < 1, "Select particles: click one, Shift-click others."))
+        allow(
+            self.between_button,
+            busy,
+            (selected < 1, "Select the particle that you drew: click it."),
+            (not slices, "This is for a volume that is shown slice by slice."),
+        )
         for name, button in self.brushes.items():
-            button.setEnabled(free)
+            allow(button, busy)
             button.setChecked(mode == BRUSHES[name])
         self.only_slice.setEnabled(slices)
 

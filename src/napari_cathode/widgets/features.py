@@ -28,12 +28,14 @@ from .features_export import ask_path, export_button, write_features
 from .forms import Form
 from .job import Job
 from .parts import (
+    BUSY,
     BriefText,
     Connections,
     Fold,
     LayerChoice,
     Panel,
     Text,
+    allow,
     form_layout,
     primary_button,
 )
@@ -221,8 +223,12 @@ class FeaturesWidget(Docked, QWidget):
     def _refresh(self) -> None:
         particles = self._session.current
         has_table = self._has_table()
-        self.button.setEnabled(self.labels.layer is not None and not self.runner.running)
-        self.load_button.setEnabled(self.button.isEnabled())
+        for button in (self.button, self.load_button):
+            allow(
+                button,
+                (self.labels.layer is None, "Find particles first, or open a Labels layer."),
+                (self.runner.running, BUSY),
+            )
         self._empty.setVisible(self.labels.layer is None)
         unknown = particles is not None and particles.spacing_um is None
         self._form_rows.setRowVisible(self.voxel_size, unknown)
@@ -352,10 +358,11 @@ def _summary(particles: ParticleSet | None) -> str:
     if found.count_excluded:
         parts[0] += f", {found.count_excluded} more excluded"
     if found.n_diameter:
-        parts.append(f"D10/D50/D90 {found.d10_um:.3g} / {found.d50_um:.3g} / {found.d90_um:.3g} µm")
+        parts.append(f"D10/50/90 {found.d10_um:.3g}/{found.d50_um:.3g}/{found.d90_um:.3g} µm")
     if found.n_damage:
-        spread = f" ± {found.damage_sd:.3g}" if math.isfinite(found.damage_sd) else ""
-        parts.append(f"damage {found.damage_mean:.3g}{spread} (n = {found.n_damage})")
+        spread = f" ± {found.damage_sd:.2g}" if math.isfinite(found.damage_sd) else ""
+        parts.append(f"damage {found.damage_mean:.3g}{spread}")
+        parts.append(f"n = {found.n_damage} of whom damage is known")
     if math.isfinite(found.solid_fraction):
         parts.append(f"solid fraction {found.solid_fraction:.3g}")
     return " · ".join([*parts, name])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +24,7 @@ from .docks import FEATURES, Docked, open_dock
 from .fuse_form import FuseForm
 from .job import Job
 from .kept_views import KeptViews, box_in_view
-from .parts import Connections, Panel, Text, primary_button
+from .parts import BUSY, Connections, Panel, Text, allow, primary_button
 from .preview import PreviewLayer
 from .review import Review
 from .runner import Runner
@@ -32,6 +34,9 @@ _EMPTY = (
     "Particles that were found slice by slice become 3D particles here. Find them first (Identify particles), "
     "or open Labels layers of another tool, one for each view."
 )
+_NO_VIEW = "Choose above which Labels layer shows the slices of at least one view."
+_WORDS = re.compile(r"[\s_·.:-]+")
+_VIEW_WORDS = ("xy", "xz", "yz", "slices", "view")
 # Settings whose effect shows at once after a run, since what takes time does not depend on them.
 _QUICK = ("split_merge", "minimal_diameter_um", "maximal_diameter_um")
 
@@ -82,6 +87,7 @@ class FuseWidget(Docked, Panel):
         self._newest: _Shown | None = None
         self.review = Review(self._viewer, self._link)
         self._empty = Text(_EMPTY)
+        self._no_view = Text(_NO_VIEW)
         self._lay_out()
         self.align_labels()
         self.button.clicked.connect(self.fuse)
@@ -95,6 +101,8 @@ class FuseWidget(Docked, Panel):
         self.runner.finished.connect(self._fuse_again)  # settings that were changed meanwhile
         self._connections = Connections(self)
         self._connections.connect(self._link.session.predictions_changed, self.views.choose_newest)
+        for signal in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
+            self._connections.connect(signal, lambda _event: self._refresh())
         self.views.choose_newest()
         self._refresh()
 
@@ -105,6 +113,7 @@ class FuseWidget(Docked, Panel):
         buttons = QHBoxLayout()
         buttons.addWidget(self.preview_button, 1)
         buttons.addWidget(self.button, 1)
+        self.column.addWidget(self._no_view)
         self.column.addLayout(buttons)
         self.column.addWidget(self.runner)
         self.column.addWidget(self.next_button)
@@ -118,10 +127,12 @@ class FuseWidget(Docked, Panel):
         self._refresh()
 
     def _refresh(self) -> None:
-        self._empty.setVisible(not self.views.chosen())
+        self._empty.setVisible(not self.views.chosen() and not self.views.offers_layers())
+        chosen = bool(self.views.chosen())
         for button in (self.button, self.preview_button):
-            button.setEnabled(bool(self.views.chosen()) and not self.runner.running)
-        self.review.check_button.setEnabled(not self.runner.running)
+            allow(button, (not chosen, _NO_VIEW), (self.runner.running, BUSY))
+        self._no_view.setVisible(not chosen and self.views.offers_layers())
+        allow(self.review.check_button, (self.runner.running, BUSY))
         self.review.know_views(bool(self.views.chosen()))
 
     # ---- runs ----------------------------------------------------------------------------------------
@@ -138,7 +149,7 @@ class FuseWidget(Docked, Panel):
         like = next(iter(layers.values()))
         known = self._link.prediction_of(like)
         tomogram = None if known is None else known[0].tomogram
-        name = f"{like.name if tomogram is None else tomogram.name} particles"
+        name = fused_name(layers.values()) if tomogram is None else f"{tomogram.name} particles"
         spacing = spacing_of(like)
 
         def on_result(fused: Fused) -> str:
@@ -273,6 +284,15 @@ class FuseWidget(Docked, Panel):
             return f"Compared {len(found)} particles with {views}." if inputs else f"Listed {len(found)} particles."
 
         self.runner.start(Job("Compare with views", iter_compare_layers, particles.labels, inputs, spacing), on_result)
+
+
+def fused_name(layers: Iterable[Any]) -> str:
+    """Name the particles made of views of another tool: "scan xy" and "scan xz" become "scan particles"."""
+    words = _WORDS.split(next(iter(layers)).name)
+    kept = [word for word in words if word and word.lower() not in _VIEW_WORDS]
+    if not kept:
+        return "fused particles"
+    return " ".join([*kept, "fused" if kept[-1].lower() in ("particles", "labels") else "particles"])
 
 
 def _how(fused: Fused) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from .flow import VIEWS, Flow, settled
 from .forms import Form
 from .job import Job
 from .model_choice import ModelFacts
-from .parts import Connections, LayerChoice, Panel, Text, choice_box, form_layout, primary_button
+from .parts import BUSY, Connections, LayerChoice, Panel, Text, allow, choice_box, form_layout, primary_button
 from .preview import PreviewLayer, ShownSlice, shown_slice
 from .region_choice import RegionChoice
 from .runner import Runner, Showing
@@ -230,11 +230,14 @@ class IdentifyWidget(Docked, Panel):
             self.runner.say("")
 
     def _refresh(self) -> None:
-        ready = self.image.layer is not None and not self.runner.running and not self.flow.step
-        for button in (self.button, self.all_button, self.preview_button):
-            button.setEnabled(ready)
-        if self.form.field("method").value() == "stardist3d":
-            self.preview_button.setEnabled(False)
+        obstacles = [
+            (self.image.layer is None, "Open a tomogram first."),
+            (self.runner.running or bool(self.flow.step), BUSY),
+        ]
+        for button in (self.button, self.all_button):
+            allow(button, *obstacles)
+        in_3d = self.form.field("method").value() == "stardist3d"
+        allow(self.preview_button, *obstacles, (in_3d, "A 3D network looks at the whole volume, not at a slice."))
         self.adjust.setEnabled(not self.runner.running)
 
     # ---- before a run ------------------------------------------------------------------------------

@@ -32,6 +32,8 @@ QPushButton#primary:disabled { background-color: #7f8a96; color: #d9dde2; border
 """
 
 TABLE_ENDINGS = (".csv", ".parquet")
+_BETWEEN = " · "
+BUSY = "Something is running here; wait for its end, or cancel it."
 
 
 class Connections:
@@ -114,17 +116,27 @@ class BriefText(Text):
         """Need one line, or all."""
         return self.sizeHint() if self._brief else super().minimumSizeHint()
 
+    def _brief_text(self, width: int) -> str:
+        """Give as many of the parts as a line of some width holds: half a number would mislead."""
+        metrics = self.fontMetrics()
+        whole = " ".join(QTextDocumentFragment.fromHtml(self.text()).toPlainText().split())
+        parts = whole.split(_BETWEEN)
+        for count in range(len(parts), 0, -1):
+            text = _BETWEEN.join(parts[:count] if count == len(parts) else [*parts[:count], "…"])
+            if metrics.horizontalAdvance(text) <= width:
+                return text
+        return str(metrics.elidedText(whole, Qt.TextElideMode.ElideRight, width))
+
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw what fits, without a cut letter."""
         if not self._brief:
             super().paintEvent(event)
             return
         painter = QPainter(self)
-        plain = " ".join(QTextDocumentFragment.fromHtml(self.text()).toPlainText().split())
         area = self.rect().adjusted(2, 0, -2, 0)
-        text = self.fontMetrics().elidedText(plain, Qt.TextElideMode.ElideRight, area.width())
         painter.setPen(self.palette().windowText().color())
-        painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), text)
+        aligned = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
+        painter.drawText(area, aligned, self._brief_text(area.width()))
         painter.end()
 
 
@@ -144,6 +156,25 @@ def primary_button(text: str, tooltip: str = "") -> QPushButton:
     button.setToolTip(tooltip)
     button.setCursor(Qt.CursorShape.PointingHandCursor)
     return button
+
+
+def allow(button: QWidget, *obstacles: tuple[bool, str]) -> None:
+    """Let a button be pressed unless something stands in the way; greyed, its tooltip begins with what that is.
+
+    Parameters
+    ----------
+    button : QWidget
+        The button, whose tooltip says what it does.
+    *obstacles : tuple of (bool, str)
+        Whether something is in the way, and the sentence that says what; the first one counts.
+    """
+    usual = button.property("usual_tooltip")
+    if usual is None:
+        usual = button.toolTip()
+        button.setProperty("usual_tooltip", usual)
+    why = next((sentence for stands, sentence in obstacles if stands), "")
+    button.setEnabled(not why)
+    button.setToolTip(f"<p><b>{why}</b></p>{usual}" if why else usual)
 
 
 def ask_table_path(parent: QWidget, title: str, name: str) -> str:
@@ -207,16 +238,26 @@ def form_layout() -> QFormLayout:
     return form
 
 
+class Choice(QComboBox):
+    """A drop-down list that opens as wide as its longest name, however narrow it is itself."""
+
+    def showPopup(self) -> None:
+        """Open."""
+        view = self.view()
+        view.setMinimumWidth(view.sizeHintForColumn(0) + view.verticalScrollBar().sizeHint().width() + 8)
+        super().showPopup()
+
+
 def choice_box() -> QComboBox:
     """Make a drop-down list that long names do not widen."""
-    box = QComboBox()
+    box = Choice()
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(5)
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     return box
 
 
-class LayerChoice(QComboBox):
+class LayerChoice(Choice):
     """A drop-down list of the viewer's layers of one kind; it follows the layer list.
 
     Parameters

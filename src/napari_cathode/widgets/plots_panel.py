@@ -20,7 +20,7 @@ from .choosing_plot import ChoosingPlot
 from .colour_by import numeric_columns
 from .docks import FEATURES, Docked, open_dock
 from .names import axis_title, display_name, tooltip
-from .parts import Connections, Panel, Text, choice_box
+from .parts import Connections, Panel, Text, allow, choice_box
 from .plots import prepare_plots
 from .shap_export import with_ending
 from .table_model import cell_text
@@ -162,7 +162,7 @@ class PlotsWidget(Docked, Panel):
     def _on_chosen(self, *_: Any) -> None:
         spread = self.y.currentData() == _COUNT
         for widget in (self.log_y, self.colour, self.lasso, self.box):
-            widget.setEnabled(not spread)
+            allow(widget, (spread, "A histogram is shown: choose a feature for Y to get a scatter plot."))
         self._on_area(None)
         self._redraw()
 
@@ -264,7 +264,7 @@ class PlotsWidget(Docked, Panel):
 
     def _on_area(self, area: Any) -> None:
         self._area = area
-        self.filter_button.setEnabled(area is not None)
+        allow(self.filter_button, (area is None, "Drag a range in a histogram first, or a box in a scatter plot."))
 
     def _keep_as_filter(self) -> None:
         particles = self._session.current

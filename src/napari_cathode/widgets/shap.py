@@ -17,7 +17,7 @@ from .colour_by import ColourBy
 from .docks import FEATURES, Docked, open_dock
 from .job import Job
 from .names import axis_title
-from .parts import Connections, Fold, Panel, Text, choice_box, primary_button
+from .parts import BUSY, Connections, Fold, Panel, Text, allow, choice_box, primary_button
 from .plots import prepare_plots
 from .runner import Runner
 from .shap_checks import InteractionsView, StabilityView, StatesView
@@ -233,7 +233,7 @@ class ShapWidget(Docked, Panel):
         self._empty.setVisible(not has_table)
         self._open_features.setVisible(not has_table)
         self._setup.setVisible(has_table)
-        self.button.setEnabled(has_table and not self.runner.running)
+        allow(self.button, (not has_table, "Measure the particles first."), (self.runner.running, BUSY))
         self.button.setText("Explain again" if self._explanation() is not None else "Explain")
         particles = self._session.current
         self.stale.say(_STALE if particles is not None and particles.explanation_out_of_date else "")

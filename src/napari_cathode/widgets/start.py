@@ -31,7 +31,7 @@ from .beforehand import Beforehand
 from .drop_area import DropArea
 from .flow import DONE, EXPLAIN, FIND, FUSE, MEASURE, NOT_NEEDED, RUNNING, STALE, STEPS, TO_DO, VIEWS, Flow, reached
 from .offers import Offers
-from .parts import Connections, Fold, Heading, LayerChoice, Panel, Text, form_layout, primary_button, rule
+from .parts import BUSY, Connections, Fold, Heading, LayerChoice, Panel, Text, allow, form_layout, primary_button, rule
 from .runner import Runner
 from .step_list import StepList
 from .voxel_size import VoxelSize
@@ -256,7 +256,12 @@ class StartWidget(docks.Docked, Panel):
             self.before.look(None, IdentifyParameters())  # there is nothing to be estimated any more
         self._known = known
         self.steps.show_states(states)
-        self.button.setEnabled(layer is not None and not busy and not elsewhere)
+        allow(
+            self.button,
+            (layer is None, "Open a tomogram first: drop one above, or take a sample."),
+            (busy, BUSY),
+            (bool(elsewhere), "A step runs in another panel; wait for its end, or cancel it there."),
+        )
         self.button.setText(_run_text(states))
         self.results_button.setVisible(states[MEASURE] in (DONE, STALE) and not busy)
 

@@ -38,7 +38,12 @@ _FIRST_SORT = "damage"
 _ROW_PX = 22
 _MOST_PINNED = 0.6
 _MANY_RUNS = 50
-_SHORTEST = "Filter: damage > 0.2 and"
+_FILTER_HINT = "Filter, e.g. damage > 0.2"
+_FILTER_HELP = (
+    "<p>Labels, such as 3, 17, or a condition on columns: damage > 0.2 and volume_um3 &lt; 500. Also: or, not, "
+    "not touches_border, isnan(damage), arithmetic, abs, log and sqrt. The tooltip of a title says what its column is "
+    "called.</p>"
+)
 """So much of a condition is to be seen at once."""
 
 
@@ -128,7 +133,8 @@ class LinkedTable(QWidget):
         self.pinned = TableView(self.model)
         self.columns = ColumnChoice()
         self.filter = QLineEdit()
-        self.filter.setPlaceholderText("Filter: damage > 0.2 and volume_um3 < 500, or labels")
+        self.filter.setPlaceholderText(_FILTER_HINT)
+        self.filter.setToolTip(_FILTER_HELP)
         self.filter.setClearButtonEnabled(True)
         self.ranges_button = _toggle(
             "Ranges", "Shows a histogram below each title; drag in it to keep what is between."
@@ -190,7 +196,7 @@ class LinkedTable(QWidget):
         super().resizeEvent(event)
         buttons = (self._count, self.ranges_button, self.hide_button, self.columns_button)
         beside = sum(widget.sizeHint().width() + self._bar.spacing() for widget in buttons)
-        wanted = self.filter.fontMetrics().horizontalAdvance(_SHORTEST) + 24
+        wanted = self.filter.fontMetrics().horizontalAdvance(_FILTER_HINT) + 24
         way = QBoxLayout.Direction.LeftToRight if self.width() >= beside + wanted else QBoxLayout.Direction.TopToBottom
         if self._bar.direction() != way:
             self._bar.setDirection(way)

@@ -53,6 +53,10 @@ class ViewChoices(QWidget):
         for view, choice in self._choices.items():
             choice.layer = layers.get(view)
 
+    def offers_layers(self) -> bool:
+        """Whether any layer could be chosen."""
+        return any(_is_volume(layer) for layer in self._link.layers)
+
     def chosen(self) -> dict[str, Any]:
         """Give the layer of each view that one is chosen for."""
         return {view: choice.layer for view, choice in self._choices.items() if choice.layer is not None}
