@@ -17,7 +17,7 @@ from napari_cathode.plugin.layers import is_helper
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import ParticleSet, Predictions
 from napari_cathode.tomogram import Tomogram
-from napari_cathode.widgets.docks import FEATURES, FUSE, IDENTIFY, SHAP, dock_of, open_dock
+from napari_cathode.widgets.docks import FEATURES, FUSE, IDENTIFY, SHAP, START, dock_of, open_dock
 from napari_cathode.widgets.fuse import FuseWidget, fused_name
 from napari_cathode.widgets.parts import BriefText, ask_table_path, choice_box
 from napari_cathode.widgets.voxel_size import VoxelSize
@@ -384,5 +384,17 @@ def test_the_menus_of_the_layers_lead_to_the_panels(viewer):
         inner[where].aboutToShow.emit()
         action = next(one for one in inner[where].actions() if one.text().startswith(panel))
         action.trigger()
-        assert any(name.startswith(panel) for name in viewer.window.dock_widgets), panel
+        opened = [widget for name, widget in viewer.window.dock_widgets.items() if name.startswith(panel)]
+        assert len(opened) == 1, panel
+        assert open_dock(viewer, panel) is opened[0], "from the menu or from another panel, it is the same"
     settle()
+    # The menu brings a panel that lies under others to the front.
+    start = open_dock(viewer, START)
+    settle()
+    assert opened[0].visibleRegion().isEmpty() and not start.visibleRegion().isEmpty()
+    action.trigger()
+    settle()
+    assert start.visibleRegion().isEmpty() and not opened[0].visibleRegion().isEmpty()
+    action.trigger()
+    settle()
+    assert not opened[0].isVisible(), "and hides one that is in front, as napari does with any"

@@ -109,8 +109,8 @@ def _layers(path: Path) -> list[LayerData]:
     unknown = [tomogram.name for tomogram in tomograms if tomogram.spacing_um is None]
     if unknown and napari.current_viewer() is not None:
         show_warning(
-            f"No voxel size in {' and '.join(unknown)}: shown in pixels. Enter the voxel size in the first Cathode "
-            "widget that you use (Plugins > Cathode)."
+            f"No voxel size in {' and '.join(unknown)}: shown in pixels. Give it in µm in Plugins ▸ Cathode ▸ "
+            "Start here, or in the first Cathode panel that you use."
         )
     return [image_layer(tomogram) for tomogram in tomograms]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabBar, QWidget
 
 PLUGIN = "napari-cathode"
+_DISPLAY_NAME = "Cathode"
 IDENTIFY, FUSE, FEATURES, SHAP = "Identify particles", "Fuse views", "Particle features", "SHAP explanation"
 TRAIN = "Train a model"
 PLOTS = "Particle plots"
@@ -67,11 +69,10 @@ class Docked:
     def _join(self) -> None:
         self._placed = True
         main, dock = self.window(), dock_of(self)
-        if (
-            dock is not None
-        ):  # the tabs of several panels would be cut off in the middle of napari's "… (napari-cathode)"
-            name = dock.windowTitle().removesuffix(f" ({PLUGIN})")
+        if dock is not None:  # the tabs of several panels would be cut off in the middle of napari's "… (Cathode)"
+            name = dock.windowTitle().removesuffix(f" ({_DISPLAY_NAME})")
             dock.setWindowTitle(_TAB_NAMES.get(name, name))
+            _come_to_front_from_menu(dock)
         if not isinstance(main, QMainWindow) or dock is None or dock.isFloating():
             return
         area = main.dockWidgetArea(dock)
@@ -86,6 +87,21 @@ class Docked:
                 dock.raise_()
                 _spell_out_tabs(main)
                 return
+
+
+def _come_to_front_from_menu(dock: QDockWidget) -> None:
+    """Let napari's menu bring a panel that lies under others to the front, which it would hide instead."""
+    known = weakref.ref(dock)
+
+    def set_visible(visible: bool) -> None:
+        dock = known()
+        if dock is not None:
+            shown = visible or (dock.isVisible() and dock.visibleRegion().isEmpty())
+            QDockWidget.setVisible(dock, shown)
+            if shown:
+                dock.raise_()
+
+    dock.setVisible = set_visible
 
 
 def _spell_out_tabs(main: QMainWindow) -> None:
@@ -176,6 +192,16 @@ def dock_of(widget: QWidget) -> QDockWidget | None:
     return parent
 
 
+def _panel(name: str) -> Callable[[Any], Any]:
+    """Give what makes a panel of ours."""
+    from npe2 import PluginManager
+
+    for known in PluginManager.instance().iter_widgets():
+        if known.plugin_name == PLUGIN and known.display_name == name:
+            return known.get_callable()
+    raise KeyError(f"{PLUGIN} has no panel {name!r}, or is disabled in napari's preferences")
+
+
 def open_dock(viewer: Any, name: str, area: str = "") -> Any:
     """Show a panel of ours by its name in the menu; one that is open already comes to the front.
 
@@ -193,7 +219,11 @@ def open_dock(viewer: Any, name: str, area: str = "") -> Any:
     QWidget
         The panel.
     """
-    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+    title = f"{name} ({_DISPLAY_NAME})"  # as napari's menu names it, so that the menu and this open the same panel
+    widget = viewer.window.dock_widgets.get(title)
+    if widget is None:
+        widget = _panel(name)(viewer)
+        viewer.window.add_dock_widget(widget, name=title)
     dock, main = dock_of(widget), widget.window()
     if dock is not None:
         if area and isinstance(main, QMainWindow) and main.dockWidgetArea(dock) != _AREAS[area]:
