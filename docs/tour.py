@@ -5,7 +5,8 @@ Run it in the repository's environment, where there is no screen of this size un
     xvfb-run -a -s "-screen 0 1366x768x24" python docs/tour.py [PART …]
 
 Without parts it makes all of them: analysis (from the drop of a sample to colours by SHAP value), identify, fuse, edit,
-explain, project, train. Each runs in a process of its own. The pictures of the features are drawn by draw_features.py.
+project, train. Each runs in a process of its own. Two other commands draw the pictures that are none of the window:
+docs/draw_features.py what the features measure, and benchmarks/compare_methods.py what ways of finding particles find.
 """
 
 from __future__ import annotations

@@ -20,3 +20,17 @@ def test_every_page_is_reached_from_the_readme():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for page in PAGES[1:]:
         assert f"docs/{page.name}" in readme
+
+
+def test_every_picture_is_made_by_a_command_of_the_repository():
+    """The tour takes those of the window; two other commands, named in the docs, draw the rest."""
+    parts = sorted((ROOT / "docs" / "tour_parts").glob("*.py"))
+    makers = [*parts, ROOT / "docs" / "draw_features.py", ROOT / "benchmarks" / "compare_methods.py"]
+    made = {name for maker in makers for name in re.findall(r'"(\w+\.(?:png|svg))"', maker.read_text("utf-8"))}
+    shown = {
+        Path(target).name
+        for page in PAGES
+        for target in re.findall(r"!\[[^]]*\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+    }
+    assert shown and shown <= made
+    assert {path.name for path in (ROOT / "docs" / "images").iterdir()} == shown, "no picture lies there unused"

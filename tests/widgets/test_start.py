@@ -158,14 +158,17 @@ def test_a_voxel_size_in_metres_is_refused(model, qtbot):
         flow.start(layer, tomogram_of(layer))
 
 
-def test_the_keys_on_the_picture_are_in_the_docs():
+def test_the_keys_are_in_the_docs():
     from pathlib import Path
 
     from napari_cathode.plugin.keys import KEYS
 
     text = (Path(__file__).parents[2] / "docs" / "getting_started.md").read_text(encoding="utf-8")
-    for key, what in dict(KEYS)["On the picture"]:
-        assert f"| {what} |" in text and key in text
+    for group, keys in KEYS:
+        title = group.replace("Fuse views", "*Fuse views*").replace("Edit particles", "*Edit particles*")
+        assert f"{title}:" in text
+        for key, what in keys:
+            assert any(f"| {shown} | {what} |" in text for shown in (key, f"`{key}`")), key
 
 
 @needs_canvas
