@@ -58,7 +58,7 @@ def test_empty_panels_say_what_to_do_and_share_one_dock(viewer):
     # Greyed buttons say why, and tabs keep their names.
     assert "Open a tomogram first" in identify.button.toolTip() and "Finds the particles" in identify.button.toolTip()
     assert "Choose above which Labels layer" in fuse.button.toolTip()
-    assert "Find particles first" in features.button.toolTip()
+    assert "Find and fuse particles first" in features.button.toolTip()
     assert "Measure the particles first" in shap.button.toolTip()
     names = [bar.tabText(i) for bar in main.findChildren(QTabBar) for i in range(bar.count())]
     assert names == ["Identify", "Fuse", "Features", "SHAP"]

@@ -31,7 +31,7 @@ _TAB_NAMES = {
     START: "Start",
 }
 _TABLE_SHARE = 0.42
-_PANEL_WIDTH = 390
+_PANEL_WIDTH, _PANEL_SHARE = 390, 0.19
 _TURN_MS = 150
 _LAYOUT_MS = 100
 
@@ -157,8 +157,17 @@ def _share_out(viewer: Any, shap: Any, features: Any) -> None:
     main = shap.window()
     if isinstance(main, QMainWindow):
         main.resizeDocks([dock_of(features)], [round(_TABLE_SHARE * main.height())], Qt.Orientation.Vertical)
-        main.resizeDocks([dock_of(shap)], [_PANEL_WIDTH], Qt.Orientation.Horizontal)
-    _later(viewer, viewer.reset_view, _LAYOUT_MS)  # the canvas has its new size only then
+        width = max(_PANEL_WIDTH, round(_PANEL_SHARE * main.width()))
+        main.resizeDocks([dock_of(shap)], [width], Qt.Orientation.Horizontal)
+    _later(viewer, lambda: _fit(viewer, None), _LAYOUT_MS)
+
+
+def _fit(viewer: Any, before: Any) -> None:
+    """Show the whole picture, again while the canvas still gets another size: a large window takes its time."""
+    size = viewer.window._qt_viewer.canvas.size
+    if size != before:
+        viewer.reset_view()
+        _later(viewer, lambda: _fit(viewer, size), 4 * _LAYOUT_MS)
 
 
 def open_inspector(viewer: Any) -> None:

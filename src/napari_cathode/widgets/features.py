@@ -19,11 +19,11 @@ from napari_cathode.plugin.foreign import add_columns
 from napari_cathode.plugin.layers import is_image, is_particles, shows, spacing_of, tomogram_of
 from napari_cathode.plugin.link import link_of
 from napari_cathode.plugin.steps import iter_load_table, iter_measure_layers
-from napari_cathode.session import ParticleSet
+from napari_cathode.session import Colouring, ParticleSet
 from napari_cathode.tomogram import Tomogram
 
 from .colour_by import ColourBy
-from .docks import PLOTS, Docked, give_room, open_dock
+from .docks import PLOTS, SHAP, Docked, give_room, open_dock
 from .features_export import ask_path, export_button, write_features
 from .forms import Form
 from .job import Job
@@ -48,6 +48,7 @@ _EMPTY = (
     "Every particle of a Labels layer is measured here. Find particles first (Identify particles), "
     "or open a Labels layer made by another tool."
 )
+_TO_FUSE = "Fuse the views first (Fuse views): particles are measured in 3D, and those in the picture are sections."
 GROUP_NAMES = {
     "position": "Position and orientation",
     "grey": "Grey",
@@ -94,6 +95,8 @@ class FeaturesWidget(Docked, QWidget):
         self._measure_toggle = QPushButton("Measure …")
         self._measure_toggle.setCheckable(True)
         self._measure_toggle.setToolTip("Shows what is measured, and how.")
+        self.next_button = QPushButton("Next: explain what drives the damage")
+        self._measured_now = False
         self._empty = Text(_EMPTY)
         self._lay_out()
         self._controls.align_labels()
@@ -131,6 +134,7 @@ class FeaturesWidget(Docked, QWidget):
         results.addLayout(self._above)
         results.addWidget(self.notes)
         results.addWidget(self.runner)
+        results.addWidget(self.next_button)
         results.addWidget(self.colour_by)
         results.addWidget(self.table, 1)
         results.addWidget(self.population, 1)
@@ -147,11 +151,13 @@ class FeaturesWidget(Docked, QWidget):
         self.load_button.clicked.connect(self._ask_table)
         self.plots_button.clicked.connect(lambda: open_dock(self._viewer, PLOTS, "right"))
         self.table.plot_requested.connect(lambda name: open_dock(self._viewer, PLOTS, "right").show_column(name))
+        self.next_button.clicked.connect(lambda: open_dock(self._viewer, SHAP, "right"))
         self._measure_toggle.toggled.connect(self._arrange)
         self.population_toggle.toggled.connect(self._refresh)
         self.runner.started.connect(self._refresh)
         self.runner.finished.connect(self._refresh)
         self._connections = Connections(self)
+        self._connections.connect(self._session.predictions_changed, self._refresh)
         self._connections.connect(self._session.current_changed, self._on_current)
         self._connections.connect(self._session.changed, self._on_changed)
 
@@ -170,6 +176,8 @@ class FeaturesWidget(Docked, QWidget):
         for text in (self.summary, self.notes):
             text.set_brief(wide)
         self._controls.setVisible(not has_table or self._measure_toggle.isChecked())
+        explained = has_table and self._session.current.explanation is not None
+        self.next_button.setVisible(has_table and self._measured_now and not explained and not wide)
         self._layout.setDirection(QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom)
         beside = _CONTROLS_WIDTH if wide and self._controls.isVisibleTo(self) else 0
         side_by_side = self.width() - beside > _SIDE_BY_SIDE
@@ -215,7 +223,9 @@ class FeaturesWidget(Docked, QWidget):
             self.image.layer = fitting[0]
 
     def _on_changed(self, particles: ParticleSet, what: str) -> None:
-        if particles is self._session.current and what in ("labels", "table"):
+        if particles is self._session.current and what == "explanation":
+            self._arrange()
+        elif particles is self._session.current and what in ("labels", "table"):
             self._refresh()
             if what == "table" and self._has_table():
                 give_room(self)
@@ -223,13 +233,14 @@ class FeaturesWidget(Docked, QWidget):
     def _refresh(self) -> None:
         particles = self._session.current
         has_table = self._has_table()
+        nothing = self.labels.layer is None
         for button in (self.button, self.load_button):
             allow(
                 button,
-                (self.labels.layer is None, "Find particles first, or open a Labels layer."),
+                (nothing, "Find and fuse particles first, or open a Labels layer."),
                 (self.runner.running, BUSY),
             )
-        self._empty.setVisible(self.labels.layer is None)
+        self._empty.say("" if not nothing else _TO_FUSE if self._session.predictions else _EMPTY)
         unknown = particles is not None and particles.spacing_um is None
         self._form_rows.setRowVisible(self.voxel_size, unknown)
         for widget in (self.export_button, self.plots_button, self._measure_toggle):
@@ -273,7 +284,12 @@ class FeaturesWidget(Docked, QWidget):
             if particles.revision != revision:
                 raise InputError("The labels were changed while they were measured; measure again.")
             particles.provenance["measure"] = to_dict(parameters)
+            first = particles.table is None
             self._link.set_table(particles, *result, tomogram)
+            table = particles.table
+            self._measured_now = "damage" in table and bool(table["damage"].notna().any())
+            if first and self._measured_now and particles.colouring is None:
+                self._session.set_colouring(particles, Colouring("damage"))
             self._measure_toggle.setChecked(False)
             return ""
 
@@ -362,7 +378,7 @@ def _summary(particles: ParticleSet | None) -> str:
     if found.n_damage:
         spread = f" ± {found.damage_sd:.2g}" if math.isfinite(found.damage_sd) else ""
         parts.append(f"damage {found.damage_mean:.3g}{spread}")
-        parts.append(f"n = {found.n_damage} of whom damage is known")
+        parts.append(f"damage known of {found.n_damage}")
     if math.isfinite(found.solid_fraction):
         parts.append(f"solid fraction {found.solid_fraction:.3g}")
     return " · ".join([*parts, name])

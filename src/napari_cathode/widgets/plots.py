@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QEvent, Qt, QTimer, Signal
-from qtpy.QtGui import QPalette
+from qtpy.QtGui import QPalette, QResizeEvent
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 _ACCENT = {True: "#4cb4e0", False: "#0b6e99"}
 _CLICK_PX = 4
 _LABEL_PT = 8.5
+_TALLEST = 1.4
+"""Height of a figure in its widths, at most."""
 
 
 def prepare_plots() -> None:
@@ -85,6 +87,11 @@ class Plot(QWidget):
     def drawn(self) -> Any:
         """What the figure shows, None before it was drawn."""
         return self._drawn
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Stay readable on a large screen: a narrow figure is not drawn out over all of its height."""
+        super().resizeEvent(event)
+        self.setMaximumHeight(max(self.minimumHeight(), round(_TALLEST * event.size().width())))
 
     def showEvent(self, event: Any) -> None:
         """Draw what was asked for while hidden."""

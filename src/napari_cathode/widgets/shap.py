@@ -117,6 +117,7 @@ class ShapWidget(Docked, Panel):
         for view in self.views:  # in no stack, in which all would be as long as the longest
             view.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)  # none widens the panel
             view.setVisible(view is self.views[0])
+            view.column.addStretch(0)  # below a figure that is as tall as it may be
             results.addWidget(view, 1)
             self.show_view.addItem(view.title)
         inputs = QWidget()
