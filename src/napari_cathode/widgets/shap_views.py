@@ -176,8 +176,8 @@ class ParticleView(View):
         super().__init__((self.waterfall, self.curve))
         self.waterfall.setToolTip("Click a bar to see what another value of its feature would change.")
         self.label: int | None = None
-        self.follow = QCheckBox("Show here what is clicked elsewhere")
-        self.follow.setToolTip("<p>A particle that is clicked in the picture or in the table opens this view.</p>")
+        self.follow = QCheckBox("Open this view for a particle that is clicked")
+        self.follow.setToolTip("<p>A click on a particle in the picture or in the table leads here.</p>")
         self.follow.setChecked(True)
         self.hint = Text()
         self.feature = choice_box()

@@ -54,7 +54,10 @@ def waterfall(explanation: Explanation, label: int, theme: Theme = LIGHT, figure
     span = float(np.ptp(np.concatenate([starts, [end]]))) or 1.0
     for at, (start, step) in enumerate(zip(starts, steps, strict=True)):
         side = max(start, start + step) + 0.015 * span
-        axes.text(side, at, _signed(step), va="center", ha="left", fontsize=8, color=theme["foreground"])
+        axes.text(
+            side, at, _signed(step), va="center", ha="left", fontsize=8, color=theme["foreground"],
+            bbox={"facecolor": theme["background"], "edgecolor": "none", "pad": 0.6},  # legible across the line
+        )  # fmt: skip
     axes.axvline(base, color=mix(theme, 0.45), linewidth=0.9, linestyle=":", zorder=0)
     axes.axvline(end, color=theme["foreground"], linewidth=1.1, zorder=0)
     feature_rows(axes, features, names)
