@@ -16,6 +16,7 @@ from .forms import number_box
 from .parts import Text
 
 _DECIMALS = 9
+_ASKING = "border-left: 3px solid #e0a000; padding: 2px 2px 2px 8px;"
 _ASK = "The file states no voxel size. Give it in µm; without it nothing can be measured."
 
 
@@ -50,9 +51,10 @@ class VoxelSize(QWidget):
             row.addWidget(box, 1)
         row.addWidget(QLabel("µm"))
         self._hint = Text()
+        self._hint.setStyleSheet(_ASKING)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
+        layout.setSpacing(4)
         layout.addLayout(row)
         layout.addWidget(self._hint)
         self.show_layer(None)
