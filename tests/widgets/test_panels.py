@@ -98,8 +98,8 @@ def test_a_brief_text_leaves_parts_out_rather_than_half_a_number(qtbot):
     text.say("372 in all · damage 0.162 ± 0.065 · <b>scan</b>")
     width = text.fontMetrics().horizontalAdvance
     assert text._brief_text(1000) == "372 in all · damage 0.162 ± 0.065 · scan"
-    assert text._brief_text(width("372 in all · damage 0.162 ± 0.065 · …")) == "372 in all · damage 0.162 ± 0.065 · …"
-    assert text._brief_text(width("372 in all · damage 0.162 ± 0.06")) == "372 in all · …"
+    assert text._brief_text(width("372 in all · damage 0.162 ± 0.065 …")) == "372 in all · damage 0.162 ± 0.065 …"
+    assert text._brief_text(width("372 in all · damage 0.162 ± 0.06")) == "372 in all …"
     assert text._brief_text(width("372 in")) == "372…"
     assert "0.065" in text.toolTip()
 

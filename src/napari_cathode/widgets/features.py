@@ -370,7 +370,7 @@ def _summary(particles: ParticleSet | None) -> str:
     found = particles.summary
     if found is None:
         return f"{name} · {len(particles.table)} with values"
-    parts = [f"{found.count} in all, {found.count_border} cut by the border"]
+    parts = [f"{found.count} in all, {found.count_border} at the border"]
     if found.count_excluded:
         parts[0] += f", {found.count_excluded} more excluded"
     if found.n_diameter:

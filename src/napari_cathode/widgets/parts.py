@@ -122,7 +122,7 @@ class BriefText(Text):
         whole = " ".join(QTextDocumentFragment.fromHtml(self.text()).toPlainText().split())
         parts = whole.split(_BETWEEN)
         for count in range(len(parts), 0, -1):
-            text = _BETWEEN.join(parts[:count] if count == len(parts) else [*parts[:count], "…"])
+            text = _BETWEEN.join(parts[:count]) + (" …" if count < len(parts) else "")
             if metrics.horizontalAdvance(text) <= width:
                 return text
         return str(metrics.elidedText(whole, Qt.TextElideMode.ElideRight, width))
