@@ -163,7 +163,11 @@ def _explain(viewer) -> None:
     shap.colour_by.choose(Colouring(leading, True))
     take("explain.png")
     go_to(link.session, int(explanation.labels[explanation.prediction.argmax()]))
+    wait(1000)
+    bar = shap.verticalScrollBar()
+    bar.setValue(bar.maximum())  # down to what if
     take("explain_particle.png")
+    bar.setValue(0)
     shap.colour_by.choose(Colouring("cluster", result=True))
     shap.choose_view(shap.importance)
     viewer.theme = "light"

@@ -8,6 +8,7 @@ from napari_cathode.errors import InputError
 from napari_cathode.explain import ExplainParameters
 from napari_cathode.fuse import FuseParameters
 from napari_cathode.identify import IdentifyParameters
+from napari_cathode.identify.own_parameters import OwnTrainingParameters
 from napari_cathode.measure import MeasureParameters
 from napari_cathode.parameters import check, parameter
 from napari_cathode.widgets.forms import Form
@@ -48,6 +49,15 @@ def test_lengths_below_a_nanometre_are_kept(qtbot):
     qtbot.addWidget(form)
     form.field("width_um").editor.setValue(0.000325)
     assert form.value().width_um == 0.000325
+
+
+def test_numbers_as_small_as_the_least_are_kept(qtbot):
+    form = Form(OwnTrainingParameters)
+    qtbot.addWidget(form)
+    rate = form.field("learning_rate")
+    rate.set_value(3e-4)
+    assert form.value().learning_rate == 3e-4
+    assert rate.editor.text() == "0.0003"
 
 
 def test_units_help_and_bounds_are_on_the_screen(qtbot):

@@ -252,11 +252,11 @@ def number_box(bounds: tuple[float | None, float | None], unit: str = "", defaul
     unit : str
         Shown after the number.
     default : float, optional
-        Gives the number of decimals.
+        Gives the number of decimals, with the smallest value.
     """
     box = _Number()
     low, high = bounds
-    box.setDecimals(max(_decimals(default), _LENGTH_DECIMALS if unit == "µm" else 0))
+    box.setDecimals(max(_decimals(default), _decimals(low), _LENGTH_DECIMALS if unit == "µm" else 0))
     box.setRange(low if low is not None else -1e9, high if high is not None else 1e9)
     box.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
     if unit:

@@ -416,6 +416,8 @@ class IdentifyWidget(Docked, Panel):
         """Take the thresholds into the form, so that the next run uses them."""
         self.form.field("prob_threshold").set_value(probability)
         self.form.field("nms_threshold").set_value(overlap)
+        if not self.runner.running:
+            self.runner.say("")  # how many there were before; those there are now are counted beside the sliders
 
     def _redraw_slice(self, particles: ParticleSet, used: IdentifyParameters, drawn: Any) -> None:
         if particles not in self._link.session.particle_sets:
