@@ -72,11 +72,14 @@ class TrainingCurve:
             lower.plot(at, [one[name] for one in self.validations], "o-", color=colour, markersize=4, label=title)
         if self.validations:
             lower.axvline(self.best, color=mix(theme, 0.5), linewidth=1, linestyle=":")
+            late = self.best > 0.7 * at[-1]  # there is no room at its right
             lower.annotate(
-                "best", (self.best, 0.02), xytext=(3, 0), textcoords="offset points", fontsize=8,
-                color=theme["foreground"],
+                "best", (self.best, 0.02), xytext=(-3 if late else 3, 0), textcoords="offset points", fontsize=8,
+                color=theme["foreground"], ha="right" if late else "left",
             )  # fmt: skip
-            lower.legend(frameon=False, fontsize=8, labelcolor=theme["foreground"], loc="lower right")
+            lower.legend(
+                frameon=False, fontsize=8, labelcolor=theme["foreground"], loc="lower left" if late else "lower right"
+            )
         lower.set_ylim(0, 1.02)
         lower.set_ylabel("validation AP")
         lower.set_xlabel("step")
