@@ -34,6 +34,7 @@ _TABLE_SHARE = 0.42
 _PANEL_WIDTH, _PANEL_SHARE = 390, 0.19
 _TURN_MS = 150
 _LAYOUT_MS = 100
+_LOOKS = 6
 
 _AREAS = {
     "right": Qt.DockWidgetArea.RightDockWidgetArea,
@@ -159,15 +160,16 @@ def _share_out(viewer: Any, shap: Any, features: Any) -> None:
         main.resizeDocks([dock_of(features)], [round(_TABLE_SHARE * main.height())], Qt.Orientation.Vertical)
         width = max(_PANEL_WIDTH, round(_PANEL_SHARE * main.width()))
         main.resizeDocks([dock_of(shap)], [width], Qt.Orientation.Horizontal)
-    _later(viewer, lambda: _fit(viewer, None), _LAYOUT_MS)
+    _later(viewer, lambda: _fit(viewer, None, _LOOKS), _LAYOUT_MS)
 
 
-def _fit(viewer: Any, before: Any) -> None:
-    """Show the whole picture, again while the canvas still gets another size: a large window takes its time."""
+def _fit(viewer: Any, before: Any, looks: int) -> None:
+    """Show the whole picture, again when the canvas gets another size: the layout of a large window takes its time."""
     size = viewer.window._qt_viewer.canvas.size
     if size != before:
         viewer.reset_view()
-        _later(viewer, lambda: _fit(viewer, size), 4 * _LAYOUT_MS)
+    if looks:
+        _later(viewer, lambda: _fit(viewer, size, looks - 1), 4 * _LAYOUT_MS)
 
 
 def open_inspector(viewer: Any) -> None:
