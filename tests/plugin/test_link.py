@@ -425,6 +425,9 @@ def test_of_the_views_the_one_whose_slices_the_picture_shows_is_seen(model, labe
     assert link.look_at_view(second) == "yz" and seen() == ["tomo · yz slices [1]"]
     link.hide_views()
     assert seen() == []
+    model.dims.ndisplay = 3
+    assert link.look_at_view(first) == "" and seen() == []
+    model.dims.ndisplay = 2
     for layer in link.layers_of(second).values():
         model.layers.remove(layer)
     assert link.look_at_view(second) == ""

@@ -202,15 +202,15 @@ class Link:
         Returns
         -------
         view : str
-            The one that is shown; "" where the layers of all views were removed.
+            The one that is shown; "" where the layers of all views were removed, and in the 3D display, in which
+            sections that are numbered anew in each slice show nothing.
         """
-        layers = self.layers_of(predictions)
-        if not layers:
+        layers, dims = self.layers_of(predictions), self._viewer().dims
+        self.hide_views()
+        if not layers or dims.ndisplay == 3:
             return ""
-        dims = self._viewer().dims
         across = dims.order[-3] - dims.ndim + 3 if dims.ndim >= 3 else 0  # a view's slices lie across its axis
         view = next((view for view in layers if VIEW_AXIS[view] == across), next(iter(layers)))
-        self.hide_views()
         layers[view].visible = True
         self.layers.selection.active = layers[view]
         return view

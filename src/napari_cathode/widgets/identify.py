@@ -407,8 +407,9 @@ class IdentifyWidget(Docked, Panel):
         self.adjust.show_found(found, prediction.parameters, lambda _labels: None)
         self._offer("Next: fuse the views", lambda: open_dock(self._viewer, FUSE))
         if len(found.views) == 1:
-            return f"Found particles in the {view} slices."
-        return f"Found particles in {len(found.views)} views; the picture shows those of the {view} slices."
+            return f"Found particles in the {next(iter(found.views))} slices."
+        shown = f"; the picture shows those of the {view} slices" if view else ""
+        return f"Found particles in {len(found.views)} views{shown}."
 
     # ---- after a run -------------------------------------------------------------------------------
 
