@@ -9,7 +9,15 @@ import typer
 
 from napari_cathode import io, results
 from napari_cathode.errors import InputError
-from napari_cathode.explain import PRESETS, Explanation, iter_compare, iter_explain, iter_interactions, iter_stability
+from napari_cathode.explain import (
+    PRESETS,
+    Explanation,
+    iter_compare,
+    iter_explain,
+    iter_interactions,
+    iter_stability,
+    why_left_out,
+)
 from napari_cathode.explain.compare import in_common
 from napari_cathode.explain.figure_files import iter_write_figures
 from napari_cathode.measure import FEATURES
@@ -106,9 +114,9 @@ def _say(explanation: Explanation) -> None:
     typer.echo(explanation.scores["verdict"]["text"])
     for note in explanation.notes:
         typer.echo(f"Note: {note}")
-    # Of the columns that `measure` makes it is known that they take no part; of others it would come as a surprise.
+    # Which of the columns of `measure` take no part is documented; that one is empty, or not its own, is a surprise.
     for column, reason in explanation.left_out.items():
-        if column not in FEATURES:
+        if column not in FEATURES or not why_left_out(column, explanation.target):
             typer.echo(f"Left out: {column}, since {reason}.")
     first = explanation.importance.head(5)
     for rank, (feature, share) in enumerate(zip(first["feature"], first["share"], strict=True), start=1):

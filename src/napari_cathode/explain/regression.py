@@ -15,6 +15,7 @@ Floats = npt.NDArray[np.float64]
 
 _TREES_AT_ONCE = 20
 _ROWS_AT_ONCE = 100
+_ERROR_POWERS = {"squared_error": 2, "absolute_error": 1}
 _SPLIT_FEATURES: dict[str, Any] = {"third": 1 / 3, "sqrt": "sqrt", "all": None}
 
 
@@ -56,12 +57,15 @@ def fit(
 def _forest(parameters: ExplainParameters, values: Floats, target: Floats, seed: int) -> Generator[float, None, Any]:
     from sklearn.ensemble import RandomForestRegressor
 
+    # Below some 1e-16 scikit-learn takes any variance for none, as that of volumes in m³. A power of two leaves every
+    # digit as it is.
+    unit = 2.0 ** round(float(np.log2(np.std(target) or 1.0)))
     forest = RandomForestRegressor(
         criterion=parameters.criterion,
         max_leaf_nodes=parameters.max_leaves,
         min_samples_leaf=parameters.min_leaf_particles,
         max_features=_SPLIT_FEATURES[parameters.split_features],
-        min_impurity_decrease=parameters.min_impurity_decrease,
+        min_impurity_decrease=parameters.min_impurity_decrease / unit**_ERROR_POWERS[parameters.criterion],
         bootstrap=True,
         warm_start=True,
         n_jobs=1,
@@ -69,8 +73,10 @@ def _forest(parameters: ExplainParameters, values: Floats, target: Floats, seed:
     )
     for trees in [*range(_TREES_AT_ONCE, parameters.n_trees, _TREES_AT_ONCE), parameters.n_trees]:
         forest.set_params(n_estimators=trees)
-        forest.fit(values, target)
+        forest.fit(values, target / unit)
         yield trees / parameters.n_trees
+    for tree in forest.estimators_:
+        tree.tree_.value[...] *= unit
     return forest
 
 

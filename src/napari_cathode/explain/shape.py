@@ -61,6 +61,7 @@ def name_shape(value: Floats, attribution: Floats) -> Shape:
     x, y = value[known], attribution[known]
     if len(x) < LEAST_PARTICLES or len(np.unique(x)) < 3 or np.ptp(y) == 0:
         return Shape("no clear shape")
+    y = y / np.ptp(y)  # whatever its unit
     centre, mean, weight = bin_means(x, y)
     monotone = {kind: _isotonic(mean, weight, kind == "rises") for kind in ("rises", "falls")}
     kind = min(monotone, key=lambda name: _error(mean, monotone[name], weight))

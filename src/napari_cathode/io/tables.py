@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import math
@@ -114,6 +115,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
         reason = str(error).splitlines()[0].removeprefix("Error tokenizing data. C error: ").strip()
         raise InputError(f"{path.name} is no table ({reason}); every row needs the same number of fields.") from error
     table.columns = [str(column).strip() for column in table.columns]
+    _check_names(header, separator, path.name)
     if isinstance(table.index, pd.MultiIndex) or not isinstance(table.index, pd.RangeIndex):
         raise InputError(f"{path.name} has more fields in its rows than in its first line; save the table again.")
     for column in table.columns:
@@ -176,6 +178,14 @@ def _numbers(column: pd.Series[Any], name: str) -> pd.Series[Any]:
     )
 
 
+def _check_names(header: str, separator: str, name: str) -> None:
+    """Refuse two columns of one name; pandas would rename the second, which nobody asked for."""
+    names = [column.strip() for column in next(csv.reader([header], delimiter=separator, skipinitialspace=True), [])]
+    doubled = [column for at, column in enumerate(names) if column and column in names[:at]]
+    if doubled:
+        raise InputError(f"{name} has two columns named {doubled[0]!r}; give each its own name.")
+
+
 def _with_labels(table: pd.DataFrame, name: str) -> pd.DataFrame:
     if "label" not in table.columns:
         shown = ", ".join(map(str, table.columns[:6]))
@@ -192,6 +202,8 @@ def _with_labels(table: pd.DataFrame, name: str) -> pd.DataFrame:
         )
     if pd.api.types.is_bool_dtype(labels) or (labels != np.rint(labels)).any() or (labels < 1).any():
         raise InputError(f"The labels in {name} are not all whole numbers from 1 on; number the particles so.")
+    if (labels > np.iinfo(np.int32).max).any():
+        raise InputError(f"{name} has the label {labels.max():.0f}, which is too large; number the particles from 1 on.")
     repeated = labels[labels.duplicated()]
     if len(repeated):
         raise InputError(f"{name} has the label {int(repeated.iloc[0])} more than once; each particle has one row.")
