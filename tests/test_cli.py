@@ -294,12 +294,14 @@ def test_explain_checks_pairs_states_and_parquet(command, slice_run, tmp_path):
 
 
 def test_explain_tells_which_columns_of_ones_own_took_no_part(command, slice_run, tmp_path):
-    table = pd.read_csv(slice_run / "features.csv").assign(batch="B7", twin=lambda rows: 2 * rows["damage"])
+    table = pd.read_csv(slice_run / "features.csv")
+    table = table.assign(batch="B7", twin=lambda rows: 2 * rows["damage"], edensity=np.nan)
     table.to_csv(tmp_path / "own.csv", index=False)
     given = ["--n-trees", 5, "--repeats", 1, "-q"]
     code, out, err = command("explain", tmp_path / "own.csv", "-o", tmp_path / "out", *given)
     assert code == 0, err
     assert "Left out: batch, since" in out and "Left out: twin, since" in out and "Left out: x_um" not in out
+    assert "Left out: edensity, since it has no value for any usable particle" in out
     said = json.loads((tmp_path / "out" / "scores.json").read_text("utf-8"))
     assert said["target"] == "damage" and {"batch", "twin", "x_um"} <= set(said["left_out"])
 

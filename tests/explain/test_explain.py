@@ -69,6 +69,23 @@ def test_attributions_add_up(attributions, model):
         assert error < 0.7 * np.abs(found.residual).mean(), "in-sample predictions are closer than held-out ones"
 
 
+@pytest.mark.parametrize("model", ["forest", "boosting"])
+def test_the_unit_of_the_target_does_not_matter(model):
+    """Volumes in m³ vary by less than what scikit-learn takes for a variance of zero."""
+    table, unit = planted_table(120), 2.0**-55
+    settings = replace(QUICK, model=model)
+    large, small = (explain(each, settings) for each in (table, table.assign(damage=table["damage"] * unit)))
+    columns = list(large.predictors)
+    np.testing.assert_array_equal(small.shap[columns].to_numpy() / unit, large.shap[columns].to_numpy())
+    assert small.importance["shape"].tolist() == large.importance["shape"].tolist()
+    assert small.scores["r2_mean"] == large.scores["r2_mean"]
+
+
+def test_in_sample_attributions_are_called_so():
+    found = explain(planted_table(80), replace(QUICK, attributions="in-sample", repeats=1))
+    assert any(note.startswith("The attributions are in-sample") for note in found.notes)
+
+
 def test_one_fold_against_sklearn_by_hand():
     from sklearn.ensemble import RandomForestRegressor
 

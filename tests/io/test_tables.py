@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from napari_cathode.errors import InputError
 from napari_cathode.io import read_table, write_table
 
 
@@ -82,6 +83,20 @@ def test_tables_of_spreadsheets_are_understood(tmp_path, text):
     assert read["label"].dtype == np.int64
     assert read["volume_um3"].tolist() == [2.5, 3.0]
     np.testing.assert_array_equal(read["damage"], [0.25, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("label,damage, damage\n1,2,3\n", "t.csv has two columns named 'damage'; give each its own name"),
+        ('label;"damage";damage\n1;2,5;3\n', "two columns named 'damage'"),
+        ("label,damage\n1e17,2\n3,4\n", "the label 100000000000000000, which is too large"),
+    ],
+)
+def test_what_a_table_must_not_hold(tmp_path, text, sentence):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(InputError, match=sentence):
+        read_table(tmp_path / "t.csv")
 
 
 def test_windows_letters_and_tables_without_rows(tmp_path):

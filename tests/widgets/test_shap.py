@@ -162,6 +162,18 @@ def test_ticks_of_a_person_outlive_an_edited_table(viewer):
 
 
 @needs_canvas
+def test_columns_of_text_are_listed_but_not_offered(viewer):
+    panel = open_panel(viewer)
+    link_of(viewer).set_table(link_of(viewer).session.current, _table().assign(batch="B7", contact="loose"))
+    predictors = panel.setup.predictors
+    rows = {predictors.item(row).text(): predictors.item(row) for row in range(predictors.count())}
+    for text in ("Batch — it holds text, not numbers", "Contact — it holds text, not numbers"):
+        assert not rows[text].flags() & Qt.ItemFlag.ItemIsUserCheckable
+    QTest.mouseClick(panel.setup.none, Qt.MouseButton.LeftButton)
+    assert panel.setup.ticked() == ()
+
+
+@needs_canvas
 def test_the_panel_suggests_what_the_command_line_takes(viewer):
     """Of the particles that are used, not of those that the border cuts."""
     panel = open_panel(viewer)
@@ -182,7 +194,7 @@ def test_checks_run_beside_the_window_and_can_be_cancelled(viewer, qtbot):
     assert panel.pairs.runner.error == ""
     pair = _drawn(qtbot, panel.pairs.plot).features[0]
     panel.pairs.feature_clicked.emit(pair)
-    assert panel.dependence.feature.currentData() == pair.split(" × ")[0]
+    assert f"{panel.dependence.feature.currentData()} × {panel.dependence.colour.currentData()}" == pair
     panel.choose_view(panel.stability)
     panel.stability.run()
     qtbot.wait(300)

@@ -24,6 +24,11 @@ from .verdict import verdict
 
 Floats = npt.NDArray[np.float64]
 
+_IN_SAMPLE = (
+    "The attributions are in-sample: they come from models that were fitted to the very particles that they explain, "
+    "and are too large. The scores, the predictions and What if come from models that were not."
+)
+
 
 def explain(table: pd.DataFrame, parameters: ExplainParameters | None = None) -> Explanation:
     """Regress a column of a feature table on the others and attribute it particle by particle; see `iter_explain`."""
@@ -147,7 +152,7 @@ def _assemble(sample: Sample, parameters: ExplainParameters, found: _Found) -> E
         fold_of=fold_of,
         dropped=sample.dropped,
         left_out=sample.left_out,
-        notes=sample.notes,
+        notes=sample.notes + ((_IN_SAMPLE,) if parameters.attributions == "in-sample" else ()),
         parameters=parameters,
         used={**versions(), "data_sha256": sample.sha256()},
     )

@@ -128,7 +128,10 @@ class Explanation:
         """
         row = int(np.searchsorted(self.labels, label))
         if row == len(self.labels) or self.labels[row] != label:
-            raise InputError(f"Particle {label} took no part in the explanation; choose one that is not cut.")
+            raise InputError(
+                f"Particle {label} took no part in the explanation: it is cut by the border, excluded or has no "
+                f"{self.target}; choose another."
+            )
         return row
 
     def models_without(self, row: int) -> list[Trees]:

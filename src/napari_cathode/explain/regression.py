@@ -65,7 +65,7 @@ def _forest(parameters: ExplainParameters, values: Floats, target: Floats, seed:
         max_leaf_nodes=parameters.max_leaves,
         min_samples_leaf=parameters.min_leaf_particles,
         max_features=_SPLIT_FEATURES[parameters.split_features],
-        min_impurity_decrease=parameters.min_impurity_decrease / unit**_ERROR_POWERS[parameters.criterion],
+        min_impurity_decrease=parameters.min_impurity_decrease / unit ** _ERROR_POWERS[parameters.criterion],
         bootstrap=True,
         warm_start=True,
         n_jobs=1,

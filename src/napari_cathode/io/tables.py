@@ -203,7 +203,9 @@ def _with_labels(table: pd.DataFrame, name: str) -> pd.DataFrame:
     if pd.api.types.is_bool_dtype(labels) or (labels != np.rint(labels)).any() or (labels < 1).any():
         raise InputError(f"The labels in {name} are not all whole numbers from 1 on; number the particles so.")
     if (labels > np.iinfo(np.int32).max).any():
-        raise InputError(f"{name} has the label {labels.max():.0f}, which is too large; number the particles from 1 on.")
+        raise InputError(
+            f"{name} has the label {labels.max():.0f}, which is too large; number the particles from 1 on."
+        )
     repeated = labels[labels.duplicated()]
     if len(repeated):
         raise InputError(f"{name} has the label {int(repeated.iloc[0])} more than once; each particle has one row.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
@@ -142,7 +143,7 @@ class ShapWidget(Docked, Panel):
         self.importance.feature_clicked.connect(lambda feature: self.colour_by.choose(Colouring(feature, True)))
         self.stability.feature_clicked.connect(self._show_dependence)
         self.states.feature_clicked.connect(self._show_dependence)
-        self.pairs.feature_clicked.connect(lambda pair: self._show_dependence(*pair.split(" × ")))
+        self.pairs.pair_clicked.connect(self._show_dependence)
         self._connections = Connections(self)
         self._connections.connect(self._session.current_changed, self._on_current)
         self._connections.connect(self._session.changed, self._on_changed)
@@ -214,13 +215,13 @@ class ShapWidget(Docked, Panel):
         if found is None:
             return
         scores = found.scores
-        self.verdict.say(scores["verdict"]["text"])
+        self.verdict.say(scores["verdict"]["text"].replace(" %", "\N{NO-BREAK SPACE}%"))
         good = scores["verdict"]["explains"] and scores["verdict"]["firm"]
         self.verdict.setStyleSheet(_GOOD if good else _POOR)
         r2 = f"{scores['r2_mean']:.2f}".replace("-", "\N{MINUS SIGN}")
         self.score.say(
-            f"<b>{axis_title(found.target)}</b> · R² {r2} ± {scores['r2_sd']:.2f} · n = {scores['particles']} · "
-            f"{MODEL_NAMES[scores['model']]}"
+            f"<b>{html.escape(axis_title(found.target))}</b> · R² {r2} ± {scores['r2_sd']:.2f} · "
+            f"n = {scores['particles']} · {MODEL_NAMES[scores['model']]}"
         )
         self.notes.say(" ".join(found.notes))
         self._on_selection_kept()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton
 
 from napari_cathode.errors import InputError
@@ -146,6 +147,7 @@ class InteractionsView(CheckView):
     """Which pairs of features work together."""
 
     title = "Pairs of features"
+    pair_clicked = Signal(str, str)
 
     def __init__(self) -> None:
         super().__init__(
@@ -153,6 +155,13 @@ class InteractionsView(CheckView):
             "Says which features matter more together than each on its own (SHAP interaction values of 300 particles). "
             "Click a pair to see it.",
         )
+        self.feature_clicked.connect(self._on_pair)
+
+    def _on_pair(self, clicked: str) -> None:
+        for first, second in self.found.table()[["first", "second"]].itertuples(index=False):
+            if clicked == f"{first} × {second}":  # a name may hold such a sign itself
+                self.pair_clicked.emit(first, second)
+                return
 
     def _job(self) -> Job:
         return Job("Find pairs of features", iter_find_interactions, self.explanation)
@@ -197,7 +206,7 @@ class StatesView(CheckView):
         self.second = choice_box()
         self.second.setPlaceholderText("none measured yet")
         self.load = QPushButton("Load a table …")
-        self.load.setToolTip("A CSV file with the same columns.")
+        self.load.setToolTip("A CSV or Parquet file with the same columns.")
         self.load.clicked.connect(self._ask)
         row = QHBoxLayout()
         row.addWidget(QLabel("Second state"))
@@ -236,7 +245,9 @@ class StatesView(CheckView):
         self._refresh()
 
     def _ask(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Table of the second state", "", "CSV (*.csv)")
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Table of the second state", "", "Tables (*.csv *.tsv *.txt *.parquet)"
+        )
         if path:
             self.load_table(path)
 

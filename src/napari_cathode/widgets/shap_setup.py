@@ -53,11 +53,11 @@ class ExplainSetup(QWidget):
         inner.setContentsMargins(0, 0, 0, 0)
         inner.addWidget(self.predictors)
         row = QHBoxLayout()
-        for text, tip, slot in (
-            ("Suggested", "Tick those that the settings choose.", self._show_predictors),
-            ("None", "Tick none.", lambda: self._tick(False)),
+        self.suggested, self.none = QPushButton("Suggested"), QPushButton("None")
+        for button, tip, slot in (
+            (self.suggested, "Tick those that the settings choose.", self._show_predictors),
+            (self.none, "Tick none.", lambda: self._tick(False)),
         ):
-            button = QPushButton(text)
             button.setToolTip(tip)
             button.clicked.connect(slot)
             row.addWidget(button)
@@ -86,9 +86,8 @@ class ExplainSetup(QWidget):
 
     def ticked(self) -> tuple[str, ...]:
         """Give the predictors that are ticked."""
-        items = [self.predictors.item(row) for row in range(self.predictors.count())]
         return tuple(
-            item.data(Qt.ItemDataRole.UserRole) for item in items if item.checkState() == Qt.CheckState.Checked
+            item.data(Qt.ItemDataRole.UserRole) for item in self._items() if item.checkState() == Qt.CheckState.Checked
         )
 
     def parameters(self) -> ExplainParameters:
@@ -106,18 +105,22 @@ class ExplainSetup(QWidget):
         self._show_predictors()
 
     def _tick(self, ticked: bool) -> None:
-        for row in range(self.predictors.count()):
-            self.predictors.item(row).setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+        for item in self._items():
+            item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+
+    def _items(self) -> list[Any]:
+        """Give the columns that can be ticked."""
+        items = [self.predictors.item(row) for row in range(self.predictors.count())]
+        return [item for item in items if item.flags() & Qt.ItemFlag.ItemIsUserCheckable]
 
     def _by_hand(self) -> dict[str, bool]:
         """Give the columns that are ticked, or not, otherwise than the settings suggested."""
         ticked = self.ticked()
-        names = (self.predictors.item(row).data(Qt.ItemDataRole.UserRole) for row in range(self.predictors.count()))
+        names = (item.data(Qt.ItemDataRole.UserRole) for item in self._items())
         return {name: name in ticked for name in names if (name in ticked) != (name in self._suggested)}
 
     def _tick_again(self, by_hand: dict[str, bool]) -> None:
-        for row in range(self.predictors.count()):
-            item = self.predictors.item(row)
+        for item in self._items():
             name = item.data(Qt.ItemDataRole.UserRole)
             if name in by_hand:
                 item.setCheckState(Qt.CheckState.Checked if by_hand[name] else Qt.CheckState.Unchecked)
@@ -140,13 +143,19 @@ class ExplainSetup(QWidget):
             return
         choice = self._choice(table, target)
         self._suggested = frozenset(choice.predictors if choice is not None else ())
-        for name in numeric_columns(table):
-            if name == target:
+        numbers = set(numeric_columns(table))
+        for name in map(str, table.columns):
+            if name in (target, "label"):
                 continue
             ticked = name in self._suggested
             reason = "" if ticked else (choice.left_out.get(name) if choice else "") or why_left_out(name, target)
+            if name not in numbers:
+                reason = reason or "it holds text, not numbers"
             item = QListWidgetItem(axis_title(name) + (f" — {reason}" if reason else ""), self.predictors)
             item.setData(Qt.ItemDataRole.UserRole, name)
-            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+            if name in numbers:
+                item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
+                item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+            else:
+                item.setFlags(Qt.ItemFlag.NoItemFlags)  # greyed out, without a box to tick
             item.setToolTip(tooltip(name) + (f"<p>Not chosen: {reason}.</p>" if reason else ""))

@@ -101,7 +101,7 @@ class ImportanceView(View):
 class DependenceView(View):
     """The attribution of one feature against its value."""
 
-    title = "Dependence on a feature"
+    title = "Dependence"
 
     def __init__(self) -> None:
         self.plot = Plot(self._draw, height=230)
@@ -267,9 +267,9 @@ class ParticleView(View):
         unit = unit_of(found.feature)
         there = "" if np.isnan(found.present) else f" (is {found.present:.3g})"
         rare = "" if found.supported[0] <= value <= found.supported[1] else " Hardly any particle is there."
+        feature, target = (html.escape(display_name(name)) for name in (found.feature, self.explanation.target))
         self.answer.say(
-            f"{display_name(found.feature)} {value:.3g}{f' {unit}' if unit else ''}{there}: predicted "
-            f"{display_name(self.explanation.target)} <b>{prediction:.3g}</b> instead of {found.predicted:.3g}.{rare}"
+            f"{feature} {value:.3g}{f' {unit}' if unit else ''}{there}: predicted {target} <b>{prediction:.3g}</b> instead of {found.predicted:.3g}.{rare}"
         )
         self.curve.mark(value, prediction)
 
@@ -289,7 +289,7 @@ class ParticleView(View):
 class PredictedView(View):
     """What is predicted for particles held out against what was measured."""
 
-    title = "Predicted and measured"
+    title = "Predictions"
 
     def __init__(self) -> None:
         self.plot = Plot(self._draw)
