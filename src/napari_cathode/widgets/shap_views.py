@@ -269,7 +269,8 @@ class ParticleView(View):
         rare = "" if found.supported[0] <= value <= found.supported[1] else " Hardly any particle is there."
         feature, target = (html.escape(display_name(name)) for name in (found.feature, self.explanation.target))
         self.answer.say(
-            f"{feature} {value:.3g}{f' {unit}' if unit else ''}{there}: predicted {target} <b>{prediction:.3g}</b> instead of {found.predicted:.3g}.{rare}"
+            f"{feature} {value:.3g}{f' {unit}' if unit else ''}{there}: predicted {target} "
+            f"<b>{prediction:.3g}</b> instead of {found.predicted:.3g}.{rare}"
         )
         self.curve.mark(value, prediction)
 
