@@ -672,14 +672,22 @@ class Session:
         else:
             self.changed.emit(particles, "colouring")
 
-    def set_explanation(self, particles: ParticleSet, explanation: Any) -> None:
-        """Give a particle set an explanation; colours that showed the former one go."""
+    def set_explanation(self, particles: ParticleSet, explanation: Any, without: frozenset[int] | None = None) -> None:
+        """Give a particle set an explanation; colours that showed the former one go.
+
+        Parameters
+        ----------
+        particles : ParticleSet
+        explanation : Explanation, optional
+        without : frozenset of int, optional
+            Labels that were excluded when it was begun; those that are now where it is not given.
+        """
         _on_main_thread()
         if explanation is particles.explanation:
             return
         particles.explanation = explanation
         particles.explanation_revision = particles.table_revision
-        particles.explanation_without = particles.excluded
+        particles.explanation_without = particles.excluded if without is None else without
         self.changed.emit(particles, "explanation")
         colouring = particles.colouring
         if colouring is not None and (colouring.shap or colouring.result):

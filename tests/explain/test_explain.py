@@ -253,7 +253,7 @@ def test_the_study_preset_works_with_the_columns_there_are():
     assert "rough_inner" in found.predictors
     assert "crack_volume_um3" not in found.predictors
     assert found.left_out["orien_iso"] == "the table does not have it"
-    assert any("rough_inner take part although it contains damage" in note for note in found.notes)
+    assert any("rough_inner take part although they contain damage" in note for note in found.notes)
 
 
 def test_chosen_predictors_are_taken_in_their_order():
@@ -268,7 +268,7 @@ def test_what_was_not_chosen_keeps_its_reason_and_cautions_are_said_once():
     found = explain(table, replace(QUICK, predictors=chosen))
     assert "contains damage" in found.left_out["surface_inner_um2"]
     assert found.left_out["contact"] == "it was not chosen"
-    assert len(found.notes) == 1 and found.notes[0].startswith("Mind that pitch_deg, roll_deg take part although")
+    assert len(found.notes) == 1 and found.notes[0].startswith("Mind that pitch_deg and roll_deg take part although")
 
 
 def test_progress_counts_up_and_stops_when_closed():

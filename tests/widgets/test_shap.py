@@ -204,6 +204,22 @@ def test_checks_run_beside_the_window_and_can_be_cancelled(viewer, qtbot):
 
 
 @needs_canvas
+def test_judging_particles_meanwhile_keeps_the_explanation(viewer, qtbot):
+    panel = open_panel(viewer)
+    session = link_of(viewer).session
+    particles = session.current
+    former = particles.explanation
+    panel.form.set_value(QUICK)
+    for label, verdict, stale in ((2, "accepted", False), (3, "excluded", True)):
+        with qtbot.waitSignal(panel.runner.finished, timeout=TIMEOUT_MS):
+            panel.explain()
+            session.set_review(particles, label, verdict)
+        assert panel.runner.error == "" and particles.explanation is not former
+        assert particles.explanation_out_of_date is stale and bool(panel.stale.text()) is stale
+        former = particles.explanation
+
+
+@needs_canvas
 @pytest.mark.slow
 def test_a_second_state_is_loaded_and_compared(viewer, qtbot, tmp_path, monkeypatch):
     panel = open_panel(viewer)

@@ -207,9 +207,19 @@ def _cautions(predictors: tuple[str, ...], target: str) -> tuple[str, ...]:
         if reason:
             by_reason.setdefault(reason, []).append(name)
     return tuple(
-        f"Mind that {', '.join(names)} {'takes' if len(names) == 1 else 'take'} part although {reason}."
+        f"Mind that {names[0]} takes part although {reason}."
+        if len(names) == 1
+        else f"Mind that {', '.join(names[:-1])} and {names[-1]} take part although {_of_several(reason)}."
         for reason, names in by_reason.items()
     )
+
+
+def _of_several(reason: str) -> str:
+    """Put a reason that speaks of one column into the plural."""
+    for one, several in (("it contains", "they contain"), ("it is", "they are"), ("it says", "they say")):
+        if reason.startswith(one):
+            return several + reason.removeprefix(one)
+    return reason
 
 
 def _usable(table: pd.DataFrame, column: str) -> bool:

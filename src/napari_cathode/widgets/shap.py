@@ -258,11 +258,15 @@ class ShapWidget(Docked, Panel):
             self.runner.fail(str(error))
             return
 
+        measured, without = (particles.table_revision, particles.epoch), particles.excluded
+
         def on_result(explanation: Any) -> str:
-            if particles not in self._session.particle_sets or particles.table is not table:
+            # Judging particles gives a table anew, too, but no other measurement.
+            now = (particles.table_revision, particles.epoch)
+            if particles not in self._session.particle_sets or particles.table is None or now != measured:
                 return "The particles were changed meanwhile; the result was dropped."
             particles.provenance["explain"] = to_dict(parameters)
-            self._session.set_explanation(particles, explanation)
+            self._session.set_explanation(particles, explanation, without)
             return ""
 
         job = Job("Explain", iter_explain_table, table, parameters)
