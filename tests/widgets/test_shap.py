@@ -1,10 +1,13 @@
 """The SHAP panel: settings, views, colours, clicks and files."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QToolButton
 
 from napari_cathode.explain import ExplainParameters, explain
 from napari_cathode.explain.sample import take_sample
@@ -159,6 +162,21 @@ def test_ticks_of_a_person_outlive_an_edited_table(viewer):
     assert set(panel.setup.ticked()) == mine | {"volume_um3"}
     panel.setup.target.setCurrentIndex(panel.setup.target.findData("z_um"))
     assert "contact" in panel.setup.ticked()
+
+
+@needs_canvas
+def test_cautions_fold_away(viewer):
+    panel = open_panel(viewer)
+    particles = link_of(viewer).session.current
+    assert not panel.notes.isVisible() and panel.notes.text() == ""
+    chosen = replace(QUICK, predictors=("sphericity", "surface_inner_um2"), attributions="in-sample")
+    link_of(viewer).session.set_explanation(particles, explain(particles.table, chosen))
+    settle()
+    button = panel._cautions.findChild(QToolButton)
+    assert button.text() == "2 cautions" and button.isVisible() and not panel.notes.isVisible()
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert panel.notes.isVisible() and "contains damage by construction" in panel.notes.text()
+    assert "in-sample" in panel.notes.text()
 
 
 @needs_canvas

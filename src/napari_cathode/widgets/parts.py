@@ -219,6 +219,10 @@ class Fold(QWidget):
         layout.addWidget(content)
         self.set_open(False)
 
+    def set_title(self, title: str) -> None:
+        """Write another title."""
+        self._button.setText(title)
+
     def set_open(self, is_open: bool) -> None:
         """Unfold or fold."""
         self._button.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)

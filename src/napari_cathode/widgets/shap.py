@@ -107,8 +107,11 @@ class ShapWidget(Docked, Panel):
         self._results = QWidget()
         results = QVBoxLayout(self._results)
         results.setContentsMargins(0, 0, 0, 0)
-        for text in (self.stale, self.score, self.verdict, self.notes):
-            results.addWidget(text)
+        cautions = QWidget()
+        QVBoxLayout(cautions).addWidget(self.notes)
+        self._cautions = Fold("Cautions", cautions)  # with the study's predictors they are longer than the figures
+        for widget in (self.stale, self.score, self.verdict, self._cautions):
+            results.addWidget(widget)
         results.addWidget(self.colour_by)
         row = QHBoxLayout()
         row.addWidget(QLabel("Show"))
@@ -223,7 +226,9 @@ class ShapWidget(Docked, Panel):
             f"<b>{html.escape(axis_title(found.target))}</b> · R² {r2} ± {scores['r2_sd']:.2f} · "
             f"n = {scores['particles']} · {MODEL_NAMES[scores['model']]}"
         )
-        self.notes.say(" ".join(found.notes))
+        self.notes.say("\n\n".join(found.notes))
+        self._cautions.setVisible(bool(found.notes))
+        self._cautions.set_title("1 caution" if len(found.notes) == 1 else f"{len(found.notes)} cautions")
         self._on_selection_kept()
 
     def _on_selection_kept(self) -> None:

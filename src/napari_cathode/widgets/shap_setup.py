@@ -17,7 +17,7 @@ from .forms import Form
 from .names import axis_title, tooltip
 from .parts import Fold, choice_box, form_layout
 
-_PRESET_NAMES = {"default": "Default", "li2022": "Li et al., Science 2022"}
+_PRESET_NAMES = {"default": "Default", "li2022": "Li et al. 2022"}
 _CHOICES = {
     "model": {"auto": "the better of both", "forest": "random forest", "boosting": "gradient boosting"},
     "predictor_set": {"leak-free": "all that do not contain the target", "li2022": "those of Li et al. 2022"},
