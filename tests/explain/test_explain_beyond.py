@@ -2,6 +2,7 @@
 
 import functools
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from napari_cathode.explain import (
     what_if,
 )
 from napari_cathode.explain.clusters import cluster_profiles
+from napari_cathode.explain.compare import state_names
 from napari_cathode.explain.shape import name_shape
 from napari_cathode.explain.stability import concordance, subset_size
 from napari_cathode.explain.verdict import verdict
@@ -158,6 +160,18 @@ def test_two_states_show_what_gained_and_lost():
     assert "Contact" in seen.text() and seen.text().startswith("From 10 cycles to 50 cycles")
     models = {explanation.scores["model"] for explanation in seen.explanations}
     assert len(models) == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (("a/early.csv", "b/late.csv"), ("early", "late")),
+        (("10/features.csv", "50/features.csv"), ("10", "50")),
+        (("10/features.csv", "10/features.parquet"), ("10", "10 (2)")),
+    ],
+)
+def test_states_are_named_by_what_differs(files, names):
+    assert state_names(Path(files[0]), Path(files[1])) == names
 
 
 def test_a_state_that_cannot_be_used_is_named():

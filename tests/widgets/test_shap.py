@@ -180,6 +180,19 @@ def test_cautions_fold_away(viewer):
 
 
 @needs_canvas
+@pytest.mark.parametrize("damage", [None, "much"])
+def test_without_damage_nothing_else_is_explained_instead(viewer, damage):
+    panel = open_panel(viewer)
+    table = _table().drop(columns="damage") if damage is None else _table().assign(damage=damage)
+    link_of(viewer).set_table(link_of(viewer).session.current, table)
+    assert panel.target.currentIndex() == -1 and panel.setup.ticked() == ()
+    QTest.mouseClick(panel.button, Qt.MouseButton.LeftButton)
+    assert "no numbers in a column damage" in panel.runner.error and not panel.runner.running
+    link_of(viewer).set_table(link_of(viewer).session.current, _table())
+    assert panel.target.currentData() == "damage" and "sphericity" in panel.setup.ticked()
+
+
+@needs_canvas
 def test_columns_of_text_are_listed_but_not_offered(viewer):
     panel = open_panel(viewer)
     link_of(viewer).set_table(link_of(viewer).session.current, _table().assign(batch="B7", contact="loose"))

@@ -18,8 +18,9 @@ from napari_cathode.explain import (
     iter_stability,
     why_left_out,
 )
-from napari_cathode.explain.compare import in_common
+from napari_cathode.explain.compare import in_common, state_names
 from napari_cathode.explain.figure_files import iter_write_figures
+from napari_cathode.explain.predictors import NOT_CHOSEN, SAME_ORDER, of_several
 from napari_cathode.measure import FEATURES
 from napari_cathode.parameters import to_dict
 from napari_cathode.pipeline import PipelineParameters
@@ -76,7 +77,7 @@ def command(
     may_write_into(out, names, overwrite)
     if other is not None:
         assert compare is not None
-        states = (table_file.stem, compare.stem if compare.stem != table_file.stem else f"{compare.stem} (2)")
+        states = state_names(table_file, compare)
         in_common(table, other, settings, states)  # before the long work, not after it
 
     explanation = follow(iter_explain(table, settings), quiet)
@@ -114,13 +115,25 @@ def _say(explanation: Explanation) -> None:
     typer.echo(explanation.scores["verdict"]["text"])
     for note in explanation.notes:
         typer.echo(f"Note: {note}")
-    # Which of the columns of `measure` take no part is documented; that one is empty, or not its own, is a surprise.
-    for column, reason in explanation.left_out.items():
-        if column not in FEATURES or not why_left_out(column, explanation.target):
-            typer.echo(f"Left out: {column}, since {reason}.")
+    for reason, columns in _surprising(explanation).items():
+        typer.echo(f"Left out: {', '.join(columns)}, since {reason if len(columns) == 1 else of_several(reason)}.")
     first = explanation.importance.head(5)
     for rank, (feature, share) in enumerate(zip(first["feature"], first["share"], strict=True), start=1):
         typer.echo(f"{rank:>3}. {feature:<32}{100 * share:5.1f} %")
+
+
+def _surprising(explanation: Explanation) -> dict[str, list[str]]:
+    """Give the columns whose absence is news, by reason.
+
+    Which of the columns of `measure` never take part is documented; that one is empty or text, or is a person's own, is
+    worth a line.
+    """
+    found: dict[str, list[str]] = {}
+    for column, reason in explanation.left_out.items():
+        known = column in FEATURES and (why_left_out(column, explanation.target) or reason.startswith(SAME_ORDER))
+        if not known and reason != NOT_CHOSEN:
+            found.setdefault(reason, []).append(column)
+    return found
 
 
 def _stability(out: Path, explanation: Explanation, figures: dict[str, Any], quiet: bool) -> dict[str, Any]:

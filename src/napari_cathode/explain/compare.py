@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -158,6 +159,14 @@ def iter_compare(
     return Comparison(names, (before, after), (checks[0], checks[1]), only_one)
 
 
+def state_names(first: Path, second: Path) -> tuple[str, str]:
+    """Name two states by their files; by the folders where both files have one name, as ``features.csv`` of two runs."""
+    names = (first.stem, second.stem)
+    if names[0] == names[1]:
+        names = (first.resolve().parent.name, second.resolve().parent.name)
+    return names if names[0] != names[1] else (names[0], f"{names[1]} (2)")
+
+
 def in_common(
     first: pd.DataFrame, second: pd.DataFrame, parameters: ExplainParameters | None, names: tuple[str, str]
 ) -> tuple[ExplainParameters, tuple[str, ...]]:
@@ -177,5 +186,8 @@ def in_common(
             raise InputError(f"{name}: {error}") from error
     common = tuple(column for column in chosen[0] if column in chosen[1])
     if not common:
-        raise InputError(f"{names[0]} and {names[1]} have no predictor of {parameters.target} in common.")
+        raise InputError(
+            f"{names[0]} and {names[1]} have no predictor of {parameters.target} in common; "
+            "compare tables with the same columns."
+        )
     return replace(parameters, predictors=common), tuple(sorted(set(chosen[0]) ^ set(chosen[1])))

@@ -24,6 +24,9 @@ STUDY_PREDICTORS = (
 SAME_RANKS = 0.9999
 """Two columns whose rank correlation exceeds this tell a tree the same thing."""
 
+NOT_CHOSEN = "it was not chosen"
+SAME_ORDER = "it orders the particles"
+
 # What columns are judged by that the dictionary of features (`measure.FEATURES`) does not know: those of other tools.
 # A target of one of these families is contained, by construction, in the other columns of the same family. A column
 # may belong to several: the volume of the solid is that of the particle less its cracks.
@@ -161,7 +164,7 @@ def _named(table: pd.DataFrame, predictors: tuple[str, ...], target: str) -> Cho
             raise InputError(f"The predictor {name} cannot be used: {reason}; take it off the list of predictors.")
     reasons = _leak_free(table, target).left_out
     rest = {
-        name: reasons.get(name, "it was not chosen")
+        name: reasons.get(name, NOT_CHOSEN)
         for name in map(str, table.columns)
         if name not in predictors and name != target
     }
@@ -181,7 +184,7 @@ def _leak_free(table: pd.DataFrame, target: str) -> Choice:
         else:
             kept.append(column)
     for column, twin in _twins(table[[target, *kept]].astype(float)).items():
-        left_out[column] = f"it orders the particles exactly as {twin} does"
+        left_out[column] = f"{SAME_ORDER} exactly as {twin} does"
     return Choice(tuple(column for column in kept if column not in left_out), left_out, ())
 
 
@@ -209,14 +212,25 @@ def _cautions(predictors: tuple[str, ...], target: str) -> tuple[str, ...]:
     return tuple(
         f"Mind that {names[0]} takes part although {reason}."
         if len(names) == 1
-        else f"Mind that {', '.join(names[:-1])} and {names[-1]} take part although {_of_several(reason)}."
+        else f"Mind that {', '.join(names[:-1])} and {names[-1]} take part although {of_several(reason)}."
         for reason, names in by_reason.items()
     )
 
 
-def _of_several(reason: str) -> str:
+_PLURALS = {
+    "it contains": "they contain",
+    "it is": "they are",
+    "it says": "they say",
+    "it has": "they have",
+    "it holds": "they hold",
+    "it orders": "they order",
+    "the table does not have it": "the table does not have them",
+}
+
+
+def of_several(reason: str) -> str:
     """Put a reason that speaks of one column into the plural."""
-    for one, several in (("it contains", "they contain"), ("it is", "they are"), ("it says", "they say")):
+    for one, several in _PLURALS.items():
         if reason.startswith(one):
             return several + reason.removeprefix(one)
     return reason

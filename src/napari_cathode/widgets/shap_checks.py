@@ -254,6 +254,7 @@ class StatesView(CheckView):
     def load_table(self, path: str) -> None:
         """Offer a table from a file, and choose it."""
         from napari_cathode.io import read_table
+        from napari_cathode.results import TABLE
 
         self.build()
         try:
@@ -262,6 +263,8 @@ class StatesView(CheckView):
             self.runner.fail(str(error))
             return
         name = Path(path).stem
+        if name == Path(TABLE).stem:  # as that of every run is called
+            name = Path(path).resolve().parent.name
         self._loaded = [(known, each) for known, each in self._loaded if known != name] + [(name, table)]
         self._offer()
         self.second.setCurrentIndex(self.second.findText(name))

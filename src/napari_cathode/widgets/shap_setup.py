@@ -32,6 +32,8 @@ class ExplainSetup(QWidget):
         self._table: Any = None
         self._suggested: frozenset[str] = frozenset()
         self.target = choice_box()
+        self.target.setPlaceholderText("choose a column")
+        self._wanted = "damage"
         self.preset = choice_box()
         for key in PRESETS:
             self.preset.addItem(_PRESET_NAMES[key], key)
@@ -78,7 +80,9 @@ class ExplainSetup(QWidget):
         self.target.clear()
         for name in [] if table is None else numeric_columns(table):
             self.target.addItem(axis_title(name), name)
-        self.target.setCurrentIndex(max(0, self.target.findData(before)))
+        # None rather than another column, which nobody asked to have explained.
+        self.target.setCurrentIndex(self.target.findData(before))
+        self._wanted = before
         self.target.blockSignals(False)
         self._show_predictors()
         if self.target.currentData() == before:
@@ -96,8 +100,13 @@ class ExplainSetup(QWidget):
         Raises
         ------
         InputError
-            When a value does not fit, or no predictor is ticked.
+            When a value does not fit, no predictor is ticked, or the table has nothing that was to be explained.
         """
+        if self.target.currentData() is None:
+            raise InputError(
+                f"The table has no numbers in a column {self._wanted}; choose under Explain what else to explain"
+                + (", or measure with an image." if self._wanted == "damage" else ".")
+            )
         return self.form.value(target=self.target.currentData(), predictors=self.ticked())
 
     def _on_preset(self, _index: int) -> None:
