@@ -160,7 +160,7 @@ def iter_compare(
 
 
 def state_names(first: Path, second: Path) -> tuple[str, str]:
-    """Name two states by their files, or by the folders where the files have one name (``features.csv`` of two runs)."""
+    """Name two states by their files; by their folders where both files have one name, as ``features.csv``."""
     names = (first.stem, second.stem)
     if names[0] == names[1]:
         names = (first.resolve().parent.name, second.resolve().parent.name)
