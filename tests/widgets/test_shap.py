@@ -188,6 +188,9 @@ def test_without_damage_nothing_else_is_explained_instead(viewer, damage):
     assert panel.target.currentIndex() == -1 and panel.setup.ticked() == ()
     QTest.mouseClick(panel.button, Qt.MouseButton.LeftButton)
     assert "no numbers in a column damage" in panel.runner.error and not panel.runner.running
+    QTest.keyClick(panel.target, Qt.Key.Key_Down)
+    assert panel.target.currentData() is not None and panel.runner.error == ""
+    panel.target.setCurrentIndex(-1)
     link_of(viewer).set_table(link_of(viewer).session.current, _table())
     assert panel.target.currentData() == "damage" and "sphericity" in panel.setup.ticked()
 

@@ -138,6 +138,7 @@ class ShapWidget(Docked, Panel):
     def _connect(self) -> None:
         self.button.clicked.connect(self.explain)
         self._open_features.clicked.connect(lambda: open_dock(self._viewer, FEATURES))
+        self.setup.target.activated.connect(self._on_target)
         self.runner.started.connect(self._refresh)
         self.runner.finished.connect(self._refresh)
         self.show_view.currentIndexChanged.connect(self._on_view)
@@ -157,6 +158,11 @@ class ShapWidget(Docked, Panel):
     def choose_view(self, view: View) -> None:
         """Bring a view to the front."""
         self.show_view.setCurrentIndex(self.views.index(view))
+
+    def _on_target(self, _index: int) -> None:
+        """Take back what was said of another target."""
+        if not self.runner.running:
+            self.runner.say("")
 
     def _on_view(self, index: int) -> None:
         # First the one that goes, so that the panel is never as long as two.
