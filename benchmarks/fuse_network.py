@@ -1,6 +1,6 @@
 """Fused views beside each single view and the 3D network, on what the networks see of simulated volumes.
 
-``python benchmarks/fuse_network.py [--size 128] [--seeds 9101] [--only CONDITION …]``
+``python benchmarks/fuse_network.py [--size 128] [--seeds 9101] [--only CONDITION …] [--methods METHOD …]``
 
 Conditions, seeds kept apart from training, diameter and scores are those of ``accuracy_3d.py``: AP is TP / (TP + FP +
 FN) against the truth; "whole" leaves out particles that the border cuts. A single view is fused too: its sections
@@ -36,6 +36,7 @@ def main() -> None:
     reader.add_argument("--size", type=int, default=128)
     reader.add_argument("--seeds", type=int, nargs="+", default=[9101])
     reader.add_argument("--only", nargs="+", default=["nmc-10-cycles", "nmc-50-cycles", "single-crystal", ANISOTROPIC])
+    reader.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     given = reader.parse_args()
     print(f"{given.size} voxels, seeds {given.seeds}")
     print(f"{'condition':26s} {'way':20s}  AP50  AP70 | whole AP50  AP70 | true found  CPU s")
@@ -45,7 +46,7 @@ def main() -> None:
         rows: dict[str, list[Any]] = {}
         for seed in given.seeds:
             parameters = CONDITIONS.get(condition, PRESETS["nmc-10-cycles"])
-            for way, row in _compare(*electrode(parameters, given.size, seed, step)):
+            for way, row in _compare(given.methods, *electrode(parameters, given.size, seed, step)):
                 rows.setdefault(way, []).append(row)
         for way, several in rows.items():
             a50, a70, w50, w70, _, true, found, seconds = np.mean(several, axis=0)
@@ -56,12 +57,12 @@ def main() -> None:
             )
 
 
-def _compare(tomogram, truth, diameter_um):
+def _compare(methods, tomogram, truth, diameter_um):
     """Give each way with its scores and CPU seconds."""
     start = time.process_time()
     views = identify(tomogram, IdentifyParameters(diameter_um=diameter_um))
     network = time.process_time() - start
-    ways = {name: (views, parameters) for name, parameters in METHODS.items()}
+    ways = {name: (views, METHODS[name]) for name in methods}
     ways |= {f"{view} alone": ({view: views[view]}, FuseParameters()) for view in views}
     for name, (chosen, parameters) in ways.items():
         start = time.process_time()
