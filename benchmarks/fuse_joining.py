@@ -3,10 +3,11 @@
 ``python benchmarks/fuse_joining.py [--size 160] [--seeds 11 12 13] [--choose] [--network CONDITION …]``
 
 The pieces are the same, and so is what the views say of each two neighbours; only what makes particles of them differs.
-A multicut parts the graph of pieces so that the sum of the costs of the edges that are cut is the least. A pair that the
-views part in a share p of n cases costs n^a · log((1 − p)/p · t/(1 − t)): parting it costs if p < t and pays if p > t. The
-multicut is found by greedy additive edge contraction (Keuper et al., ICCV 2015), after which Kernighan–Lin's moves of
-single pieces go on while they pay. Exponent a and threshold t were chosen on the seeds 1, 2 and 3 (``--choose``).
+A multicut parts the graph of pieces so that the sum of the costs of the edges that are cut is the least. A pair that
+the views part in a share p of n cases costs n^a · log((1 − p)/p · t/(1 − t)): parting it costs if p < t and pays if
+p > t. The multicut is found by greedy additive edge contraction (Keuper et al., ICCV 2015), after which
+Kernighan–Lin's moves of single pieces go on while they pay. Exponent a and threshold t were chosen on the seeds 1, 2
+and 3 (``--choose``).
 Without ``--network`` views have the faults of ``fuse_accuracy.py``; with it they are what the networks see of the
 conditions of ``accuracy_3d.py``, on seed 9101. "joined by truth" gives each piece to the true particle that it shares
 most with.
@@ -25,6 +26,7 @@ from stardist.matching import matching
 
 from napari_cathode.fuse import FuseParameters, Fuser
 from napari_cathode.fuse.cuts import decide
+from napari_cathode.fuse.fusion import with_smoothing
 from napari_cathode.fuse.methods import _iter_pieces
 from napari_cathode.fuse.pieces import Graph
 from napari_cathode.fuse.tidy import iter_fill
@@ -102,8 +104,6 @@ def ways(views, spacing, truth, grid):
     for method in ("hybrid", "watershed"):
         parameters = FuseParameters(method=method)
         fuser = Fuser(views, spacing, keep=False)
-        from napari_cathode.fuse.fusion import with_smoothing
-
         pieces, _, graph = drain(_iter_pieces(fuser, with_smoothing(parameters, spacing)))
         yield f"{method}, average linkage", drain(iter_fill(decide(graph, parameters, spacing)[0][pieces]))
         for exponent, threshold in grid or [CHOSEN[method]]:
