@@ -77,8 +77,8 @@ def whole_voxels(
 ) -> npt.NDArray[np.float64]:
     """Judge how large particles are that the border cuts: at least as large as balls that have such sections.
 
-    What is left of a particle may be a few voxels thin; its volume then says nothing about whether it is one. A random
-    section of a ball measures π/4 of the ball across, on the average.
+    What is left of a particle may be a few voxels thin; its volume then says nothing about whether it is one. Half of
+    the sections of a ball are wider than √3/2 of it.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def whole_voxels(
     volume = math.prod(spacing_um)
     pixel = np.repeat(volume / np.asarray(spacing_um), 2)
     area = (faces * pixel).max(axis=1)
-    diameter = 4 / math.pi * np.sqrt(4 / math.pi * area)
+    diameter = 2 / math.sqrt(3) * np.sqrt(4 / math.pi * area)
     return np.maximum(voxels, math.pi / 6 * diameter**3 / volume)
 
 
