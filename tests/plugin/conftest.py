@@ -4,6 +4,9 @@ import os
 import tempfile
 import warnings
 
+from .screen import own_screen
+
+own_screen()  # before anything asks for one
 os.environ["NAPARI_CONFIG"] = os.path.join(tempfile.mkdtemp(), "settings.yaml")  # not what the person has set
 
 with warnings.catch_warnings():

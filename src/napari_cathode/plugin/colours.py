@@ -222,11 +222,30 @@ def recolour(
         ids = np.concatenate([ids[known], without])
         values = np.concatenate([values[known], np.full(len(without), np.nan)])
         missing = HIDDEN
-    layer.colormap = label_colormap(ids, scale.map(values), largest_of(layer), missing)
+    _show(layer, label_colormap(ids, scale.map(values), largest_of(layer), missing))
 
 
 def show_only(layer: Labels, shown: np.ndarray[Any, Any], plain: Any) -> None:
     """Show some particles of a layer in their plain colours, and no others."""
     ids = np.asarray(shown, np.int64)
     colours = np.asarray(plain.map(ids), np.float32).reshape(-1, 4)
-    layer.colormap = label_colormap(ids, colours, largest_of(layer), HIDDEN)
+    _show(layer, label_colormap(ids, colours, largest_of(layer), HIDDEN))
+
+
+def _show(layer: Labels, colormap: CyclicLabelColormap | IdColormap) -> None:
+    """Show a layer in a colormap; where only colours are others, not the place of a label among them, nothing more.
+
+    napari would slice the labels anew and send the slice to the graphics card for every colormap.
+    """
+    if not _same_places(layer.colormap, colormap):
+        layer.colormap = colormap
+        return
+    with layer._block_refresh():
+        layer.colormap = colormap
+    layer._update_thumbnail()
+
+
+def _same_places(one: Any, other: Any) -> bool:
+    """Whether labels have the same rows in two colour tables."""
+    tables = isinstance(one, CyclicLabelColormap) and isinstance(other, CyclicLabelColormap)
+    return tables and len(one.colors) == len(other.colors) and not one.use_selection and not other.use_selection

@@ -13,7 +13,7 @@ from napari.utils.colormaps import CyclicLabelColormap
 from napari_cathode.boxes import Box
 
 from .colours import HIDDEN, label_colormap, largest_id
-from .layers import HELPER_KEY, full_data, same_array
+from .layers import HELPER_KEY, full_data, refreshed_once, same_array
 
 COLOUR = (1.0, 0.25, 0.85, 1.0)
 """A pink that neither grey values nor the colour maps contain."""
@@ -80,15 +80,16 @@ class Highlight:
         if own is None:
             return
         self._outlines = True
-        if not same_array(own.data, data):
-            own.data = data
-        if own.colormap is not colormap:
-            own.colormap = colormap
-        for name in ("units", "axis_labels", "scale", "rotate", "shear", "affine"):
-            if not _same(getattr(own, name), getattr(layer, name)):  # napari draws anew each time one is set
-                setattr(own, name, getattr(layer, name))
-        own.translate = layer.translate + np.asarray(layer.rotate) @ (np.asarray(layer.scale) * start)
-        self._fit_thickness()
+        with refreshed_once(own):
+            if not same_array(own.data, data):
+                own.data = data
+            if own.colormap is not colormap:
+                own.colormap = colormap
+            for name in ("units", "axis_labels", "scale", "rotate", "shear", "affine"):
+                if not _same(getattr(own, name), getattr(layer, name)):  # napari draws anew each time one is set
+                    setattr(own, name, getattr(layer, name))
+            own.translate = layer.translate + np.asarray(layer.rotate) @ (np.asarray(layer.scale) * start)
+            self._fit_thickness()
 
     def hide(self) -> None:
         """Outline nothing."""

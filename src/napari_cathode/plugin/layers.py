@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,14 @@ VIEW_KEY = "napari_cathode_view"
 
 AXES = ("z", "y", "x")
 """What napari's sliders call the axes of a tomogram; a slice has the last two."""
+
+
+@contextmanager
+def refreshed_once(layer: Layer) -> Iterator[None]:
+    """Let napari slice a layer after several changes, not after each of them."""
+    with layer._block_refresh():
+        yield
+    layer.refresh()
 
 
 def is_helper(layer: Layer) -> bool:

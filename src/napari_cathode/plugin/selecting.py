@@ -159,8 +159,8 @@ class Selecting:
         middle = [(side.start + side.stop - 1) / 2 for side in box]
         point = world_point(layer, middle, viewer.layers.units)
         corner = world_point(layer, [side.stop - 0.5 for side in box], viewer.layers.units)
-        axes = range(viewer.dims.ndim - layer.ndim, viewer.dims.ndim)
-        viewer.dims.set_point(list(axes), list(point))
+        axes = list(range(viewer.dims.ndim - layer.ndim, viewer.dims.ndim))
+        viewer.dims.set_point(axes, _on_steps(point, [viewer.dims.range[axis] for axis in axes]))
         camera = viewer.scene.camera
         shown = min(3, len(point)) if viewer.dims.ndisplay == 3 else 2
         centre = np.zeros(3)
@@ -169,6 +169,14 @@ class Selecting:
         size = 2 * float(np.abs(corner - point)[-2:].max())
         if size * camera.zoom < _SMALLEST_ON_SCREEN_PX:
             camera.zoom = 4 * _SMALLEST_ON_SCREEN_PX / size
+
+
+def _on_steps(point: Any, ranges: Any) -> list[float]:
+    """Give the steps of napari's sliders that are next to a point: it would go there itself, and slice twice."""
+    return [
+        first + round((value - first) / (step or 1)) * (step or 1)
+        for value, (first, _, step) in zip(point, ranges, strict=True)
+    ]
 
 
 def centroid(particles: ParticleSet, label: int, ndim: int = 3) -> list[float] | None:

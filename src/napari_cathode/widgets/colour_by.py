@@ -45,6 +45,7 @@ class ColourBy(QWidget):
         self._session = session
         self._shap_only = shap_only
         self._shown: Colouring | None = None
+        self._offered: list[tuple[str, Any]] | None = None
         self._value = choice_box()
         self._value.setMaximumWidth(_VALUE_PX)
         self._map = choice_box()
@@ -125,7 +126,7 @@ class ColourBy(QWidget):
         self._refresh()
 
     def _on_changed(self, particles: ParticleSet, what: str) -> None:
-        if particles is not self._session.current or what in ("labels", "history", "review"):
+        if particles is not self._session.current or what in ("labels", "history", "review", "filter"):
             return
         if what == "colouring" and self._shown == _without_limits(particles.colouring):
             self._show_bar(particles, particles.colouring)  # only its limits changed, perhaps many times a second
@@ -135,20 +136,30 @@ class ColourBy(QWidget):
     def _refresh(self) -> None:
         particles = self._session.current
         colouring = None if particles is None else particles.colouring
-        self._value.clear()
-        self._value.addItem(_NO_SHAP if self._shap_only else _PLAIN, None)
-        for column, shap, result in self._on_offer(particles):
-            name = self._result_name(column) if result else display_name(column)
-            self._value.addItem(f"SHAP of {name}" if shap else name, (column, shap, result))
-            self._value.setItemData(self._value.count() - 1, tooltip(column), Qt.ItemDataRole.ToolTipRole)
+        self._offer(particles)
         chosen = None if colouring is None else (colouring.column, colouring.shap, colouring.result)
-        places = [place for place in range(self._value.count()) if self._value.itemData(place) == chosen]
+        places = [place for place, (_, data) in enumerate(self._offered or ()) if data == chosen]
         self._value.setCurrentIndex(places[0] if places else 0)
         self._value.setToolTip(self._value.currentText())  # where it is too narrow for all of it
         self._value.setEnabled(self._value.count() > 1)
         self._map.setEnabled(colouring is not None)
         self._map.setCurrentIndex(max(0, self._map.findData("" if colouring is None else colouring.colormap)))
         self._show_bar(particles, colouring if places and chosen is not None else None)
+
+    def _offer(self, particles: ParticleSet | None) -> None:
+        """Fill the list, unless it says the same already: dozens of entries take longer than all else here."""
+        offered: list[tuple[str, Any]] = [(_NO_SHAP if self._shap_only else _PLAIN, None)]
+        for column, shap, result in self._on_offer(particles):
+            name = self._result_name(column) if result else display_name(column)
+            offered.append((f"SHAP of {name}" if shap else name, (column, shap, result)))
+        if offered == self._offered:
+            return
+        self._offered = offered
+        self._value.clear()
+        for place, (text, data) in enumerate(offered):
+            self._value.addItem(text, data)
+            if data is not None:
+                self._value.setItemData(place, tooltip(data[0]), Qt.ItemDataRole.ToolTipRole)
 
     def _show_bar(self, particles: ParticleSet | None, colouring: Colouring | None) -> None:
         self._shown = _without_limits(colouring)
