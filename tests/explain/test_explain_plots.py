@@ -8,6 +8,7 @@ from planted_tables import planted_table
 
 from napari_cathode.errors import InputError
 from napari_cathode.explain import ExplainParameters, explain, plots
+from napari_cathode.explain.plots import Shade, scatter
 from napari_cathode.explain.theme import DARK, LIGHT
 
 QUICK = ExplainParameters(n_trees=5, boosting_rounds=10, repeats=1, blocked_repeats=1)
@@ -98,3 +99,50 @@ def test_dependence_of_what_took_no_part(explanation):
 
 def test_no_global_figure_state():
     assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
+
+
+@pytest.mark.parametrize("shaded", [False, True])
+def test_moved_points_are_drawn_as_anew(shaded):
+    from matplotlib import colormaps
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rng = np.random.default_rng(0)
+    x, y, values = rng.random((3, 50))
+    values[7] = np.nan
+    label, columns = np.arange(1, 51), ("damage", "elongation")
+
+    def draw(rows, figure=None, former=None):
+        shade = Shade(values[rows], colormaps["viridis"], (0.0, 1.0), "size") if shaded else None
+        return scatter(label[rows], x[rows], y[rows], columns, LIGHT, figure, shade, former=former)
+
+    def picture(drawn):
+        canvas = FigureCanvasAgg(drawn.figure)
+        canvas.draw()
+        return np.asarray(canvas.buffer_rgba())
+
+    every, some = np.arange(50), np.flatnonzero(x < 0.5)
+    first = draw(every)
+    picture(first)
+    moved = draw(some, first.figure, first)
+    assert moved.axes is first.axes and moved.laid_out and list(moved.label) == list(label[some])
+    anew = draw(some)
+    picture(anew)
+    for figure in (first.figure, anew.figure):
+        figure.set_layout_engine("none")
+    for one, other in zip(anew.figure.axes, first.figure.axes, strict=True):  # which differ by pixels
+        assert np.allclose(one.get_position(), other.get_position(), atol=0.01)
+        one.set_position(other.get_position())
+    assert np.array_equal(picture(moved), picture(anew))
+    assert draw(every, Figure(), moved).axes is not moved.axes, "another figure is drawn anew"
+    other = scatter(label, x, 1000 * y, ("damage", "volume_um3"), LIGHT, moved.figure, former=moved)
+    assert other.axes is not moved.axes, "and so are other columns"
+
+
+def test_longer_numbers_are_laid_out_anew():
+    x = np.linspace(0, 1, 9)
+    first = scatter(np.arange(1, 10), x, x, ("damage", "elongation"))
+    second = scatter(np.arange(1, 10), x, 12345 * x, ("damage", "elongation"), figure=first.figure, former=first)
+    assert second.axes is first.axes and not second.laid_out
+    third = scatter(np.arange(1, 10), x, x, ("damage", "elongation"), figure=first.figure, former=second)
+    assert third.laid_out

@@ -1,5 +1,6 @@
 """napari, imported once and without its own deprecation warnings counting as errors."""
 
+import gc
 import os
 import tempfile
 import warnings
@@ -11,12 +12,16 @@ os.environ["NAPARI_CONFIG"] = os.path.join(tempfile.mkdtemp(), "settings.yaml") 
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
+    from napari.settings import get_settings
+
+    get_settings(None)  # written to no file; each window writes them six times otherwise
     import napari.viewer  # noqa: F401
 
 import numpy as np
 import pandas as pd
 import pytest
 from napari.components import ViewerModel
+from npe2 import PluginManifest
 from qtpy.QtCore import QPoint, QSettings, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
@@ -24,6 +29,17 @@ from qtpy.QtWidgets import QApplication
 SPACING = (2.0, 1.0, 1.0)
 OFFSCREEN = os.environ.get("QT_QPA_PLATFORM") == "offscreen"
 needs_canvas = pytest.mark.skipif(OFFSCREEN, reason="the canvas needs OpenGL")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def lean_windows():
+    """Spare each window what was done for the first: plugins looked for, and old objects looked through for garbage."""
+    gc.collect()
+    gc.freeze()
+    found = list(PluginManifest.discover())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PluginManifest, "discover", lambda paths=(): iter(found))
+        yield
 
 
 @pytest.fixture(autouse=True)

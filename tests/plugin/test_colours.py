@@ -17,6 +17,8 @@ from napari_cathode.plugin.colours import (
 )
 from napari_cathode.session import Colouring
 
+from .conftest import needs_canvas, settle
+
 
 def test_limits_are_percentiles():
     scale = scale_for(np.append(np.arange(1, 102.0), np.nan), Colouring("v"))
@@ -82,3 +84,38 @@ def test_the_largest_id_is_looked_for_once_and_again_after_an_edit():
     assert largest_of(layer) == 3
     forget_largest(layer)
     assert largest_of(layer) == 9
+
+
+def sliced_in(layer):
+    """Give a list that grows with each time that a layer hands its slice over to be drawn."""
+    times = []
+    layer.events.set_data.connect(lambda _event: times.append(1))
+    return times
+
+
+def test_other_colours_for_the_same_labels_need_no_other_slice():
+    layer = Labels(np.array([[0, 1], [2, 3]], np.int32))
+    times, ids = sliced_in(layer), np.array([1, 2, 3])
+    for values in ([1.0, 2.0, 3.0], [3.0, 2.0, 1.0]):
+        scale = scale_for(np.array(values), Colouring("v", limits=(1.0, 3.0)))
+        recolour(layer, ids, np.array(values), scale)
+        np.testing.assert_allclose(layer.get_color(1), scale.map(np.array(values[:1]))[0], atol=1e-3)
+    assert len(times) == 1, "the first table has other places than napari's own"
+    assert layer.thumbnail[-1, 0, :3].tolist() != layer.thumbnail[-1, -1, :3].tolist()
+    layer.data = np.array([[0, 9], [2, 3]], np.int32)
+    recolour(layer, np.array([2, 9]), np.array([1.0, 3.0]), scale)
+    assert len(times) == 3, "the larger id made a longer table"
+
+
+@needs_canvas
+def test_the_picture_has_the_colours_of_the_last_values(viewer):
+    layer = viewer.add_labels(np.repeat(np.int32([[1, 2]]), 2, 0), opacity=1.0)
+    viewer.window._qt_viewer.canvas.native.show()
+    for values in ([0.0, 1.0], [1.0, 0.0], [0.5, 0.0]):
+        scale = scale_for(np.array(values), Colouring("v", limits=(0.0, 1.0)))
+        recolour(layer, np.array([1, 2]), np.array(values), scale)
+        settle()
+        picture = viewer.screenshot(flash=False)
+        middle = picture.shape[0] // 2, picture.shape[1] // 2
+        shown = [picture[middle[0], middle[1] + aside, :3] / 255 for aside in (-40, 40)]
+        np.testing.assert_allclose(shown, scale.map(np.array(values))[:, :3], atol=0.02)

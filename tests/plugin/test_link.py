@@ -431,3 +431,21 @@ def test_of_the_views_the_one_whose_slices_the_picture_shows_is_seen(model, labe
     for layer in link.layers_of(second).values():
         model.layers.remove(layer)
     assert link.look_at_view(second) == ""
+
+
+def test_a_selected_particle_is_sliced_and_outlined_once(model, labels, table):
+    link = link_of(model)
+    particles = ParticleSet(labels, "found", SPACING)
+    link.session.add(particles)
+    link.set_table(particles, table)
+    link.session.selection = {3}
+    times = {layer.name: [] for layer in model.layers}
+    for layer in model.layers:
+        layer.events.set_data.connect(lambda event: times[event.source.name].append(1))
+    model.dims.set_point(0, 0)
+    assert [len(known) for known in times.values()] == [1, 1]
+    link.session.selection = {7}
+    link.session.focus(7)
+    assert times["found"] == [1, 1], "the slice of particle 7"
+    assert len(times["Selected particles"]) == 3, "its outline, and the slice of it"
+    assert model.dims.point[0] % SPACING[0] == 0, "where napari's slider can be"

@@ -1,3 +1,3 @@
 """napari, imported once and without its own deprecation warnings counting as errors."""
 
-from tests.plugin.conftest import labels, model, own_settings, table, viewer  # noqa: F401
+from tests.plugin.conftest import labels, lean_windows, model, own_settings, table, viewer  # noqa: F401

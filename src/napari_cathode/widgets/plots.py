@@ -119,13 +119,19 @@ class Plot(QWidget):
         self._wanted = False
         if self._canvas is None:
             self._make_canvas()
-        self._used_theme = self._theme()
+        self._used_theme, former = self._theme(), self._drawn
         self._background = None
-        self._ring = None
         self._drawn = self._draw(theme=self._used_theme, figure=self._canvas.figure)
         self._canvas.setVisible(self._drawn is not None)
         if self._drawn is None:
             return
+        if former is not None and former.axes is self._drawn.axes:
+            # Laying axes out takes as long as drawing them; what was laid out already stays where it is.
+            self._canvas.figure.set_layout_engine("none" if self._drawn.laid_out else "constrained")
+            self._place_ring()
+            self._canvas.draw_idle()
+            return
+        self._ring = None
         for axes in self._canvas.figure.axes:
             axes.xaxis.label.set_fontsize(_LABEL_PT)  # panels are narrower than pages
         if not hasattr(self._drawn, "features"):
@@ -147,6 +153,7 @@ class Plot(QWidget):
         self._canvas.mpl_connect("button_press_event", self._on_press)
         self._canvas.mpl_connect("button_release_event", self._on_release)
         self._canvas.mpl_connect("draw_event", self._on_drawn)
+        self._canvas.mpl_connect("resize_event", lambda event: event.canvas.figure.set_layout_engine("constrained"))
         self._canvas.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         self._layout.addWidget(self._canvas)
 

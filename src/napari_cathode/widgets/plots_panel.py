@@ -205,7 +205,9 @@ class PlotsWidget(Docked, Panel):
             return histogram(label[kept], values[0][kept], names[0], log=logs[0], **where)
         shade = self._shade(particles, label, kept)
         columns, log = (names[0], names[1]), (logs[0], logs[1])
-        return scatter(label[kept], values[0][kept], values[1][kept], columns, shade=shade, log=log, **where)
+        former = self.plot.drawn if where else None  # without a place of its own the figure is for a file
+        return scatter(label[kept], values[0][kept], values[1][kept], columns, shade=shade, log=log, former=former,
+                       **where)  # fmt: skip
 
     def _shade(self, particles: ParticleSet, label: Any, kept: Any) -> Any:
         """Give what colours the points, in the colours that the picture has for it."""

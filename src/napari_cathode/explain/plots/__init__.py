@@ -2,7 +2,7 @@
 
 from .bars import comparison_rows, importance_bars, interaction_bars, stability_rows
 from .drawn import Bars, Curve, Points
-from .features import Histogram, Shade, histogram, scatter
+from .features import Histogram, Scatter, Shade, histogram, scatter
 from .particle import waterfall, what_if_curve
 from .points import beeswarm, dependence, predicted_measured
 
@@ -11,6 +11,7 @@ __all__ = [
     "Curve",
     "Histogram",
     "Points",
+    "Scatter",
     "Shade",
     "beeswarm",
     "comparison_rows",

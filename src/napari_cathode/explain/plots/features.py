@@ -76,6 +76,28 @@ class Shade:
     title: str
 
 
+@dataclass(frozen=True, eq=False)
+class Scatter(Points):
+    """A scatter plot, whose points can be moved without drawing axes, titles and colour bar anew.
+
+    Attributes
+    ----------
+    kind : tuple
+        What was drawn around the points.
+    drawn : tuple of PathCollection
+        The points with a value, and those without.
+    widest : int
+        Letters of the longest number at the y axis for which the figure is laid out.
+    laid_out : bool
+        Whether it is so already.
+    """
+
+    kind: tuple[Any, ...] = ()
+    drawn: tuple[Any, ...] = ()
+    widest: int = 0
+    laid_out: bool = False
+
+
 def histogram(
     label: npt.NDArray[np.int64],
     x: Floats,
@@ -127,7 +149,8 @@ def scatter(
     figure: Any = None,
     shade: Shade | None = None,
     log: tuple[bool, bool] = (False, False),
-) -> Points:
+    former: Any = None,
+) -> Scatter:
     """Draw a point for each particle.
 
     Parameters
@@ -144,30 +167,63 @@ def scatter(
         What colours the points.
     log : tuple of (bool, bool)
         Whether the axes are logarithmic.
+    former : Scatter, optional
+        What ``figure`` shows; where only the particles are others, its points are moved.
     """
-    axes = new_axes(new_figure(figure, 5.2, 3.8), theme)
-    size = float(np.clip(4000 / max(1, len(x)), 3, 18))
-    if shade is None:
-        axes.scatter(x, y, s=size, color=theme["accent"], alpha=0.7, linewidths=0, rasterized=True)
+    shaded = None if shade is None else (shade.title, shade.limits, shade.colormap)
+    kind = (columns, dict(theme), log, shaded)
+    if isinstance(former, Scatter) and former.figure is figure and former.kind == kind:
+        axes, drawn, room = former.axes, former.drawn, former.widest
     else:
-        known = np.isfinite(shade.values)
-        drawn = axes.scatter(
-            x[known], y[known], c=shade.values[known], cmap=shade.colormap, vmin=shade.limits[0], vmax=shade.limits[1],
-            s=size, linewidths=0, rasterized=True,
+        axes = new_axes(new_figure(figure, 5.2, 3.8), theme)
+        drawn, room = _empty_scatter(axes, columns, theme, shade, log), 0
+    size = float(np.clip(4000 / max(1, len(x)), 3, 18))
+    known = np.full(len(x), True) if shade is None else np.isfinite(shade.values)
+    for points, rows in zip(drawn, (known, ~known), strict=True):
+        points.set_offsets(np.column_stack([x[rows], y[rows]]))
+        points.set_sizes([size])
+    if shade is not None:
+        drawn[0].set_array(shade.values[known])
+    axes.ignore_existing_data_limits = True
+    axes.update_datalim(np.column_stack([x, y]))
+    axes.autoscale_view()
+    widest = _widest_number(axes)
+    names = np.full(len(x), columns[0])
+    return Scatter(axes.figure, axes, x, y, label, names, kind, drawn, max(room, widest), widest <= room)
+
+
+def _empty_scatter(
+    axes: Any, columns: tuple[str, str], theme: Theme, shade: Shade | None, log: tuple[bool, bool]
+) -> tuple[Any, Any]:
+    """Draw all of a scatter plot but its points; give the collections that these go into."""
+    nothing: Floats = np.zeros(0)
+    if shade is None:
+        points = axes.scatter(nothing, nothing, color=theme["accent"], alpha=0.7, linewidths=0, rasterized=True)
+    else:
+        points = axes.scatter(
+            nothing, nothing, c=nothing, cmap=shade.colormap, vmin=shade.limits[0], vmax=shade.limits[1],
+            linewidths=0, rasterized=True,
         )  # fmt: skip
-        axes.scatter(
-            x[~known], y[~known], s=size, facecolors="none", edgecolors=mix(theme, 0.5), linewidths=0.6, rasterized=True
-        )
-        bar = axes.figure.colorbar(drawn, ax=axes, aspect=40, pad=0.02, fraction=0.05)
+        bar = axes.figure.colorbar(points, ax=axes, aspect=40, pad=0.02, fraction=0.05)
         bar.outline.set_visible(False)
         bar.ax.tick_params(length=0, labelsize=8, labelcolor=theme["foreground"])
         bar.set_label(shade.title, color=theme["foreground"], fontsize=9)
+    hollow = axes.scatter(
+        nothing, nothing, facecolors="none", edgecolors=mix(theme, 0.5), linewidths=0.6, rasterized=True
+    )
     for logarithmic, scale in zip(log, (axes.set_xscale, axes.set_yscale), strict=True):
         if logarithmic:
             scale("log")
     axes.set_xlabel(axis_title(columns[0]))
     axes.set_ylabel(axis_title(columns[1]))
-    return Points(axes.figure, axes, x, y, label, np.full(len(x), columns[0]))
+    return points, hollow
+
+
+def _widest_number(axes: Any) -> int:
+    """Count the letters of the longest number at the y axis."""
+    low, high = sorted(axes.get_ylim())
+    places = [place for place in axes.yaxis.get_majorticklocs() if low <= place <= high]
+    return max(map(len, axes.yaxis.get_major_formatter().format_ticks(places)), default=0)
 
 
 def _edges(x: Floats, log: bool) -> Floats:
