@@ -11,13 +11,13 @@ demo: $(VENV)/.with-all
 	@sh scripts/system-packages demo
 	$(BIN)/napari-cathode demo
 
-# The window's tests run in a process of their own: once TensorFlow is loaded, drawing with Mesa's software OpenGL ends
-# in a segmentation fault (Debian 12). The program itself never loads TensorFlow beside a window. The other tests share
-# two processes, file by file; windows would take the keyboard from each other.
+# The window's tests run in processes of their own: once TensorFlow is loaded, drawing with Mesa's software OpenGL ends
+# in a segmentation fault (Debian 12). The program itself never loads TensorFlow beside a window. Each time two processes
+# share the tests, file by file; each of those with windows starts a virtual screen (tests/plugin/surroundings.py).
 test: $(VENV)/.with-test
 	@sh scripts/system-packages test
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --ignore=tests/plugin --ignore=tests/widgets $(PYTEST_ARGS)
-	xvfb-run -a -s "-screen 0 1366x768x24" $(BIN)/python -m pytest -q tests/plugin tests/widgets $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/plugin tests/widgets $(PYTEST_ARGS)
 
 # Style and types; the tests do not depend on them.
 lint: $(VENV)/.with-test

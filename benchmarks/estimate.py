@@ -10,12 +10,17 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import tempfile
 import threading
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from napari_cathode.identify import IdentifyParameters, identify
+from napari_cathode.identify.models import open_model
 from napari_cathode.identify.survey import estimate, iter_survey
 from napari_cathode.kept_process import KeptProcess
 from napari_cathode.pipeline import run
@@ -24,7 +29,7 @@ from napari_cathode.progress import drain
 from napari_cathode.simulate import SimulationParameters, simulate, simulate_slice
 from napari_cathode.simulate.samples import load_sample
 from napari_cathode.tomogram import Tomogram
-from napari_cathode.whole_run import START_S, estimate_run, particles_in
+from napari_cathode.whole_run import estimate_run, particles_in
 
 
 def main() -> None:
@@ -47,15 +52,27 @@ def main() -> None:
 def compare_processor_seconds() -> None:
     """Compare estimates in seconds of the processor, which the load by other programs hardly changes."""
     whole = volume()
-    cases = {
-        "slice 1024²": (sliced(1024), ("xy",)),
-        "volume 64 × 128², one view": (whole.part(((0, 64), (0, 128), (0, 128))), ("xy",)),
-        "the same, three views": (whole.part(((0, 64), (0, 128), (0, 128))), ("xy", "xz", "yz")),
-    }
+    small, every = whole.part(((0, 64), (0, 128), (0, 128))), ("xy", "xz", "yz")
+    usual, classical = IdentifyParameters(), IdentifyParameters(method="watershed")
+    with tempfile.TemporaryDirectory() as folder:
+        other = Path(folder) / "other"
+        shutil.copytree(open_model(usual.model).info.folder, other)
+        cases = {
+            "slice 1024²": (sliced(1024), ("xy",), usual),
+            "slice 1024², watershed": (sliced(1024), ("xy",), classical),
+            "volume 64 × 128², one view": (small, ("xy",), usual),
+            "the same, three views": (small, every, usual),
+            "the same, yz with a model of its own": (small, every, replace(usual, model_yz=str(other))),
+            "the same, watershed": (small, every, classical),
+        }
+        compare_finding(cases)
+
+
+def compare_finding(cases: dict[str, tuple[Tomogram, tuple[str, ...], IdentifyParameters]]) -> None:
     print("| image | estimated CPU s | took CPU s | ratio |\n|---|---|---|---|")
-    for name, (tomogram, views) in cases.items():
+    for name, (tomogram, views, parameters) in cases.items():
         for _ in range(2):  # the first time something is compiled
-            survey = drain(iter_survey(tomogram, IdentifyParameters(), time.process_time))
+            survey = drain(iter_survey(tomogram, parameters, time.process_time))
         expected = estimate(survey, tomogram, views).seconds
         started = time.process_time()
         identify(tomogram, survey.parameters, views)
@@ -73,7 +90,8 @@ def compare_whole_runs() -> None:
         for _ in range(2):  # the first time something is compiled
             survey = drain(iter_survey(tomogram, IdentifyParameters(), time.process_time))
         views = ("xy",) if tomogram.is_slice else ("xy", "xz", "yz")
-        expected = estimate_run(survey, tomogram, views).seconds - 3 * START_S  # nothing is started here
+        whole = estimate_run(survey, tomogram, views)
+        expected = whole.seconds - whole.starting  # nothing is started here
         started = time.process_time()
         found = run(tomogram)
         took = time.process_time() - started

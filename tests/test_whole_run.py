@@ -25,6 +25,7 @@ def test_all_steps_take_longer_than_finding_and_more_the_larger_the_volume():
     assert small.seconds > small.finding.seconds
     assert large.seconds - large.finding.seconds > small.seconds - small.finding.seconds + 4
     assert large.memory >= 54 * 80 * 160 * 160
+    assert large.starting == small.starting > estimate_run(SURVEY, tomogram(1, 80, 80), ("xy",)).starting
 
 
 def test_a_slow_computer_takes_longer_for_the_later_steps():

@@ -34,11 +34,14 @@ class WholeRun:
         All steps.
     memory : float
         Bytes at the peak, beside the tomogram itself.
+    starting : float
+        What of the seconds libraries take to load.
     """
 
     finding: Estimate
     seconds: float
     memory: float
+    starting: float
 
 
 def estimate_run(survey: Survey, tomogram: Tomogram, views: Sequence[str]) -> WholeRun:
@@ -56,12 +59,13 @@ def estimate_run(survey: Survey, tomogram: Tomogram, views: Sequence[str]) -> Wh
     """
     finding = estimate(survey, tomogram, views)
     voxels = math.prod(tomogram.shape)
-    later = MEASURE_S * voxels / 1e6 + EXPLAIN_S + PARTICLE_S * particles_in(survey, tomogram) + 2 * START_S
+    later, starting = MEASURE_S * voxels / 1e6 + EXPLAIN_S + PARTICLE_S * particles_in(survey, tomogram), 2 * START_S
     memory = finding.memory
     if not tomogram.is_slice:
-        later += FUSE_S * voxels / 1e6 + START_S
+        later, starting = later + FUSE_S * voxels / 1e6, starting + START_S
         memory = max(memory, FUSE_BYTES * voxels)
-    return WholeRun(finding, finding.seconds + survey.slowness * later, memory)
+    slow = survey.slowness
+    return WholeRun(finding, finding.seconds + slow * (later + starting), memory, slow * starting)
 
 
 def particles_in(survey: Survey, tomogram: Tomogram) -> float:

@@ -1,5 +1,6 @@
 """What is known before a run, and where the network runs."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,8 +83,6 @@ def test_a_card_that_cannot_be_used_is_no_failure(monkeypatch):
 
 
 def test_a_network_stays_open_until_its_file_changes(tmp_path):
-    import shutil
-
     folder = tmp_path / "mine"
     shutil.copytree(open_model("nmc-2d").info.folder, folder)
     first = kept_network(open_model(folder))
@@ -94,8 +93,34 @@ def test_a_network_stays_open_until_its_file_changes(tmp_path):
     assert kept_network(open_model(folder)) is not first
 
 
-def test_a_volume_is_surveyed_for_views_that_are_fused_too():
+def test_views_with_a_model_of_their_own_count_for_themselves():
+    usual = Survey(IdentifyParameters(diameter_um=3.0), (), "processor", 0.01, 1e-6, 24.0, 400.0, (0.02, 2e-6))
+    slow = replace(usual, slice_s=0.1, pixel_s=1e-5, pixel_bytes=4000.0, fused=(0.2, 2e-5))
+    tomogram, views = Tomogram(np.broadcast_to(np.uint8(0), (100, 100, 100)), (0.1, 0.1, 0.1)), ("xy", "xz", "yz")
+    same, mixed = estimate(usual, tomogram, views), estimate(replace(usual, others=(("yz", slow),)), tomogram, views)
+    assert mixed.seconds == pytest.approx(same.seconds * (2 + 10) / 3)
+    assert mixed.memory > same.memory
+    assert estimate(replace(usual, others=(("yz", slow),)), tomogram, ("xy",)) == estimate(usual, tomogram, ("xy",))
+
+
+def test_no_margins_are_counted_where_slices_are_not_tiled():
+    survey = Survey(IdentifyParameters(diameter_um=3.0), (), "processor", 0.01, 1e-6, 24.0, 40.0, margin=0)
+    tomogram = Tomogram(np.broadcast_to(np.uint8(0), (1, 4000, 4000)), (0.1, 0.1, 0.1))
+    assert estimate(survey, tomogram, ("xy",)).seconds == pytest.approx(0.01 + 3200**2 * 1e-6)
+    assert estimate(replace(survey, margin=160), tomogram, ("xy",)).seconds > 1.2 * 3200**2 * 1e-6
     image, _ = disc_slice()
-    survey = drain(iter_survey(Tomogram(np.stack([image] * 5), (1, 1, 1)), IdentifyParameters(diameter_um=40.0)))
+    parameters = IdentifyParameters(method="watershed", diameter_um=40.0)
+    assert drain(iter_survey(Tomogram(image[None]), parameters)).margin == 0
+
+
+def test_a_volume_is_surveyed_for_views_that_are_fused_and_for_each_model(tmp_path):
+    own = tmp_path / "own"
+    shutil.copytree(open_model("nmc-2d").info.folder, own)
+    image, _ = disc_slice()
+    tomogram = Tomogram(np.stack([image] * 5), (1, 1, 1))
+    survey = drain(iter_survey(tomogram, IdentifyParameters(diameter_um=40.0, model_yz=str(own))))
     assert survey.fused is not None
     assert all(value > 0 for value in survey.fused)
+    assert [view for view, _ in survey.others] == ["yz"] and survey.of_view("xz") is survey
+    assert survey.of_view("yz").parameters.model == str(own) and survey.of_view("yz").fused is not None
+    assert survey.parameters.model_yz == str(own)

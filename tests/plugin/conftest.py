@@ -2,20 +2,11 @@
 
 import gc
 import os
-import tempfile
 import warnings
-
-from .screen import own_screen
-
-own_screen()  # before anything asks for one
-os.environ["NAPARI_CONFIG"] = os.path.join(tempfile.mkdtemp(), "settings.yaml")  # not what the person has set
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    from napari.settings import get_settings
-
-    get_settings(None)  # written to no file; each window writes them six times otherwise
-    import napari.viewer  # noqa: F401
+    from . import surroundings  # noqa: F401
 
 import numpy as np
 import pandas as pd

@@ -1,13 +1,10 @@
 """All steps through their panels, in a window that must not stutter."""
 
-import gc
-import time
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-from qtpy.QtCore import QTimer
 
 from napari_cathode.io import read_table
 from napari_cathode.plugin.link import link_of
@@ -17,39 +14,9 @@ from napari_cathode.simulate.samples import SAMPLES
 from napari_cathode.widgets.docks import FEATURES, FUSE, IDENTIFY, SHAP, open_dock, open_results
 from tests.plugin.conftest import needs_canvas, settle
 
+from .heartbeat import Heartbeat
+
 TIMEOUT_MS = 120_000
-
-
-class Heartbeat:
-    """Counts the processor time that the main thread takes between two beats of a timer.
-
-    The clock's time would also count what other programs do to the machine.
-    """
-
-    def __init__(self):
-        self.longest = 0.0
-        self.beats = 0
-        self._last = time.thread_time()
-        self._timer = QTimer()
-        self._timer.timeout.connect(self._beat)
-
-    def _beat(self):
-        now = time.thread_time()
-        self.longest = max(self.longest, now - self._last)
-        self.beats += 1
-        self._last = now
-
-    def __enter__(self):
-        # Collecting what earlier tests left is no part of a step.
-        gc.collect()
-        gc.disable()
-        self._last = time.thread_time()
-        self._timer.start(10)
-        return self
-
-    def __exit__(self, *_):
-        self._timer.stop()
-        gc.enable()
 
 
 def run(qtbot, runner, start):

@@ -13,7 +13,7 @@ from napari_cathode.widgets.docks import FEATURES, INSPECTOR, open_dock
 from napari_cathode.widgets.value_rows import describe, standings
 from tests.plugin.conftest import SPACING, click, drag, needs_canvas, settle
 
-from .test_flow import Heartbeat
+from .heartbeat import Heartbeat
 
 
 @pytest.fixture

@@ -273,7 +273,7 @@ def test_errors_are_sentences_in_the_panel(viewer, qtbot, saved, tmp_path):
 
 
 def test_saving_does_not_stop_the_window(viewer, qtbot, tmp_path):
-    from .test_flow import Heartbeat
+    from .heartbeat import Heartbeat
 
     labels = np.random.default_rng(0).integers(0, 500, (96, 256, 256), np.int32).repeat(2, 0)
     link_of(viewer).show(ParticleSet(labels, "large", SPACING, provenance={"x": 1}))

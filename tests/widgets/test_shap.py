@@ -1,6 +1,7 @@
 """The SHAP panel: settings, views, colours, clicks and files."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,11 @@ from napari_cathode.explain import ExplainParameters, explain
 from napari_cathode.explain.sample import take_sample
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import Colouring, ParticleSet
-from napari_cathode.widgets.docks import SHAP, open_dock
+from napari_cathode.widgets.docks import SHAP, open_dock, open_results
+from napari_cathode.widgets.plots import prepare_plots
 from tests.plugin.conftest import needs_canvas, settle
+
+from .heartbeat import Heartbeat
 
 QUICK = ExplainParameters(n_trees=8, boosting_rounds=15, repeats=1, folds=3, blocked_repeats=1)
 TIMEOUT_MS = 120_000
@@ -37,20 +41,30 @@ def _table(seed=0):
     )
 
 
-def open_panel(viewer):
-    """Give the panel with particles that are explained; no fixture, since those outlive the viewer."""
+@cache
+def _explained():
+    return explain(_table(), QUICK)
+
+
+def show_particles(viewer):
     labels = np.arange(1, 65, dtype=np.int32).reshape(1, 8, 8).repeat(4, 1).repeat(4, 2)
     particles = ParticleSet(labels, "p", (1.0, 1.0, 1.0))
     link_of(viewer).show(particles)
     link_of(viewer).set_table(particles, _table())
+    return particles
+
+
+def open_panel(viewer):
+    """Give the panel with particles that are explained; no fixture, since those outlive the viewer."""
+    particles = show_particles(viewer)
     shap = open_dock(viewer, SHAP)
-    link_of(viewer).session.set_explanation(particles, explain(particles.table, QUICK))
+    link_of(viewer).session.set_explanation(particles, _explained())
     settle()
     return shap
 
 
 def _drawn(qtbot, plot):
-    qtbot.waitUntil(lambda: plot.drawn is not None and plot._canvas.isVisible(), timeout=10_000)
+    qtbot.waitUntil(lambda: not plot._wanted and plot.drawn is not None and plot._canvas.isVisible(), timeout=10_000)
     settle()
     return plot.drawn
 
@@ -77,6 +91,22 @@ def test_every_view_draws_in_both_themes(viewer, qtbot):
             assert panel.widget().width() <= panel.viewport().width() + 1, f"{view.title} is cut off"
             if view is not panel.particle:  # which has two figures
                 assert panel.widget().height() <= panel.viewport().height() + 1, f"{view.title} has to be scrolled"
+
+
+@needs_canvas
+def test_explained_results_open_without_a_stutter(viewer, qtbot):
+    prepare_plots()  # which a step that ends with results does beside the window
+    particles = show_particles(viewer)
+    link_of(viewer).session.set_explanation(particles, _explained())
+    settle()
+    with Heartbeat() as heart:
+        open_results(viewer)
+        qtbot.waitUntil(lambda: len(viewer.window.dock_widgets) == 2, timeout=10_000)
+        swarm = viewer.window.dock_widgets["SHAP explanation (napari-cathode)"].swarm
+        qtbot.waitUntil(lambda: swarm._background is not None, timeout=10_000)
+        qtbot.wait(300)
+    assert heart.longest < 0.2
+    assert len(swarm.drawn.x)
 
 
 @needs_canvas

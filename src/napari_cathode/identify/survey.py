@@ -63,6 +63,10 @@ class Survey:
         ``slice_s`` and ``pixel_s`` where several views will be fused; the same when left out.
     slowness : float
         Seconds that this computer takes just now for what took one second where other steps were timed.
+    margin : int
+        Pixels around a tile that are looked at as well; 0 where slices are not tiled.
+    others : tuple of (str, Survey)
+        Views that have a model of their own, and what is known of it.
     """
 
     parameters: IdentifyParameters
@@ -74,6 +78,12 @@ class Survey:
     pixel_bytes: float
     fused: tuple[float, float] | None = None
     slowness: float = 1.0
+    margin: int = TILE_MARGIN
+    others: tuple[tuple[str, Survey], ...] = ()
+
+    def of_view(self, view: str) -> Survey:
+        """Give what is known of the model for a view."""
+        return dict(self.others).get(view, self)
 
 
 @dataclass(frozen=True)
@@ -99,7 +109,8 @@ def iter_survey(
 
     Two squares from the middle of a few xy slices are timed, network, suppression and drawing together: the speed
     depends on the computer, on the model, and on how crowded the image is. Where several views will be fused the
-    threshold is lower, and the suppression has several times as much to do; that is timed by itself.
+    threshold is lower, and the suppression has several times as much to do; that is timed by itself. So is each model
+    where views have models of their own.
 
     Parameters
     ----------
@@ -124,25 +135,41 @@ def iter_survey(
         sample_values(tomogram)
         parameters = replace(parameters, diameter_um=estimate_diameter(tomogram))
     check_diameter(tomogram, parameters)
-    yield Progress(1, 3, "Loading the model")
-    finder = FINDERS[parameters.method](tomogram, parameters, False)
+    views = [] if tomogram.is_slice or parameters.method != "stardist2d" else ["xz", "yz"]
+    own = [view for view in views if parameters.model_of(view) != parameters.model_of("xy")]
+    done, total = 1, 3 + 2 * len(own)
+    found: dict[str, Survey] = {}
+    for view in ("xy", *own):
+        yield Progress(done, total, "Loading the model")
+        finder = FINDERS[parameters.method](tomogram, parameters.for_view(view), False)
+        yield Progress(done + 1, total, "Timing a piece of the image")
+        found[view] = _survey_finder(tomogram, finder, clock)
+        done += 2
+    survey = found.pop("xy")
+    notes = tuple(dict.fromkeys(note for one in (survey, *found.values()) for note in one.notes))
+    yield Progress(total, total, "Surveyed")
+    return replace(survey, parameters=parameters, notes=notes, slowness=_slowness(clock), others=tuple(found.items()))
+
+
+def _survey_finder(tomogram: Tomogram, finder: Finder, clock: Callable[[], float]) -> Survey:
+    """Time one way of finding particles in the xy slices of a tomogram."""
+    parameters = finder.parameters
+    network = parameters.method == "stardist2d"
     working, pixel_bytes = DEFAULT_WORKING_PX, 40.0
-    if parameters.method == "stardist2d":
+    if network:
         info = find_model(parameters.model)
         working = info.diameter_px or 0.0
         pixel_bytes = PIXEL_BYTES_PER_FILTER * info.filters
-    yield Progress(2, 3, "Timing a piece of the image")
     diameter_px = diameter_in_view(tomogram, parameters, "xy")
     pieces = _pieces(tomogram, _factors(working, diameter_px))
     _seconds(finder, pieces[0][1], diameter_px, clock)  # warms everything up
     slice_s, pixel_s = _costs(finder, pieces, diameter_px, clock)
     fused = None
-    if parameters.method == "stardist2d" and not tomogram.is_slice:
+    if network and not tomogram.is_slice:
         fused = _costs(FINDERS[parameters.method](tomogram, parameters, True), pieces, diameter_px, clock)
-    yield Progress(3, 3, "Surveyed")
-    slowness = _slowness(clock)
+    margin = TILE_MARGIN if network else 0
     return Survey(
-        replace(parameters), finder.notes, finder.backend, slice_s, pixel_s, working, pixel_bytes, fused, slowness
+        parameters, finder.notes, finder.backend, slice_s, pixel_s, working, pixel_bytes, fused, margin=margin
     )
 
 
@@ -203,20 +230,20 @@ def estimate(survey: Survey, tomogram: Tomogram, views: Sequence[str]) -> Estima
     """
     assert survey.parameters.diameter_um is not None
     chosen = whole_views(tomogram, check_views(tomogram, views), survey.parameters.diameter_um)
-    slice_s, pixel_s = (
-        survey.fused if survey.fused is not None and len(chosen) > 1 else (survey.slice_s, survey.pixel_s)
-    )
     seconds, largest = 0.0, 0.0
     for view in chosen:
-        axis = VIEW_AXIS[view]
+        own, axis = survey.of_view(view), VIEW_AXIS[view]
+        slice_s, pixel_s = own.fused if own.fused is not None and len(chosen) > 1 else (own.slice_s, own.pixel_s)
         shape = tuple(size for i, size in enumerate(tomogram.shape) if i != axis)
-        factors = _factors(survey.working_px, diameter_in_view(tomogram, survey.parameters, view))
+        factors = _factors(own.working_px, diameter_in_view(tomogram, survey.parameters, view))
         working = (math.ceil(shape[0] * factors[0]), math.ceil(shape[1] * factors[1]))
-        tile, pixels = fed(working, cores(working, TILE_MARGIN, TILE_MARGIN), TILE_MARGIN)
-        largest = max(largest, tile)
+        tile = pixels = math.prod(working)
+        if own.margin:
+            tile, pixels = fed(working, cores(working, own.margin, own.margin), own.margin)
+        largest = max(largest, tile * own.pixel_bytes)
         seconds += tomogram.shape[axis] * (slice_s + pixel_s * pixels)
     voxels = float(np.prod(tomogram.shape))
-    memory = PROCESS_BYTES + len(chosen) * voxels * VOXEL_BYTES + largest * survey.pixel_bytes
+    memory = PROCESS_BYTES + len(chosen) * voxels * VOXEL_BYTES + largest
     return Estimate(seconds, memory)
 
 

@@ -15,12 +15,13 @@ _CLICK_PX = 4
 _LABEL_PT = 8.5
 _TALLEST = 1.4
 """Height of a figure in its widths, at most."""
+TURN_MS = 20
+"""Figures are made in turns of their own, after so long a pause; what brings their dock has enough to do."""
 
 
 def prepare_plots() -> None:
     """Import what a plot needs, from any thread: it takes half a second."""
-    import matplotlib.backends.backend_qtagg
-    import matplotlib.figure  # noqa: F401
+    from . import canvas  # noqa: F401
 
 
 def with_shift(event: Any) -> bool:
@@ -60,10 +61,10 @@ class Plot(QWidget):
         self.setMinimumHeight(height)
 
     def redraw(self) -> None:
-        """Draw anew, now or as soon as it is visible."""
+        """Draw anew, in the next turn or as soon as it is visible."""
         self._wanted = True
         if self.isVisible():
-            QTimer.singleShot(0, self._draw_now)
+            QTimer.singleShot(TURN_MS, self._draw_now)
 
     def show_selection(self, labels: Collection[int]) -> None:
         """Ring the points of some particles."""
@@ -97,7 +98,7 @@ class Plot(QWidget):
         """Draw what was asked for while hidden."""
         super().showEvent(event)
         if self._wanted:
-            QTimer.singleShot(0, self._draw_now)
+            QTimer.singleShot(TURN_MS, self._draw_now)
 
     def changeEvent(self, event: QEvent) -> None:
         """Follow the window's colours."""
@@ -146,10 +147,11 @@ class Plot(QWidget):
         )  # fmt: skip
 
     def _make_canvas(self) -> None:
-        from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
         from matplotlib.figure import Figure
 
-        self._canvas = FigureCanvasQTAgg(Figure())
+        from .canvas import FigureCanvas
+
+        self._canvas = FigureCanvas(Figure())
         self._canvas.mpl_connect("button_press_event", self._on_press)
         self._canvas.mpl_connect("button_release_event", self._on_release)
         self._canvas.mpl_connect("draw_event", self._on_drawn)

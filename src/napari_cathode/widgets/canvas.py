@@ -1,0 +1,30 @@
+"""The canvas of a figure, drawn in a turn of its own; imports matplotlib, and so is imported where a figure is made."""
+
+from __future__ import annotations
+
+from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QPaintEvent
+
+from .plots import TURN_MS
+
+
+class FigureCanvas(FigureCanvasQTAgg):
+    """Draws later rather than with the window around it.
+
+    matplotlib draws at the latest when Qt paints the canvas, in the same turn in which a dock is laid out.
+    """
+
+    _draw_pending = False
+
+    def draw_idle(self) -> None:
+        """Draw in a later turn."""
+        if not self._draw_pending and not self._is_drawing:
+            self._draw_pending = True
+            QTimer.singleShot(TURN_MS, self._draw_idle)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Show what was drawn last."""
+        pending, self._draw_pending = self._draw_pending, False
+        super().paintEvent(event)
+        self._draw_pending = pending
