@@ -1,6 +1,5 @@
 """napari, after what it is to find: a screen for this process, and settings that are no person's."""
 
-import atexit
 import os
 import subprocess
 import tempfile
@@ -8,26 +7,24 @@ import tempfile
 SIZE = "1366x768x24"
 
 
-def own_screen() -> None:
+def own_screen() -> subprocess.Popen[bytes] | None:
     """Start a virtual screen for this process, where it is one of several; pytest-xdist names those.
 
-    Windows on one screen would take the keyboard from each other.
+    Windows on one screen would take the keyboard from each other. The screen goes when this process does, however that
+    ends: a shell waits for the end of a pipe.
     """
     if "PYTEST_XDIST_WORKER" not in os.environ:
-        return
+        return None
     told, tells = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(tells), "-screen", "0", SIZE, "-nolisten", "tcp"],
-        pass_fds=(tells,),
-        stderr=subprocess.DEVNULL,
-    )
+    line = f"Xvfb -displayfd {tells} -screen 0 {SIZE} -nolisten tcp 2>/dev/null & read -r _; kill $!"
+    server = subprocess.Popen(["sh", "-c", line], stdin=subprocess.PIPE, pass_fds=(tells,))
     os.close(tells)
     with os.fdopen(told) as answer:
         number = answer.readline().strip()
     if not number:
         raise RuntimeError("Xvfb did not start; install the packages that scripts/system-packages names")
     os.environ["DISPLAY"] = f":{number}"
-    atexit.register(server.terminate)
+    return server
 
 
 def own_settings() -> None:
@@ -38,6 +35,6 @@ def own_settings() -> None:
     get_settings(None)
 
 
-own_screen()
+SCREEN = own_screen()
 own_settings()
 import napari.viewer  # noqa: E402, F401
