@@ -368,7 +368,7 @@ def test_what_an_undoing_removes_is_not_selected_any_more(editing):
 
 def test_large_labels_are_searched_beside_the_window_once(editing, qtbot, monkeypatch):
     viewer, panel, particles = editing
-    monkeypatch.setattr("napari_cathode.session.SEARCHED_AT_ONCE", 0)
+    monkeypatch.setattr("napari_cathode.particles.SEARCHED_AT_ONCE", 0)
     click(viewer, (8, 36, 12))
     press(viewer, Qt.Key.Key_Delete)
     qtbot.waitUntil(lambda: bool(particles.history.done), timeout=60_000)
