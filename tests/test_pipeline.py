@@ -13,6 +13,7 @@ from napari_cathode.errors import InputError
 from napari_cathode.explain import ExplainParameters
 from napari_cathode.identify import IdentifyParameters, match
 from napari_cathode.pipeline import PipelineParameters, iter_run, load_parameters, run, save_parameters, write_results
+from napari_cathode.plain_files import plain
 from napari_cathode.progress import drain
 from napari_cathode.simulate import PRESETS, simulate, simulate_slice
 from napari_cathode.tomogram import Tomogram
@@ -234,9 +235,9 @@ def test_files_of_the_same_name_that_no_run_wrote_are_never_replaced(tmp_path):
 
 def test_plain_values_have_no_traces_of_numpy_or_infinity():
     values = {"a": np.float32(1.5), "b": (np.int64(2), float("nan")), "c": np.arange(2), "d": ExplainParameters()}
-    assert results.plain(values)["a"] == 1.5
-    assert results.plain(values)["b"] == [2, None]
-    assert yaml.safe_load(yaml.safe_dump(results.plain(values)))["d"]["target"] == "damage"
+    assert plain(values)["a"] == 1.5
+    assert plain(values)["b"] == [2, None]
+    assert yaml.safe_load(yaml.safe_dump(plain(values)))["d"]["target"] == "damage"
 
 
 def test_labels_are_numbered_without_gaps():

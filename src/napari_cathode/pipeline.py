@@ -33,6 +33,7 @@ from .identify.predict import check_diameter
 from .identify.predict_3d import check_volume
 from .measure import MeasureParameters, Summary, check_scale, iter_measure, summarise
 from .parameters import check, from_dict, parameter, to_dict
+from .plain_files import read_parameter_values, write_yaml
 from .progress import Progress, Steps, drain, stretch
 from .project.of_run import RunProject
 from .tomogram import Tomogram
@@ -351,9 +352,9 @@ def load_parameters(path: str | os.PathLike[str]) -> PipelineParameters:
     InputError
         When the file cannot be read, or holds an unknown name or a value that does not fit.
     """
-    return from_dict(PipelineParameters, results.read_parameter_values(path), str(path))
+    return from_dict(PipelineParameters, read_parameter_values(path), str(path))
 
 
 def save_parameters(path: str | os.PathLike[str], parameters: PipelineParameters) -> None:
     """Write the parameters of all steps to a YAML file that `load_parameters` and the command line read."""
-    results.write_yaml(Path(path), to_dict(parameters))
+    write_yaml(Path(path), to_dict(parameters))

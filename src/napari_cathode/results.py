@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from importlib import metadata
@@ -11,18 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 
 from . import __version__, io
+from .column_meanings import (
+    COMPARISON_COLUMNS,
+    CONTACT_COLUMNS,
+    IMPORTANCE_COLUMNS,
+    INTERACTION_COLUMNS,
+    STABILITY_COLUMNS,
+    SUMMARY_COLUMNS,
+    define_columns,
+)
 from .errors import InputError
 from .explain.names import unit_of
 from .io.atomic import replacing
-from .measure import FEATURES, Contacts, Summary, population_table
+from .measure import Contacts, Summary, population_table
+from .plain_files import plain, read_yaml, write_json, write_yaml
 from .progress import Steps
 from .project.manifest import MANIFEST as PROJECT
 from .project.manifest import PARTS, holds_project, read_manifest
 from .project.of_run import BY_RUN, RunProject
-from .tomogram import Spacing, Tomogram, check_spacing
+from .tomogram import Spacing, Tomogram
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,8 +58,6 @@ FILES = (PARAMETERS, LABELS, TABLE, CONTACTS, SUMMARY, SHAP, IMPORTANCE, SCORES,
 
 _GIVEN = {"labels": LABELS, "table": TABLE, "contacts": CONTACTS, "shap": SHAP, "importance": IMPORTANCE}
 
-# Sections of parameters.yaml that are no parameters but say what they were used on.
-_PROVENANCE = ("napari_cathode", "input", "versions")
 _LIBRARIES = ("numpy", "scipy", "scikit-image", "scikit-learn", "shap", "onnxruntime", "stardist", "pandas")
 
 
@@ -167,7 +173,7 @@ def write_contacts(path: str | os.PathLike[str], table: pd.DataFrame, used: dict
     if contacts is None:
         return None
     place = beside(path, "contacts")
-    io.write_table(place, contacts.of(table["label"]).table, _CONTACT_COLUMNS, used)
+    io.write_table(place, contacts.of(table["label"]).table, CONTACT_COLUMNS, used)
     return place
 
 
@@ -226,24 +232,24 @@ def write_explanation_tables(folder: str | os.PathLike[str], explanation: Explan
 
 def write_importance(path: str | os.PathLike[str], explanation: Explanation) -> None:
     """Write the features, the most important first, with a sidecar; as Parquet where the name ends so, else as CSV."""
-    io.write_table(Path(path), explanation.importance, _IMPORTANCE_COLUMNS, _made_with(explanation))
+    io.write_table(Path(path), explanation.importance, IMPORTANCE_COLUMNS, _made_with(explanation))
 
 
 def write_stability(folder: str | os.PathLike[str], explanation: Explanation, stability: Stability) -> None:
     """Write ``stability.csv``: the share of each feature with other seeds and on other subsets of the particles."""
-    io.write_table(Path(folder) / STABILITY, stability.table(), _STABILITY_COLUMNS, _made_with(explanation))
+    io.write_table(Path(folder) / STABILITY, stability.table(), STABILITY_COLUMNS, _made_with(explanation))
 
 
 def write_interactions(folder: str | os.PathLike[str], explanation: Explanation, interactions: Interactions) -> None:
     """Write ``interactions.csv``: the pairs of features, strongest first."""
-    io.write_table(Path(folder) / INTERACTIONS, interactions.table(), _INTERACTION_COLUMNS, _made_with(explanation))
+    io.write_table(Path(folder) / INTERACTIONS, interactions.table(), INTERACTION_COLUMNS, _made_with(explanation))
 
 
 def write_comparison(folder: str | os.PathLike[str], comparison: Comparison) -> None:
     """Write ``comparison.csv``: the shares in two states, by the size of their change."""
     first, second = comparison.names
     used = {name: _made_with(found) for name, found in zip(comparison.names, comparison.explanations, strict=True)}
-    meanings = {**_COMPARISON_COLUMNS, "first_share": f"Share in {first}", "second_share": f"Share in {second}"}
+    meanings = {**COMPARISON_COLUMNS, "first_share": f"Share in {first}", "second_share": f"Share in {second}"}
     io.write_table(Path(folder) / COMPARISON, comparison.table(), meanings, used)
 
 
@@ -279,183 +285,11 @@ def iter_write_report(folder: str | os.PathLike[str], result: PipelineResult) ->
         yield from report.iter_write_report(result, part)
 
 
-def define_columns(table: pd.DataFrame) -> dict[str, dict[str, str]]:
-    """Give unit, formula and meaning of each column of a feature table that is a known feature."""
-    published = table.attrs.get("definitions") == "li2022"
-    described = {}
-    for feature in (FEATURES[column] for column in map(str, table.columns) if column in FEATURES):
-        unit, formula = feature.unit, feature.formula
-        if published:
-            unit, formula = feature.published_unit or unit, feature.published or formula
-        described[feature.column] = {"unit": unit, "formula": formula, "meaning": feature.meaning}
-    return described
-
-
 def write_summary(path: str | os.PathLike[str], table: pd.DataFrame, summary: Summary, used: dict[str, Any]) -> Path:
     """Write what describes the population of a feature table `beside` it, with a sidecar."""
     place = beside(path, "summary")
-    io.write_table(place, population_table(table, summary), _SUMMARY_COLUMNS, used)
+    io.write_table(place, population_table(table, summary), SUMMARY_COLUMNS, used)
     return place
-
-
-_SUMMARY_COLUMNS = {
-    "quantity": "What it is; of a feature, its column in the feature table",
-    "name": "As it is shown",
-    "value": "Its value; of a feature, the mean over the particles",
-    "sd": "Of a feature, the sample standard deviation over the particles",
-    "unit": "Unit of value and sd",
-    "particles": "Number of particles that it rests on",
-}
-
-_CONTACT_COLUMNS = {
-    "label_1": "One particle of the pair",
-    "label_2": "The other; its number is higher",
-    "area_um2": {"unit": "µm²", "meaning": "Area over which they touch within the gap tolerance, by Crofton"},
-    "length_um": {"unit": "µm", "meaning": "Length over which they touch in the slice, by Crofton"},
-    **{f"{axis}_um": {"unit": "µm", "meaning": f"Middle of the contact along {axis}"} for axis in "zyx"},
-    "cut": "Whether the border cuts one of the two, so that the contact may go on outside",
-}
-
-_IMPORTANCE_COLUMNS = {
-    "feature": "Predictor",
-    "share": "Its share of the summed mean absolute SHAP values",
-    "spread": "Standard deviation of that share over the fitted models",
-    "rank": "1 for the most important",
-    "mean_abs_shap": "Mean absolute SHAP value, in units of the target",
-    "direction": "Rank correlation of the predictor's value and its SHAP value",
-    "group": "Leading predictor of the group of correlated predictors that it belongs to",
-    "group_share": "Share of that group",
-    "group_spread": "Standard deviation of that share over the fitted models",
-    "permutation": "Loss of R² on held-out particles when the predictor is shuffled among them",
-    "permutation_sd": "Standard deviation of that loss over the repeats",
-    "group_permutation": "Loss of R² when the whole group is shuffled together",
-    "shape": "How the attribution depends on the value",
-    "turn": "Value where that dependence turns, in the predictor's unit",
-}
-
-_STABILITY_COLUMNS = {
-    "feature": "Predictor",
-    "seed_share": "Mean share of the summed mean absolute SHAP values, over runs with other seeds",
-    "seed_sd": "Its standard deviation over these runs",
-    "subset_share": "Mean share over random subsets of the particles",
-    "subset_sd": "Its standard deviation over the subsets",
-    "sampling_sd": "Standard deviation expected over electrodes of this size (delete-d jackknife)",
-    "best_rank": "Best rank over the subsets",
-    "worst_rank": "Worst rank over the subsets",
-    "first": "Part of the subsets in which it comes first",
-    "top_five": "Part of the subsets in which it is among the first five",
-}
-
-_INTERACTION_COLUMNS = {
-    "first": "One predictor of the pair",
-    "second": "The other",
-    "mean_abs": "Mean absolute SHAP interaction value, in units of the target",
-    "share": "Its share of all main effects and interactions",
-}
-
-_COMPARISON_COLUMNS = {
-    "feature": "Predictor",
-    "first_sd": "Standard deviation of the first share over seeds and samples of particles",
-    "second_sd": "The same of the second",
-    "change": "Second share less the first",
-    "change_sd": "Standard deviation of the change",
-    "direction": "gained or lost; unsettled where the change is within twice its standard deviation",
-}
-
-
-def write_yaml(path: Path, values: dict[str, Any]) -> None:
-    """Write plain values as YAML, in their order."""
-    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
-    _write_text(path, text)
-
-
-def write_json(path: Path, values: Any) -> None:
-    """Write plain values as JSON."""
-    text = json.dumps(plain(values), indent=2, ensure_ascii=False, allow_nan=False)
-    _write_text(path, text + "\n")
-
-
-def plain(value: Any) -> Any:
-    """Turn dataclasses, tuples and NumPy values into what JSON and YAML can hold; what is not finite becomes None."""
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
-
-
-def read_parameter_values(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read the parameters of all steps from a YAML file as plain values, without what they were used on.
-
-    Raises
-    ------
-    InputError
-        When the file cannot be read.
-    """
-    return {name: value for name, value in read_yaml(path).items() if name not in _PROVENANCE}
-
-
-def read_input(path: str | os.PathLike[str]) -> tuple[str | None, str | None, Spacing | None]:
-    """Give path, data set and spacing (µm, (z, y, x)) of the input that a parameter file names.
-
-    Each is None where the file is silent.
-    """
-    named = read_yaml(path).get("input") or {}
-    if not isinstance(named, dict):
-        raise InputError(f"The part input of {path} should hold path, dataset and spacing_um.")
-    spacing = named.get("spacing_um")
-    return (
-        named.get("path") or None,
-        named.get("dataset") or None,
-        None if spacing is None else check_spacing(spacing, str(path)),
-    )
-
-
-def read_region(path: str | os.PathLike[str]) -> Any:
-    """Give the part of the input, (first, stop) along (z, y, x), that a parameter file names; None for the whole.
-
-    Raises
-    ------
-    InputError
-        When it is not three pairs of whole numbers.
-    """
-    region = (read_yaml(path).get("input") or {}).get("region")
-    if region is None:
-        return None
-    pairs = isinstance(region, list) and [side for side in region if isinstance(side, list) and len(side) == 2]
-    if not pairs or len(pairs) != 3 or not all(isinstance(end, int) for side in pairs for end in side):
-        raise InputError(f"The region in {path} should be three pairs of voxel numbers, [first, stop] for z, y and x.")
-    return pairs
-
-
-def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a YAML file that holds names with values.
-
-    Raises
-    ------
-    InputError
-        When that is not possible.
-    """
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"There is no parameter file {path}.") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"The parameter file {path} cannot be read as YAML ({reason}).") from None
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise InputError(f"The parameter file {path} should hold names with values (identify:, fuse:, …).")
-    return values
 
 
 def versions() -> dict[str, str]:
@@ -481,8 +315,3 @@ def _is_ours(folder: Path) -> bool:
         return "napari_cathode" in read_yaml(folder / PARAMETERS)
     except InputError:
         return False
-
-
-def _write_text(path: Path, text: str) -> None:
-    with replacing(path) as part:
-        part.write_text(text, encoding="utf-8", newline="\n")

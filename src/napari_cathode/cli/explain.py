@@ -24,6 +24,7 @@ from napari_cathode.explain.predictors import NOT_CHOSEN, SAME_ORDER, of_several
 from napari_cathode.measure import FEATURES
 from napari_cathode.parameters import to_dict
 from napari_cathode.pipeline import PipelineParameters
+from napari_cathode.plain_files import write_json
 from napari_cathode.project import holds_project
 from napari_cathode.project.continuing import parameters_of
 
@@ -93,7 +94,7 @@ def command(
         _interactions(out, explanation, figures, quiet)
     if other is not None:
         scores["comparison"] = _compare(out, (table, other), settings, states, figures, quiet)
-    results.write_json(out / results.SCORES, scores)
+    write_json(out / results.SCORES, scores)
     follow(iter_write_figures(out / FIGURES, explanation, figures), quiet)
     typer.echo(f"Results are in {out}.")
 

@@ -10,6 +10,7 @@ import numpy as np
 import typer
 
 from napari_cathode import io, results
+from napari_cathode.column_meanings import define_columns
 from napari_cathode.errors import InputError
 from napari_cathode.fuse import iter_prediction_from_labels
 from napari_cathode.fuse.blocks import iter_fuse_sized
@@ -82,7 +83,7 @@ def command(
             fusion = follow(iter_fuse_sized(views, settings.fuse, spacing, scratch), quiet)
             if agreement is not None:
                 used = {"spacing_um": list(spacing), "views": list(fusion.views), "fuse": to_dict(fusion.parameters)}
-                io.write_table(agreement, fusion.agreement, results.define_columns(fusion.agreement), used)
+                io.write_table(agreement, fusion.agreement, define_columns(fusion.agreement), used)
             io.write_labels(out, fusion.labels, spacing)
             count = len(fusion.agreement)
             del fusion

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_cathode import io, results
+from napari_cathode.column_meanings import define_columns
 from napari_cathode.edit import log_beside, write_log_beside
 from napari_cathode.errors import InputError
 from napari_cathode.fuse import with_agreement
@@ -89,7 +90,7 @@ def command(
         "spacing_um": list(spacing),
         "measure": to_dict(settings.measure),
     }
-    io.write_table(out, table, results.define_columns(table), made_with)
+    io.write_table(out, table, define_columns(table), made_with)
     results.write_contacts(out, table, made_with)
     results.write_summary(out, table, summarise(table, labels, spacing, seen), made_with)
     if particles is not None:

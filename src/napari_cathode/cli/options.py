@@ -110,11 +110,11 @@ def read_parameters(given: Given, file: Path | None, known: Mapping[str, Any] | 
     InputError
         When the file or a value cannot be used.
     """
-    from napari_cathode import results
     from napari_cathode.pipeline import PipelineParameters
+    from napari_cathode.plain_files import read_parameter_values
 
     values = dict(known or {})
-    for more in ({} if file is None else results.read_parameter_values(file), given):
+    for more in ({} if file is None else read_parameter_values(file), given):
         for name, value in more.items():
             before = values.get(name)
             values[name] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value

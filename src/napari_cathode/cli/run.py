@@ -10,6 +10,7 @@ import typer
 from napari_cathode import io, results
 from napari_cathode.errors import InputError
 from napari_cathode.pipeline import PipelineParameters, iter_run, iter_settle
+from napari_cathode.plain_files import read_input, read_region
 from napari_cathode.project import holds_project
 from napari_cathode.tomogram import Tomogram, check_region, parse_region
 
@@ -112,12 +113,12 @@ def _open(
     """Open the input; what a parameter file says of its own input counts for that one only."""
     known_region = None
     if parameters is not None:
-        known_path, known_dataset, known_spacing = results.read_input(parameters)
+        known_path, known_dataset, known_spacing = read_input(parameters)
         if image is None and known_path is not None:
             image = Path(known_path)
         if image is not None and known_path is not None and image.resolve() == Path(known_path).resolve():
             dataset, spacing = dataset or known_dataset, spacing or known_spacing
-            known_region = results.read_region(parameters)
+            known_region = read_region(parameters)
     if image is None:
         raise InputError("No tomogram is given; name a file, or a parameter file that names one.")
     tomogram = io.read(image, dataset=dataset, spacing_um=spacing)

@@ -8,10 +8,11 @@ from pathlib import Path
 import pandas as pd
 from qtpy.QtWidgets import QMenu, QMessageBox, QPushButton, QWidget
 
+from napari_cathode.column_meanings import define_columns
 from napari_cathode.edit import log_beside, write_log_beside
 from napari_cathode.io import write_table
 from napari_cathode.measure import Contacts
-from napari_cathode.results import beside, define_columns, write_contacts, write_summary
+from napari_cathode.results import beside, write_contacts, write_summary
 from napari_cathode.session import ParticleSet
 
 from .parts import TABLE_ENDINGS, ask_table_path
