@@ -8,15 +8,8 @@ import tifffile
 from discs import disc_slice
 
 from napari_cathode.errors import InputError
-from napari_cathode.identify.own_data import (
-    AnnotationFile,
-    ImagePair,
-    StoredSlices,
-    find_pairs,
-    iter_load,
-    iter_prepare,
-    part_images,
-)
+from napari_cathode.identify.own_data import StoredSlices, iter_prepare, part_images
+from napari_cathode.identify.own_images import AnnotationFile, ImagePair, find_pairs, iter_load
 from napari_cathode.identify.own_parameters import OwnTrainingParameters
 from napari_cathode.identify.own_training import make_batch
 from napari_cathode.identify.training import TrainingParameters

@@ -18,8 +18,8 @@ from napari_cathode.identify import IdentifyParameters, identify, match
 from napari_cathode.identify.fiji import OPERATIONS, iter_export_model, newer_operations
 from napari_cathode.identify.models import list_models, open_model, read_model
 from napari_cathode.identify.network import Network
-from napari_cathode.identify.own_data import AnnotationFile, ImagePair
 from napari_cathode.identify.own_export import free_target, publish
+from napari_cathode.identify.own_images import AnnotationFile, ImagePair
 from napari_cathode.identify.own_parameters import OwnTrainingParameters
 from napari_cathode.identify.own_training import (
     Controls,

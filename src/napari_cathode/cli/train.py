@@ -12,7 +12,7 @@ import typer
 
 from napari_cathode.errors import InputError
 from napari_cathode.identify.models import CARD
-from napari_cathode.identify.own_data import AnnotationFile, Source, find_pairs
+from napari_cathode.identify.own_images import AnnotationFile, Source, find_pairs
 from napari_cathode.identify.own_parameters import OwnTrainingParameters
 from napari_cathode.identify.own_training import iter_resume, iter_train_own
 from napari_cathode.identify.parameters import DEFAULT_MODEL

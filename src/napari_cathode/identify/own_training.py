@@ -19,7 +19,8 @@ from napari_cathode.parameters import from_dict, to_dict
 from napari_cathode.progress import Progress, Steps
 
 from .models import CONFIG, ModelInfo, find_model
-from .own_data import Source, StoredSlices, iter_prepare
+from .own_data import StoredSlices, iter_prepare
+from .own_images import Source
 from .own_parameters import RATE, STEPS, VALIDATIONS, WORKING_DIAMETER_PX, OwnTrainingParameters, Plan
 from .own_validation import Validation, validate
 from .rescale import FloatArray

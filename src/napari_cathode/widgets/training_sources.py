@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QListWidget, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from napari_cathode.errors import InputError
-from napari_cathode.identify.own_data import IMAGE_SUFFIXES, AnnotationFile, ImagePair, Source, find_pairs
+from napari_cathode.identify.own_images import IMAGE_SUFFIXES, AnnotationFile, ImagePair, Source, find_pairs
 from napari_cathode.io import read_annotations
 from napari_cathode.io.annotations import missing_pictures
 from napari_cathode.plugin.layers import is_image, is_labels, tomogram_of, volume
@@ -121,7 +121,7 @@ class TrainingSources(QWidget):
             self._add(_Entry(f"{image.name}  +  {labels.name}", [], image, labels))
 
     def add_pairs(self, images: Path, labels: Path | None) -> None:
-        """Add an image file with its labels, or a folder of them; see `own_data.find_pairs`."""
+        """Add an image file with its labels, or a folder of them; see `own_images.find_pairs`."""
         try:
             pairs = find_pairs(images, labels)
         except InputError as error:
