@@ -122,11 +122,11 @@ def test_a_table_is_loaded_in_the_window(viewer, labels, tmp_path, qtbot, monkey
     panel = open_dock(viewer, FEATURES)
     settle()
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "their.csv"), ""))
-    with qtbot.waitSignal(panel.runner.finished, timeout=60_000):
+    with qtbot.waitSignal(panel.runner.finished, timeout=300_000):
         QTest.mouseClick(panel.load_button, Qt.MouseButton.LeftButton)
     assert "1 row left out: of another tool has no label 9." in panel.runner.status
     assert panel.table.model.columns["charge"].tolist()[0] == 0.3 and panel.table.isVisibleTo(panel)
     (tmp_path / "their.csv").write_text("label,charge\n12,1\n")
-    with qtbot.waitSignal(panel.runner.finished, timeout=60_000):
+    with qtbot.waitSignal(panel.runner.finished, timeout=300_000):
         panel.load_table(str(tmp_path / "their.csv"))
     assert "None of the labels in their.csv (12 to 12)" in panel.runner.error

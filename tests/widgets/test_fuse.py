@@ -12,7 +12,7 @@ from napari_cathode.widgets.docks import FUSE, open_dock
 from tests.fuse.test_fuse import balls
 from tests.plugin.conftest import settle
 
-TIMEOUT_MS = 60_000
+TIMEOUT_MS = 300_000
 
 
 @pytest.fixture

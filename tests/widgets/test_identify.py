@@ -21,7 +21,7 @@ from napari_cathode.widgets.region_choice import RegionChoice
 from napari_cathode.widgets.runner import Runner
 from tests.plugin.conftest import canvas_point, click, drag, settle
 
-TIMEOUT_MS = 120_000
+TIMEOUT_MS = 300_000
 EDGE = 0.1
 
 

@@ -40,7 +40,7 @@ def shown(qtbot, inspector, label, cracks=False):
         look = inspector.cuts.look
         return look is not None and look.label == label and (not cracks or bool(inspector.cuts.cracks))
 
-    qtbot.waitUntil(there, timeout=60_000)
+    qtbot.waitUntil(there, timeout=300_000)
 
 
 def press(viewer, key):
@@ -177,7 +177,7 @@ def test_the_window_stays_free(viewer, qtbot):
             link.session.selection = {label}
             link.session.focus(label)
             shown(qtbot, inspector, label)
-            qtbot.waitUntil(lambda: inspector.waterfall.drawn is not None, timeout=20_000)
+            qtbot.waitUntil(lambda: inspector.waterfall.drawn is not None, timeout=300_000)
             qtbot.wait(200)
     assert heart.longest < 0.2
     assert "predicted" in inspector.why.text()

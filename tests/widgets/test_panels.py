@@ -37,7 +37,7 @@ heavy = ("tensorflow", "shap", "sklearn", "onnxruntime", "stardist", "matplotlib
 print("loaded:", [name for name in heavy if name in sys.modules])
 viewer.close()
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=600, check=False)
     assert "loaded: []" in done.stdout, done.stdout + done.stderr
 
 
@@ -313,7 +313,7 @@ def test_labels_without_a_voxel_size_are_asked_for_one(viewer, qtbot, labels):
     panel.measure()
     assert "voxel size of mine is not known" in panel.runner.error
     panel.voxel_size._boxes[0].setValue(0.5)
-    with qtbot.waitSignal(panel.runner.finished, timeout=20_000):
+    with qtbot.waitSignal(panel.runner.finished, timeout=300_000):
         panel.measure()
         panel.runner.cancel()
     assert tuple(viewer.layers["mine"].scale) == (0.5, 0.5, 0.5)

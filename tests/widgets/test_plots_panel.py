@@ -44,7 +44,7 @@ def drawn(panel, qtbot):
     """Wait for a figure of the present choice."""
     before = panel.plot.drawn
     panel._redraw()
-    qtbot.waitUntil(lambda: panel.plot.drawn is not before and panel.plot._background is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.plot.drawn is not before and panel.plot._background is not None, timeout=300_000)
     qtbot.wait(60)  # until the figure has the size that the dock leaves it
     return panel.plot.drawn
 
@@ -173,7 +173,7 @@ def test_colours_follow_the_theme(plotted, qtbot, viewer):
     panel, _session, _particles = plotted
     dark = panel.plot.drawn.figure.get_facecolor()
     viewer.theme = "light"
-    qtbot.waitUntil(lambda: panel.plot.drawn.figure.get_facecolor() != dark, timeout=10_000)
+    qtbot.waitUntil(lambda: panel.plot.drawn.figure.get_facecolor() != dark, timeout=300_000)
     assert sum(panel.plot.drawn.figure.get_facecolor()[:3]) > sum(dark[:3])
 
 

@@ -24,7 +24,7 @@ from tests.plugin.conftest import needs_canvas, settle
 from tests.project.conftest import scan, session, tiny  # noqa: F401
 from tests.report.tiny_result import SPACING
 
-TIMEOUT_MS = 60_000
+TIMEOUT_MS = 300_000
 pytestmark = needs_canvas
 
 

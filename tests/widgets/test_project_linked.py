@@ -47,7 +47,7 @@ def test_views_edits_and_columns_go_on(viewer, qtbot, saved, full):  # noqa: F81
     states = reached(link, viewer.layers["scan"]).states
     assert (states[FIND], states[FUSE_STEP]) == (DONE, DONE) and states[EXPLAIN] == STALE
     particles = link.session.current
-    qtbot.waitUntil(lambda: not particles.out_of_date, timeout=30_000)  # it was saved before that was measured
+    qtbot.waitUntil(lambda: not particles.out_of_date, timeout=300_000)  # it was saved before that was measured
     edit = open_dock(viewer, EDIT)
     settle()
     rows = [edit.history.list.item(row).text() for row in range(edit.history.list.count())]
@@ -56,7 +56,7 @@ def test_views_edits_and_columns_go_on(viewer, qtbot, saved, full):  # noqa: F81
     QTest.keyClick(viewer.window._qt_viewer.canvas.native, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     settle()
     assert (particles.labels == 12).any() and not (particles.labels == 11).any()
-    qtbot.waitUntil(lambda: not particles.out_of_date, timeout=30_000)
+    qtbot.waitUntil(lambda: not particles.out_of_date, timeout=300_000)
     assert 12 in particles.table["label"].to_numpy() and 11 not in particles.table["label"].to_numpy()
     mine = particles.table.set_index("label")["mine"].drop(12)
     before = full.current.table.set_index("label")["mine"]
@@ -104,7 +104,7 @@ def test_a_run_opens_linked_and_goes_on_headless(viewer, qtbot, run_folder, tmp_
     model, chosen = features.table.model, features.table.view.selectionModel().selectedRows()
     assert [int(model.labels[row.row()]) for row in chosen] == [label]
     link.session.edit(particles, operations.delete(particles.labels, [label]))
-    qtbot.waitUntil(lambda: not particles.out_of_date, timeout=60_000)
+    qtbot.waitUntil(lambda: not particles.out_of_date, timeout=300_000)
     assert label not in particles.table["label"].to_numpy() and particles.explanation_out_of_date
     target = tmp_path / "continued"
     wait(qtbot, keeper, lambda: keeper.save_as(target))

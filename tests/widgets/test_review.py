@@ -144,7 +144,7 @@ def test_edited_or_foreign_labels_are_compared_again(viewer, qtbot, four):
     settle()
     review = panel.review
     assert "not known" in review._state.text() and not review.next_button.isEnabled()
-    with qtbot.waitSignal(panel.runner.finished, timeout=60_000):
+    with qtbot.waitSignal(panel.runner.finished, timeout=300_000):
         QTest.mouseClick(review.check_button, Qt.MouseButton.LeftButton)
     settle()
     assert review.queue() == [4, 2, 1, 3]
@@ -154,7 +154,7 @@ def test_edited_or_foreign_labels_are_compared_again(viewer, qtbot, four):
     viewer.layers["of another tool"].data = labels[:, :30].copy()
     settle()
     assert review.queue() == []
-    with qtbot.waitSignal(panel.runner.finished, timeout=60_000):
+    with qtbot.waitSignal(panel.runner.finished, timeout=300_000):
         panel.check()
     assert "only particles on the grid of the views" in panel.runner.error
 
@@ -186,7 +186,7 @@ def test_labels_of_any_tool_are_gone_through_without_views(viewer, qtbot):
     assert session.current is None and review.labels.layer is None, "labels of a view are no particles unasked"
     review.labels.layer = viewer.layers["cellpose"]
     assert session.current is not None and "No views" in review._state.text()
-    with qtbot.waitSignal(panel.runner.finished, timeout=60_000):
+    with qtbot.waitSignal(panel.runner.finished, timeout=300_000):
         QTest.mouseClick(review.check_button, Qt.MouseButton.LeftButton)
     assert review.queue() == [9, 2, 4] and "the smallest comes first" in review._state.text()
     assert not review._colour.isVisibleTo(review)

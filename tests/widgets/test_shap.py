@@ -21,7 +21,7 @@ from tests.plugin.conftest import needs_canvas, settle
 from .heartbeat import Heartbeat
 
 QUICK = ExplainParameters(n_trees=8, boosting_rounds=15, repeats=1, folds=3, blocked_repeats=1)
-TIMEOUT_MS = 120_000
+TIMEOUT_MS = 300_000
 
 
 def _table(seed=0):
@@ -64,7 +64,7 @@ def open_panel(viewer):
 
 
 def _drawn(qtbot, plot):
-    qtbot.waitUntil(lambda: not plot._wanted and plot.drawn is not None and plot._canvas.isVisible(), timeout=10_000)
+    qtbot.waitUntil(lambda: not plot._wanted and plot.drawn is not None and plot._canvas.isVisible(), timeout=300_000)
     settle()
     return plot.drawn
 
@@ -101,9 +101,9 @@ def test_explained_results_open_without_a_stutter(viewer, qtbot):
     settle()
     with Heartbeat() as heart:
         open_results(viewer)
-        qtbot.waitUntil(lambda: len(viewer.window.dock_widgets) == 2, timeout=10_000)
+        qtbot.waitUntil(lambda: len(viewer.window.dock_widgets) == 2, timeout=300_000)
         swarm = viewer.window.dock_widgets["SHAP explanation (napari-cathode)"].swarm
-        qtbot.waitUntil(lambda: swarm._background is not None, timeout=10_000)
+        qtbot.waitUntil(lambda: swarm._background is not None, timeout=300_000)
         qtbot.wait(300)
     assert heart.longest < 0.2
     assert len(swarm.drawn.x)
@@ -136,7 +136,7 @@ def test_a_click_on_a_point_selects_without_leaving_the_view(viewer, qtbot):
     panel = open_panel(viewer)
     panel.choose_view(panel.dependence)
     points = _drawn(qtbot, panel.dependence.plot)
-    qtbot.waitUntil(lambda: panel.dependence.plot._background is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: panel.dependence.plot._background is not None, timeout=300_000)
     x, y = points.axes.transData.transform((points.x[7], points.y[7]))
     canvas = panel.dependence.plot._canvas
     place = QPoint(round(x / canvas.device_pixel_ratio), round(canvas.height() - y / canvas.device_pixel_ratio))
