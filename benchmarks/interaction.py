@@ -3,7 +3,9 @@
 Run ``xvfb-run -a -s "-screen 0 1366x768x24" python benchmarks/interaction.py [--particles 2000 10000 50000]``; without
 a screen's graphics card the picture is drawn in software. For each interaction it prints the CPU seconds of the median
 of the rounds: of the answer itself (signals, models, layers), and of everything until the window has nothing left to do
-(drawing included). The particles are balls on a lattice, the table has 40 columns.
+(drawing included), to which the targets apply. The particles are balls on a lattice, the table has 40 columns; all but
+opening the table is done with a scatter plot open. What napari takes by itself for another slice, or for other colours,
+stands at the end.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import napari
 
+from napari.utils.colormaps import CyclicLabelColormap
 from qtpy.QtCore import QPoint, QSettings, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
@@ -38,7 +41,11 @@ COLUMNS = 40
 TARGETS = {"open the table": 0.3, "sort": 0.1, "filter by a condition": 0.1, "filter by a range": 0.1,
            "select one, highlighted": 0.1, "select 1,000, highlighted": 0.1,
            "select a third, highlighted": 0.1, "recolour": 0.05}  # fmt: skip
-"""CPU seconds that the answer may take for 10,000 particles."""
+"""CPU seconds that each may take for 10,000 particles, with what is drawn."""
+
+
+PLOTS_SHOWN: list[Any] = []
+"""Figures that are waited for."""
 
 
 def balls(count: int) -> np.ndarray:
@@ -64,9 +71,12 @@ def features(count: int, seed: int = 0) -> pd.DataFrame:
 
 
 def settle() -> None:
-    """Let the window do everything that it has queued."""
-    for _ in range(4):
+    """Let the window do everything that it has queued; figures are drawn in later turns."""
+    quiet = 0
+    while quiet < 5:
         QApplication.processEvents()
+        time.sleep(0.01)
+        quiet = 0 if any(plot.pending for plot in PLOTS_SHOWN) else quiet + 1
 
 
 def timed(action: Callable[[], Any]) -> tuple[float, float]:
@@ -123,6 +133,13 @@ class Window:
         yield "recolour", lambda turn: self.session.set_colouring(self.particles, Colouring(f"c{turn + 1}"))
         yield "draw a histogram", lambda turn: self._plot(f"c{turn + 1}", "")
         yield "draw a scatter plot", lambda turn: self._plot(f"c{turn + 1}", "damage")
+        yield "napari alone: another slice", lambda turn: self.viewer.dims.set_point(0, 2 * CELL + turn)
+        yield "napari alone: other colours", self._other_colours
+
+    def _other_colours(self, turn: int) -> None:
+        """Give napari a colour table of the size of ours."""
+        colours = np.random.default_rng(turn).random((self.count + 1, 4), np.float32)
+        self.link.layer_of(self.particles).colormap = CyclicLabelColormap(colors=colours)
 
     def _sort(self, turn: int) -> None:
         self.table.view.header.setSortIndicator(5 + turn, Qt.SortOrder.AscendingOrder)
@@ -130,10 +147,10 @@ class Window:
     def open_plots(self) -> None:
         """Open the panel with a scatter plot."""
         self.plots = open_dock(self.viewer, PLOTS, "right")
+        PLOTS_SHOWN[:] = [self.plots.plot]
         self.plots._ready.join()
         self._plot("c1", "damage")
-        while self.plots.plot._background is None:
-            settle()
+        settle()
 
     def _plot(self, x: str, y: str) -> None:
         for box, value in ((self.plots.x, x), (self.plots.y, y), (self.plots.colour, "volume_um3" if y else "")):
@@ -176,6 +193,7 @@ class Window:
 
     def close(self) -> None:
         """Close it."""
+        PLOTS_SHOWN.clear()
         self.viewer.close()
         settle()
 
@@ -192,7 +210,7 @@ def measure(count: int, rounds: int) -> None:
         found.append((name, *(statistics.median(column) for column in zip(*took, strict=True))))
     for name, answered, drawn in found:
         target = TARGETS.get(name) if count <= 10_000 else None
-        verdict = "" if target is None else f"{target:g} {'met' if answered < target else 'MISSED'}"
+        verdict = "" if target is None else f"{target:g} {'met' if drawn < target else 'MISSED'}"
         print(f"{name:34}{answered:8.3f}{drawn:8.3f}  {verdict}")
     window.close()
 

@@ -85,6 +85,11 @@ class Plot(QWidget):
         return self._draw()
 
     @property
+    def pending(self) -> bool:
+        """Whether something is to be drawn in a later turn."""
+        return self.isVisible() and (self._wanted or (self._canvas is not None and self._canvas._draw_pending))
+
+    @property
     def drawn(self) -> Any:
         """What the figure shows, None before it was drawn."""
         return self._drawn
