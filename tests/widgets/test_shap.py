@@ -16,6 +16,7 @@ from napari_cathode.plugin.link import link_of
 from napari_cathode.session import Colouring, ParticleSet
 from napari_cathode.widgets.docks import SHAP, open_dock, open_results
 from napari_cathode.widgets.plots import prepare_plots
+from napari_cathode.widgets.shap import ShapWidget
 from tests.plugin.conftest import needs_canvas, settle
 
 from .heartbeat import Heartbeat
@@ -102,7 +103,7 @@ def test_explained_results_open_without_a_stutter(viewer, qtbot):
     with Heartbeat() as heart:
         open_results(viewer)
         qtbot.waitUntil(lambda: len(viewer.window.dock_widgets) == 2, timeout=300_000)
-        swarm = viewer.window.dock_widgets["SHAP explanation (napari-cathode)"].swarm
+        swarm = viewer.window._qt_window.findChild(ShapWidget).swarm
         qtbot.waitUntil(lambda: swarm._background is not None, timeout=300_000)
         qtbot.wait(300)
     assert heart.longest < 0.2
