@@ -1,4 +1,4 @@
-"""What a whole run takes, from the tomogram to the explanation, told before it begins."""
+"""What a whole run and its steps take, from the tomogram to the explanation, told before they begin."""
 
 from __future__ import annotations
 
@@ -16,8 +16,16 @@ EXPLAIN_S, PARTICLE_S = 4.0, 0.009
 """For trying the regressions on few particles, and for each particle more."""
 START_S = 2.0
 """For the libraries of each step."""
+_FUSING_S = {"hybrid": 0.9, "watershed": 0.3, "linking": 0.6, "clusters": 1.4}
+"""What of `FUSE_S` fusing itself takes, by method (`benchmarks/fuse_accuracy.py`)."""
+TRAIN_S = 0.5
+"""For each step of a training with eight patches of 128 pixels, validations with it."""
 FUSE_BYTES = 54.0
 """Of each voxel, while views are fused (`benchmarks/fuse_memory.py`)."""
+MEASURE_BYTES = 6.0
+"""Of each voxel, while particles are measured (`benchmarks/measure_speed.py`)."""
+EXPLAIN_BYTES, TRAIN_BYTES = 0.4e9, 1.5e9
+"""What the libraries of explaining and of training need; tables and patches add little."""
 _SOLID = 0.6
 """Share of an electrode that particles take, as good as one can say before they are found."""
 
@@ -42,6 +50,43 @@ class WholeRun:
     seconds: float
     memory: float
     starting: float
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a step takes.
+
+    Attributes
+    ----------
+    seconds : float
+        On a processor of usual speed.
+    memory : float
+        Bytes at the peak, beside what is open already.
+    """
+
+    seconds: float
+    memory: float
+
+
+def expect_fusing(voxels: int, method: str = "hybrid", working_scale: float = 1.0) -> Expected:
+    """Estimate what fusing views of so many voxels takes."""
+    each = FUSE_S - _FUSING_S["hybrid"] + _FUSING_S[method] * working_scale**2
+    return Expected(each * voxels / 1e6 + START_S, FUSE_BYTES * voxels)
+
+
+def expect_measuring(voxels: int) -> Expected:
+    """Estimate what measuring the particles among so many voxels takes."""
+    return Expected(MEASURE_S * voxels / 1e6 + START_S, MEASURE_BYTES * voxels)
+
+
+def expect_explaining(particles: int) -> Expected:
+    """Estimate what explaining a table of so many particles takes."""
+    return Expected(EXPLAIN_S + PARTICLE_S * particles + START_S, EXPLAIN_BYTES)
+
+
+def expect_training(steps: int, batch: int, patch: int) -> Expected:
+    """Estimate what a training takes; its first seconds tell better."""
+    return Expected(TRAIN_S * steps * batch / 8 * (patch / 128) ** 2 + 10 * START_S, TRAIN_BYTES)
 
 
 def estimate_run(survey: Survey, tomogram: Tomogram, views: Sequence[str]) -> WholeRun:

@@ -17,7 +17,7 @@ from napari_cathode.plugin.layers import is_helper
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import ParticleSet, Predictions
 from napari_cathode.tomogram import Tomogram
-from napari_cathode.widgets.docks import FEATURES, FUSE, IDENTIFY, SHAP, START, dock_of, open_dock
+from napari_cathode.widgets.docks import FEATURES, FUSE, IDENTIFY, SHAP, START, TRAIN, dock_of, open_dock
 from napari_cathode.widgets.fuse import FuseWidget, fused_name
 from napari_cathode.widgets.parts import BriefText, ask_table_path, choice_box
 from napari_cathode.widgets.voxel_size import VoxelSize
@@ -398,3 +398,27 @@ def test_the_menus_of_the_layers_lead_to_the_panels(viewer):
     action.trigger()
     settle()
     assert not opened[0].isVisible(), "and hides one that is in front, as napari does with any"
+
+
+def test_every_panel_says_what_its_step_takes(viewer):
+    """Time and memory stand above the button, follow the settings, and go where nothing can begin."""
+    fuse, features, shap, train = (open_dock(viewer, name) for name in (FUSE, FEATURES, SHAP, TRAIN))
+    assert not any(panel.forecast.text() for panel in (fuse, features, shap))
+    labels = np.zeros((64, 160, 160), np.int32)
+    labels[10:30, 10:30, 10:30] = 1
+    layer = viewer.add_labels(labels, scale=SPACING, units=("um",) * 3)
+    fuse.views["xy"].layer = layer
+    settle()
+    assert "About 5 s and 0.1 GB of memory" in fuse.forecast.text()
+    fuse.form.field("working_scale").set_value(0.25)
+    assert "About 4 s" in fuse.forecast.text()
+    assert "About 4 s and 0.1 GB" in features.forecast.text()
+    particles = link_of(viewer).adopt(layer)
+    table = pd.DataFrame({"label": [1], "sphericity": [0.9], "damage": [0.1]})
+    link_of(viewer).set_table(particles, table)
+    settle()
+    assert "About 6 s and 0.4 GB" in shap.forecast.text()
+    train.form.field("steps").set_value(20)
+    assert "About 30 s" in train.forecast.text()
+    train.form.field("steps").set_value(20_000)
+    assert "h and 1.5 GB" in train.forecast.text()

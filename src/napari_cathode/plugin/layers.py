@@ -63,6 +63,11 @@ def full_data(layer: Layer) -> Any:
     return layer.data[0] if getattr(layer, "multiscale", False) else layer.data
 
 
+def shape_of(layer: Any) -> tuple[int, ...]:
+    """Give the shape of a layer's data, of the finest where there are several scales."""
+    return tuple(full_data(layer).shape)
+
+
 def volume(layer: Layer) -> Any:
     """Give a layer's array as (z, y, x), a 2D one as a single slice; nothing is copied or loaded."""
     data = full_data(layer)

@@ -18,6 +18,7 @@ from napari_cathode.tomogram import Tomogram
 from napari_cathode.whole_run import estimate_run
 
 from .background import Background
+from .forecast import duration_text
 from .job import Job
 from .parts import Text
 
@@ -152,9 +153,9 @@ class Beforehand(QWidget):
             return
         survey, free = self.survey, psutil.virtual_memory().available
         expected: Any = whole if self._all_steps else whole.finding
-        time = f"About {_duration(expected.seconds)}"
+        time = f"About {duration_text(expected.seconds)}"
         if self._all_steps:
-            time += f" for all steps, {_duration(whole.finding.seconds)} of it to find the particles,"
+            time += f" for all steps, {duration_text(whole.finding.seconds)} of it to find the particles,"
         unit = "voxels" if self._planned[0].spacing_um is None else "µm"
         text = (
             f"{time} and {expected.memory / 1e9:.1f} GB of memory on the "
@@ -177,15 +178,3 @@ def _key(tomogram: Tomogram, parameters: Any) -> tuple[Any, ...]:
         parameters.percentile_low,
         parameters.percentile_high,
     )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 1:
-        return "1 s"
-    if seconds < 10:
-        return f"{seconds:.0f} s"
-    if seconds < 90:
-        return f"{5 * round(seconds / 5)} s"
-    if seconds < 5400:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"

@@ -16,15 +16,17 @@ from napari_cathode.errors import InputError
 from napari_cathode.measure import MeasureParameters
 from napari_cathode.parameters import to_dict
 from napari_cathode.plugin.foreign import add_columns
-from napari_cathode.plugin.layers import is_image, is_particles, shows, spacing_of, tomogram_of
+from napari_cathode.plugin.layers import is_image, is_particles, shape_of, shows, spacing_of, tomogram_of
 from napari_cathode.plugin.link import link_of
 from napari_cathode.plugin.steps import iter_load_table, iter_measure_layers
 from napari_cathode.session import Colouring, ParticleSet
 from napari_cathode.tomogram import Tomogram
+from napari_cathode.whole_run import expect_measuring
 
 from .colour_by import ColourBy
 from .docks import PLOTS, SHAP, Docked, give_room, open_dock
 from .features_export import ask_path, export_button, write_features
+from .forecast import Forecast
 from .forms import Form
 from .job import Job
 from .parts import (
@@ -98,6 +100,7 @@ class FeaturesWidget(Docked, QWidget):
         self.next_button = QPushButton("Next: explain what drives the damage")
         self._measured_now = False
         self._empty = Text(_EMPTY)
+        self.forecast = Forecast()
         self._lay_out()
         self._controls.align_labels()
         self._connect()
@@ -118,7 +121,7 @@ class FeaturesWidget(Docked, QWidget):
         inner.addLayout(form)
         inner.addWidget(Fold("Settings", self.form))
         self._controls = Panel()
-        for widget in (self._empty, settings, self.button, self.load_button):
+        for widget in (self._empty, settings, self.forecast, self.button, self.load_button):
             self._controls.column.addWidget(widget)
         self._controls.column.addStretch(1)
         self._results = QWidget()
@@ -241,6 +244,8 @@ class FeaturesWidget(Docked, QWidget):
                 (self.runner.running, BUSY),
             )
         self._empty.say("" if not nothing else _TO_FUSE if self._session.predictions else _EMPTY)
+        idle = not nothing and not self.runner.running
+        self.forecast.tell(expect_measuring(math.prod(shape_of(self.labels.layer))) if idle else None)
         unknown = particles is not None and particles.spacing_um is None
         self._form_rows.setRowVisible(self.voxel_size, unknown)
         for widget in (self.export_button, self.plots_button, self._measure_toggle):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -13,14 +14,16 @@ from napari_cathode.errors import InputError
 from napari_cathode.fuse import FuseParameters
 from napari_cathode.kept_process import KeptProcess
 from napari_cathode.parameters import to_dict
-from napari_cathode.plugin.layers import prepare_labels, spacing_of
+from napari_cathode.plugin.layers import prepare_labels, shape_of, spacing_of
 from napari_cathode.plugin.link import link_of
 from napari_cathode.plugin.steps import Fused, iter_compare_layers, iter_fuse_layers
 from napari_cathode.session import ParticleSet
 from napari_cathode.tomogram import Region
+from napari_cathode.whole_run import expect_fusing
 
 from .background import Background, Closing
 from .docks import FEATURES, Docked, open_dock
+from .forecast import Forecast
 from .fuse_form import FuseForm
 from .job import Job
 from .kept_views import KeptViews, box_in_view
@@ -88,6 +91,7 @@ class FuseWidget(Docked, Panel):
         self.review = Review(self._viewer, self._link)
         self._empty = Text(_EMPTY)
         self._no_view = Text(_NO_VIEW)
+        self.forecast = Forecast()
         self._lay_out()
         self.align_labels()
         self.button.clicked.connect(self.fuse)
@@ -95,6 +99,7 @@ class FuseWidget(Docked, Panel):
         self.next_button.clicked.connect(lambda: open_dock(self._viewer, FEATURES))
         self.review.check_button.clicked.connect(self.check)
         self.form.changed.connect(self._fuse_again)
+        self.form.changed.connect(self._expect)
         self.views.changed.connect(self._on_views)
         self.runner.started.connect(self._refresh)
         self.runner.finished.connect(self._refresh)
@@ -114,6 +119,7 @@ class FuseWidget(Docked, Panel):
         buttons.addWidget(self.preview_button, 1)
         buttons.addWidget(self.button, 1)
         self.column.addWidget(self._no_view)
+        self.column.addWidget(self.forecast)
         self.column.addLayout(buttons)
         self.column.addWidget(self.runner)
         self.column.addWidget(self.next_button)
@@ -134,6 +140,20 @@ class FuseWidget(Docked, Panel):
         self._no_view.setVisible(not chosen and self.views.offers_layers())
         allow(self.review.check_button, (self.runner.running, BUSY))
         self.review.know_views(bool(self.views.chosen()))
+        self._expect()
+
+    def _expect(self) -> None:
+        """Say what fusing the chosen views takes."""
+        layers = self.views.chosen()
+        try:
+            parameters = self.form.value()
+        except InputError:
+            layers = {}
+        if not layers or self.runner.running:
+            self.forecast.tell(None)
+            return
+        voxels = math.prod(shape_of(next(iter(layers.values()))))
+        self.forecast.tell(expect_fusing(voxels, parameters.method, parameters.working_scale))
 
     # ---- runs ----------------------------------------------------------------------------------------
 

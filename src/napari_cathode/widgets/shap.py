@@ -13,9 +13,11 @@ from napari_cathode.parameters import to_dict
 from napari_cathode.plugin.link import link_of
 from napari_cathode.plugin.steps import iter_explain_table
 from napari_cathode.session import Colouring, ParticleSet
+from napari_cathode.whole_run import expect_explaining
 
 from .colour_by import ColourBy
 from .docks import FEATURES, Docked, open_dock
+from .forecast import Forecast
 from .job import Job
 from .names import axis_title
 from .parts import BUSY, Connections, Fold, Panel, Text, allow, choice_box, primary_button
@@ -53,6 +55,7 @@ class ShapWidget(Docked, Panel):
         self.setup = ExplainSetup()
         self.button = primary_button("Explain", "Fits models and attributes their predictions to the features.")
         self.runner = Runner()
+        self.forecast = Forecast()
         self.verdict, self.score, self.notes = Text(), Text(), Text()
         self.colour_by = ColourBy(self._session, shap_only=True)
         self.swarm_view, self.importance, self.particle = SwarmView(), ImportanceView(), ParticleView()
@@ -128,6 +131,7 @@ class ShapWidget(Docked, Panel):
         inner = QVBoxLayout(inputs)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.addWidget(self.setup)
+        inner.addWidget(self.forecast)
         inner.addWidget(self.button)
         self._setup = Fold("Target, predictors, settings", inputs)
         for widget in (self._empty, self._open_features, self._setup, self.runner):
@@ -246,6 +250,7 @@ class ShapWidget(Docked, Panel):
         self._empty.setVisible(not has_table)
         self._open_features.setVisible(not has_table)
         self._setup.setVisible(has_table)
+        self.forecast.tell(expect_explaining(len(self._table())) if has_table and not self.runner.running else None)
         allow(self.button, (not has_table, "Measure the particles first."), (self.runner.running, BUSY))
         self.button.setText("Explain again" if self._explanation() is not None else "Explain")
         particles = self._session.current

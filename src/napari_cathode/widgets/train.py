@@ -13,14 +13,16 @@ from napari_cathode.errors import InputError
 from napari_cathode.identify.export import require_tensorflow
 from napari_cathode.identify.fiji import iter_export_model
 from napari_cathode.identify.models import CARD, CONFIG, find_model, list_models
-from napari_cathode.identify.own_parameters import OwnTrainingParameters
+from napari_cathode.identify.own_parameters import STEPS, OwnTrainingParameters
 from napari_cathode.identify.own_training import Controls, check_name, find_interrupted, iter_resume, iter_train_own
 from napari_cathode.identify.parameters import DEFAULT_MODEL
 from napari_cathode.plugin.link import link_of
 from napari_cathode.progress import Progress
 from napari_cathode.resources import user_models_folder
+from napari_cathode.whole_run import Expected, expect_training
 
 from .docks import IDENTIFY, Docked, open_dock
+from .forecast import Forecast
 from .forms import Form
 from .job import Job
 from .parts import Connections, Fold, Panel, Text, choice_box, form_layout, primary_button
@@ -53,6 +55,7 @@ class TrainWidget(Docked, Panel):
         self.stop_button = QPushButton("Stop, keep the best")
         self.stop_button.setToolTip("Ends the training after this step; the model that did best so far is kept.")
         self.runner = Runner()
+        self.forecast = Forecast()
         self.curve = TrainingCurve()
         self.plot = Plot(lambda theme, figure: self.curve.draw(theme, figure))
         self.export_model = choice_box()
@@ -96,6 +99,7 @@ class TrainWidget(Docked, Panel):
         held.addWidget(self.stop_button)
         self.column.addWidget(self._inputs)
         self.column.addWidget(self._interrupted)
+        self.column.addWidget(self.forecast)
         self.column.addLayout(row)
         self.column.addWidget(self._running_row)
         self.column.addWidget(self.runner)
@@ -122,6 +126,8 @@ class TrainWidget(Docked, Panel):
         self.fiji_button.clicked.connect(lambda: self.export(".zip"))
         self.onnx_button.clicked.connect(lambda: self.export(".onnx"))
         self.name.textChanged.connect(self._refresh)
+        self.start_from.activated.connect(self._refresh)
+        self.form.changed.connect(self._refresh)
         self.sources.failed.connect(self.runner.fail)
         self.sources.changed.connect(lambda: self.runner.say(""))
         self.runner.started.connect(self._refresh)
@@ -164,6 +170,16 @@ class TrainWidget(Docked, Panel):
                 f"A training of {found.name} was left at step {found.step} of {found.steps}; Continue goes on with it."
             )
         self._interrupted.say(text)
+        self.forecast.tell(None if running else self._expected())
+
+    def _expected(self) -> Expected | None:
+        """Estimate what training with these settings takes."""
+        try:
+            parameters = self.form.value()
+        except InputError:
+            return None
+        steps = parameters.steps or STEPS["start" if self.start_from.currentData() else "anew"]
+        return expect_training(steps, parameters.batch, parameters.patch)
 
     # ---- training ----------------------------------------------------------------------------------
 
