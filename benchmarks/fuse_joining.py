@@ -35,7 +35,7 @@ from napari_cathode.progress import drain
 from napari_cathode.simulate.faults import FAULTS, faulty_views
 from napari_cathode.simulate.packed import packed_particles
 
-CHOSEN = {"hybrid": (1.0, 0.1), "watershed": (1.0, 0.1)}
+CHOSEN = {"hybrid": (1.0, 0.05), "watershed": (1.0, 0.02)}
 GRID = [(exponent, threshold) for exponent in (0.0, 1.0) for threshold in (0.02, 0.05, 0.1, 0.2)]
 DIAMETER = 31.0
 
