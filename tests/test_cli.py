@@ -480,7 +480,8 @@ def test_ctrl_c_ends_a_run_quickly(data, tmp_path):
         50,
     ]
     program = [sys.executable, "-m", "napari_cathode", *map(str, line)]
-    run = subprocess.Popen(program, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    listen = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731  what runs in the background ignores it
+    run = subprocess.Popen(program, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=listen)
     for _ in range(600):
         if (tmp_path / "out" / "parameters.yaml").exists():
             break
