@@ -1,14 +1,21 @@
 """A step on the screen: progress, Cancel, errors, and a window that stays free."""
 
+import gc
 import os
 import time
 
 import pytest
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_cathode.kept_process import KeptProcess
+from napari_cathode.session import Session as ParticleSession
+from napari_cathode.widgets.background import Background, Closing
 from napari_cathode.widgets.job import Job
+from napari_cathode.widgets.review import LettingKeysGo
 from napari_cathode.widgets.runner import Runner, _duration
+from napari_cathode.widgets.table_view import _Forgetting as Forgetting
 
 from .steps import iter_broken, iter_busy, iter_count, iter_wrong_input
 
@@ -134,3 +141,25 @@ def test_nothing_is_left_in_napari_s_activity(runner, qtbot):
         runner.start(Job("Count", iter_count, 3), lambda _: None)
     # Runs of earlier tests whose widget went close theirs when their thread ends.
     qtbot.waitUntil(lambda: len(progress._all_instances) == 0, timeout=5000)
+
+
+def test_a_widget_that_the_garbage_collector_ends_does_no_harm(qtbot):
+    """What is called at the end of a widget may be half cleared by then, and must not take the program down."""
+    session = ParticleSession()
+    for _ in range(20):
+        widget = QWidget()
+        widget.background, widget.own = Background(widget), widget
+        for last in (Closing(KeptProcess()), LettingKeysGo(session, session, widget), Forgetting(session)):
+            widget.destroyed.connect(last)
+        del widget, last
+    gc.collect()
+
+
+def test_what_was_asked_for_is_dropped_with_its_widget(qtbot):
+    widget = QWidget()
+    background = Background(widget)
+    background.start(Job("Count", iter_count, 3), lambda _result: pytest.fail("shown"), pytest.fail)
+    assert background.running
+    widget.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert not background.running

@@ -34,7 +34,9 @@ class Background(QObject):
         self._finish = finish
         self._worker: Any = None
         self._next: tuple[Job, Callable[[Any], None], Callable[[Exception], None]] | None = None
-        parent.destroyed.connect(lambda: self._forget())  # what comes later has nobody to be shown to
+        # What comes later has nobody to be shown to. A bound method, which Qt holds weakly: where the garbage collector
+        # ends a widget it has begun to clear a function or an object by then, and calling that crashes.
+        parent.destroyed.connect(self._forget)
 
     @property
     def running(self) -> bool:
@@ -62,7 +64,7 @@ class Background(QObject):
         if worker is not None:
             worker.quit()
 
-    def _forget(self) -> None:
+    def _forget(self, _parent: Any = None) -> None:
         self._next = self._worker = None
 
     def _is_current(self, worker: Any) -> bool:
@@ -107,7 +109,8 @@ class Closing:
 
     def __call__(self, _widget: Any = None) -> None:
         """End it."""
-        self._kept.close()
+        if vars(self):  # else the garbage collector, which ends the widget, has cleared this already
+            self._kept.close()
 
 
 class ScratchFolder:

@@ -183,6 +183,6 @@ class _Releasing:
         self._viewer = weakref.ref(viewer)
 
     def __call__(self, _widget: QWidget | None = None) -> None:
-        viewer = self._viewer()
+        viewer = self._viewer() if vars(self) else None  # nothing is left where the garbage collector ends the widget
         if viewer is not None:
             claim_mouse(viewer, False)

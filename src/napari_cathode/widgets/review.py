@@ -211,6 +211,8 @@ class LettingKeysGo:
 
     def __call__(self, _widget: QWidget | None = None) -> None:
         """Give them back."""
+        if not vars(self):
+            return  # the garbage collector, which ends the widget, has cleared this already
         viewer, walk = self._viewer(), self._walk()
         if viewer is not None and walk is not None:
             walk.hold_keys(viewer, self._holder, False)

@@ -503,5 +503,7 @@ class _Forgetting:
         self._session = session
 
     def __call__(self, _widget: Any = None) -> None:
+        if not vars(self):
+            return  # the garbage collector, which ends the widget, has cleared this already
         for particles in self._session.particle_sets:
             particles.order = None
