@@ -54,12 +54,10 @@ def waterfall(explanation: Explanation, label: int, theme: Theme = LIGHT, figure
     span = float(np.ptp(np.concatenate([starts, [end]]))) or 1.0
     for at, (start, step) in enumerate(zip(starts, steps, strict=True)):
         side = max(start, start + step) + 0.015 * span
-        axes.text(
-            side, at, _signed(step), va="center", ha="left", fontsize=8, color=theme["foreground"],
-            bbox={"facecolor": theme["background"], "edgecolor": "none", "pad": 0.6},  # legible across the line
-        )  # fmt: skip
+        axes.text(side, at, _signed(step), va="center", ha="left", fontsize=8, color=theme["foreground"])
     axes.axvline(base, color=mix(theme, 0.45), linewidth=0.9, linestyle=":", zorder=0)
-    axes.axvline(end, color=theme["foreground"], linewidth=1.1, zorder=0)
+    # Paler than the numbers, which stay legible across it; boxes around them would take as long as all the rest.
+    axes.axvline(end, color=mix(theme, 0.6), linewidth=1.1, zorder=0)
     feature_rows(axes, features, names)
     axes.set_xlim(axes.get_xlim()[0], axes.get_xlim()[1] + 0.16 * span)
     measured = float(explanation.measured[row])
