@@ -8,7 +8,7 @@ import pytest
 from napari_cathode.identify import IdentifyParameters
 from napari_cathode.identify.survey import Survey, estimate
 from napari_cathode.tomogram import Tomogram
-from napari_cathode.whole_run import estimate_run, particles_in
+from napari_cathode.whole_run import estimate_run, expect_fusing, expect_measuring, particles_in
 
 VIEWS = ("xy", "xz", "yz")
 SURVEY = Survey(IdentifyParameters(diameter_um=4.0), (), "processor", 0.01, 1e-6, 24.0, 400.0)
@@ -48,3 +48,10 @@ def test_a_slice_is_not_fused():
         estimate_run(SURVEY, tomogram(4, 100, 100), VIEWS),
     )
     assert flat.seconds - flat.finding.seconds < volume.seconds - volume.finding.seconds
+
+
+def test_large_volumes_are_not_said_to_need_what_blocks_spare():
+    assert expect_fusing(10**7).memory == pytest.approx(54e7)
+    assert expect_fusing(10**9).memory == expect_fusing(2 * 10**9).memory < 3e9
+    assert expect_fusing(10**9, "linking").memory > 50e9, "which goes in memory alone"
+    assert expect_measuring(10**9).memory <= 4e9

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from napari_cathode.fuse.blocks import LARGE_VOXELS
 from napari_cathode.identify.survey import Estimate, Survey, estimate
 from napari_cathode.tomogram import Tomogram
 
@@ -22,8 +23,10 @@ TRAIN_S = 0.5
 """For each step of a training with eight patches of 128 pixels, validations with it."""
 FUSE_BYTES = 54.0
 """Of each voxel, while views are fused (`benchmarks/fuse_memory.py`)."""
-MEASURE_BYTES = 6.0
-"""Of each voxel, while particles are measured (`benchmarks/measure_speed.py`)."""
+BLOCK_BYTES = 2.5e9
+"""Where large volumes are fused block by block."""
+MEASURE_BYTES, MEASURE_MOST_BYTES = 6.0, 4e9
+"""Of each voxel, while particles are measured (`benchmarks/measure_speed.py`), and at most: files are streamed."""
 EXPLAIN_BYTES, TRAIN_BYTES = 0.4e9, 1.5e9
 """What the libraries of explaining and of training need; tables and patches add little."""
 _SOLID = 0.6
@@ -71,12 +74,13 @@ class Expected:
 def expect_fusing(voxels: int, method: str = "hybrid", working_scale: float = 1.0) -> Expected:
     """Estimate what fusing views of so many voxels takes."""
     each = FUSE_S - _FUSING_S["hybrid"] + _FUSING_S[method] * working_scale**2
-    return Expected(each * voxels / 1e6 + START_S, FUSE_BYTES * voxels)
+    by_blocks = voxels > LARGE_VOXELS and method in ("hybrid", "watershed")
+    return Expected(each * voxels / 1e6 + START_S, BLOCK_BYTES if by_blocks else FUSE_BYTES * voxels)
 
 
 def expect_measuring(voxels: int) -> Expected:
     """Estimate what measuring the particles among so many voxels takes."""
-    return Expected(MEASURE_S * voxels / 1e6 + START_S, MEASURE_BYTES * voxels)
+    return Expected(MEASURE_S * voxels / 1e6 + START_S, min(MEASURE_BYTES * voxels, MEASURE_MOST_BYTES))
 
 
 def expect_explaining(particles: int) -> Expected:
@@ -108,7 +112,7 @@ def estimate_run(survey: Survey, tomogram: Tomogram, views: Sequence[str]) -> Wh
     memory = finding.memory
     if not tomogram.is_slice:
         later, starting = later + FUSE_S * voxels / 1e6, starting + START_S
-        memory = max(memory, FUSE_BYTES * voxels)
+        memory = max(memory, expect_fusing(voxels).memory)
     slow = survey.slowness
     return WholeRun(finding, finding.seconds + slow * (later + starting), memory, slow * starting)
 
