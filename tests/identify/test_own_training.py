@@ -15,6 +15,7 @@ from own_sources import TINY, write_via
 from napari_cathode import resources
 from napari_cathode.errors import InputError
 from napari_cathode.identify import IdentifyParameters, identify, match
+from napari_cathode.identify.export import convert_to_onnx
 from napari_cathode.identify.fiji import OPERATIONS, iter_export_model, newer_operations
 from napari_cathode.identify.models import list_models, open_model, read_model
 from napari_cathode.identify.network import Network
@@ -197,6 +198,34 @@ def test_a_folder_of_the_studys_kind_opens_predicts_and_can_be_trained_further(d
     assert card["training"]["started_from"]["name"] == "LIB100_70nm"
     assert card["working_diameter_px"] == pytest.approx(24, rel=0.06), "images keep their size"
     assert json.loads((tuned / "config.json").read_text())["net_conv_after_unet"] == 8
+
+
+def test_a_wrongly_converted_network_is_converted_again_or_refused(tmp_path, monkeypatch):
+    import tf2onnx
+    from stardist.models import Config2D, StarDist2D
+
+    config = Config2D(n_rays=32, grid=(2, 2), unet_n_depth=1, unet_n_filter_base=4)
+    made = StarDist2D(config, name="small", basedir=str(tmp_path))
+    made.keras_model.save_weights(str(tmp_path / "small" / "weights_last.h5"))
+    other = StarDist2D(config, name="other", basedir=str(tmp_path))
+    other.keras_model.save_weights(str(tmp_path / "other" / "weights_last.h5"))
+    convert, wrong = tf2onnx.convert.from_function, []
+    convert_to_onnx(read_model(tmp_path / "other"), tmp_path / "other.onnx")
+    import onnx
+
+    def convert_wrongly(*args, **kwargs):
+        graph, external = convert(*args, **kwargs)
+        return (onnx.load(tmp_path / "other.onnx") if wrong.pop() else graph), external
+
+    monkeypatch.setattr(tf2onnx.convert, "from_function", convert_wrongly)
+    wrong[:] = [False, True]
+    image = np.random.default_rng(0).random((80, 96)).astype(np.float32)
+    assert np.abs(Network(open_model(tmp_path / "small")).predict(image)[0] - made.predict(image)[0]).max() < 1e-4
+    assert wrong == []
+    wrong[:] = [True] * 20
+    with pytest.raises(InputError, match="could not be converted"):
+        convert_to_onnx(read_model(tmp_path / "small"), tmp_path / "none.onnx")
+    assert not (tmp_path / "none.onnx").exists()
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ from .state import TrainingState, quiet
 from .training_data import SlicePool
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .training import TrainingParameters
 
 PROBABILITIES = (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
@@ -32,6 +34,7 @@ OVERLAPS = (0.3, 0.4, 0.5)
 PROBABILITIES_3D = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
 OVERLAPS_3D = (0.2, 0.3, 0.4)
 _KINDS = {2: "slices", 3: "volumes"}
+_ATTEMPTS = 5
 TOLERANCE = 0.003
 """F1 that a stricter probability threshold may cost on simulated slices: they constrain it only loosely, and a
 stricter one invents less in an image unlike them."""
@@ -90,11 +93,36 @@ def convert_to_onnx(info: ModelInfo, target: Path) -> None:
         outputs = network([image], training=False)
         return tuple(tensorflow.identity(part, name) for part, name in zip(outputs, network.output_names, strict=True))
 
-    graph, _ = tf2onnx.convert.from_function(forward, input_signature=signature, opset=17)
+    for _attempt in range(_ATTEMPTS):
+        # tf2onnx's optimiser goes through nodes by name, which holds a number that it counts on from graph to graph;
+        # where the number gains a digit within a graph, the graph can come out wrong. The next try begins elsewhere.
+        graph, _ = tf2onnx.convert.from_function(forward, input_signature=signature, opset=17)
+        if _agrees(graph, forward, info):
+            break
+    else:
+        raise InputError(
+            f"The model {info.folder} could not be converted: the {ONNX} made from its weights {weights.name} gives "
+            "other numbers than the weights do. Another version of tf2onnx or tensorflow may help."
+        )
     onnx.helper.set_model_props(graph, {"weights_sha256": weights_fingerprint(weights)})
     part = target.with_suffix(".part")
     onnx.save(graph, str(part))
     os.replace(part, target)
+
+
+def _agrees(graph: Any, forward: Callable[[Any], Any], info: ModelInfo) -> bool:
+    """Whether a converted network gives what the one it was made from gives."""
+    import onnxruntime
+
+    sizes = tuple(2 * size for size in info.divisor)
+    image = np.random.default_rng(0).random((1, *sizes, 1)).astype(np.float32)
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    outputs = session.run(None, {session.get_inputs()[0].name: image})
+    expected = [np.asarray(part) for part in forward(image)]
+    return len(outputs) == len(expected) and all(
+        one.shape == other.shape and np.allclose(one, other, rtol=1e-3, atol=1e-3)
+        for one, other in zip(outputs, expected, strict=True)
+    )
 
 
 def export_model(
