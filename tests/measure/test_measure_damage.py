@@ -113,7 +113,7 @@ def test_filling_is_scipys(balls, flat):
 def test_filters_are_scipys(balls):
     from napari_cathode.measure.grey_kernels import box_sum
     from napari_cathode.measure.kernels import erode, grow
-    from napari_cathode.measure.threshold import gaussian
+    from napari_cathode.smoothing import gaussian
 
     image = balls.image[:40, :42, :44].astype(np.float32)
     mask = (balls.solid[:40, :42, :44] > 0).view(np.uint8)

@@ -12,7 +12,8 @@ from scipy import ndimage
 
 from napari_cathode.boxes import Box, find_box
 from napari_cathode.errors import InputError
-from napari_cathode.measure.threshold import GreyLevels, gaussian, particle_greys
+from napari_cathode.measure.threshold import GreyLevels, particle_greys
+from napari_cathode.smoothing import gaussian
 from napari_cathode.tomogram import Spacing
 
 from .change import Change, change_between

@@ -26,6 +26,7 @@ from .agreement import iter_agreement
 from .basins import Labels
 from .cuts import CUTS, decide, iter_voted_pieces, needs_ways
 from .fusion import Fuser, Fusion, scaled_spacing, with_smoothing
+from .outlines import iter_round
 from .overlaps import shared
 from .parameters import FuseParameters
 from .pieces import Asked, Graph
@@ -73,7 +74,7 @@ def iter_fuse_sized(
 def _iter_fuse_samples(fuser: Fuser, parameters: FuseParameters, folder: Path) -> Steps[Fusion]:
     """Fuse a large volume at a working scale."""
     blocks = fuser.working_blocks(parameters)
-    scale, parameters = parameters.working_scale, with_smoothing(parameters, fuser.spacing_um)
+    asked, parameters = parameters, with_smoothing(parameters, fuser.spacing_um)
     labels = np.lib.format.open_memmap(folder / "labels.npy", mode="w+", dtype=np.int32, shape=fuser.shape)
     with TemporaryDirectory(prefix="samples-", dir=folder) as scratch:
         given = {name: fuser.views[name] for name in fuser.names}
@@ -81,12 +82,16 @@ def _iter_fuse_samples(fuser: Fuser, parameters: FuseParameters, folder: Path) -
         if views:
             small = Fuser(views, scaled_spacing(fuser.spacing_um, blocks), keep=False, blocks=blocks)
             by_blocks = math.prod(small.shape) > LARGE_VOXELS and parameters.method in CUTS
-            whole = replace(parameters, working_scale=1.0)
+            whole = replace(parameters, working_scale=1.0, outline_smoothing=0.0)  # outlines: once enlarged
             steps = _iter_fuse_blocks(small, whole, Path(scratch), _BLOCK) if by_blocks else small.iter_fuse(whole)
             fusion = yield from within(steps, 1, 4)
-            parameters = replace(fusion.parameters, working_scale=scale)
-            yield from within(iter_enlarge(fusion.labels, blocks, given, labels), 2, 4)
+            parameters = replace(
+                fusion.parameters, working_scale=asked.working_scale, outline_smoothing=asked.outline_smoothing
+            )
+            yield from within(iter_enlarge(fusion.labels, blocks, given, labels), 4, 8)
             del fusion, small
+            if parameters.method in CUTS:
+                yield from within(iter_round(labels, parameters.outline_smoothing, fuser.spacing_um), 5, 8)
         del views
     found = yield from within(iter_agreement(labels, given), 3, 4)
     labels.flush()
@@ -145,8 +150,9 @@ def _iter_fuse_blocks(fuser: Fuser, parameters: FuseParameters, folder: Path, bl
         table, parameters = decide(graph, parameters, spacing_um)
         renumber(pieces, table)
         yield from within(iter_fill(pieces), 16, 20)
+        yield from within(iter_round(pieces, parameters.outline_smoothing, spacing_um), 17, 20)
     steps = iter_agreement(pieces, {name: fuser.views[name] for name in fuser.names})
-    found = yield from within(steps, 17, 20)
+    found = yield from within(steps, 18, 20)
     pieces.flush()
     return Fusion(pieces, None, fuser.names, spacing_um, parameters, found)
 

@@ -12,14 +12,16 @@ import numpy as np
 import pandas as pd
 
 from napari_cathode.errors import InputError
-from napari_cathode.progress import Steps, drain, within
+from napari_cathode.progress import Steps, drain, stretch, within
 from napari_cathode.tomogram import Spacing, check_spacing
 
 from .agreement import iter_agreement
 from .basins import Labels, Map
+from .cuts import CUTS
 from .kept import Kept
 from .maps import check_views, seeing
 from .methods import METHODS
+from .outlines import iter_round
 from .parameters import FuseParameters
 from .repair import window
 from .scaling import WHOLE, Blocks, enlarge_map, iter_enlarge, iter_sample, working_blocks
@@ -128,7 +130,9 @@ class Fuser:
             labels, probability = np.zeros(self.shape, dtype=np.int32), np.zeros(self.shape, dtype=np.float32)
             found = yield from iter_agreement(labels, {})
             return Fusion(labels, probability, (), spacing_um, parameters, found)
-        labels, probability, parameters = yield from within(self._iter_find(parameters), 0, 10)
+        labels, probability, parameters = yield from stretch(self._iter_find(parameters), 0, 850)
+        if parameters.method in CUTS:
+            yield from stretch(iter_round(labels, parameters.outline_smoothing, spacing_um), 850, 900)
         steps = iter_agreement(labels, {name: self.views[name] for name in self.names})
         found = yield from within(steps, 9, 10)
         return Fusion(labels, probability, self.names, spacing_um, parameters, found)
@@ -174,7 +178,7 @@ def iter_fuse(
     see one exceeds a half (or what ``minimal_votes`` asks for), of those views that did not lose the particle (see
     `votes`). *Hybrid* and *watershed* cut that into pieces, and pieces that the views see as one are joined (see
     `pieces`); for the others see `linking`, `consensus` and `clustering`. Particles that are too small or too large are
-    dropped, holes are filled.
+    dropped, holes are filled, and the outlines of what *hybrid* and *watershed* found are smoothed (see `outlines`).
 
     Parameters
     ----------

@@ -22,6 +22,9 @@ class FuseParameters:
     smoothing_um : float, optional
         Standard deviation, in µm, of the Gaussian that smooths the fused probability; the votes are smoothed with
         half of it. None for two voxels of the finest spacing.
+    outline_smoothing : float
+        Hybrid and watershed only. Standard deviation, as a share of each particle's diameter, of the Gaussian that
+        smooths its outline; 0 leaves the steps and notches that views which disagree make.
     split_merge : float
         Two touching pieces are one particle where the views part them in a smaller share of the cases (0 … 1). Small
         values split, large ones merge.
@@ -63,6 +66,13 @@ class FuseParameters:
         help="Smoothing of the fused probability; two voxels when left open",
         unit="µm",
         bounds=(0.0, None),
+        advanced=True,
+    )
+    outline_smoothing: float = parameter(
+        0.1,
+        help="How far each particle's outline is smoothed, as a share of its diameter; 0 leaves the steps and notches "
+        "that views which disagree make",
+        bounds=(0.0, 0.3),
         advanced=True,
     )
     split_merge: float = parameter(

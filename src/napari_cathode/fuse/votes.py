@@ -29,7 +29,7 @@ ONE = 255
 
 # Share from which a voxel is particle, by the number of views that have a vote. Of three, a little less than a half
 # makes up for slices that a view lost, and costs next to nothing where it lost none.
-_HALF = {1: 0.5, 2: 0.5, 3: 0.44}
+_HALF = {1: 0.5, 2: 0.5, 3: 0.47}
 _TWO_OF_THREE = 0.3
 _ONE_OF_THREE = 1 / 6
 _LONE_SHARE = 0.45

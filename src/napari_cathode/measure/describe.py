@@ -7,6 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from napari_cathode.smoothing import gaussian
 from napari_cathode.tomogram import Spacing
 
 from .grey_kernels import highest
@@ -17,7 +18,7 @@ from .parameters import MeasureParameters
 from .published import published_values
 from .shape import Shape, measure_shape, principal_radii
 from .surface import interface_areas
-from .threshold import GreyLevels, gaussian
+from .threshold import GreyLevels
 
 FEWEST_VOXELS = {2: 9, 3: 27}
 """A particle of fewer voxels (slice, volume) has no shape of its own, only that of the grid."""

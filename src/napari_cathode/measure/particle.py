@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from napari_cathode.smoothing import gaussian
 from napari_cathode.tomogram import Spacing
 
 from .contacts import contacts_of
@@ -17,7 +18,7 @@ from .filling import fill_holes, fill_particle
 from .kernels import Mask, box_around, count, count_in_cells, erode, sort_out
 from .outline import complete_outline
 from .parameters import MeasureParameters
-from .threshold import GreyLevels, gaussian, particle_greys
+from .threshold import GreyLevels, particle_greys
 
 OUTSIDE = -1
 """Label, within a crop, of voxels outside the volume or its field of view."""

@@ -11,11 +11,11 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from napari_cathode.smoothing import gaussian
 from napari_cathode.tomogram import Spacing
 
 from .grey_kernels import highest
 from .kernels import Mask, count, erode
-from .threshold import gaussian
 
 CLOSING_VOXELS = 10
 """Radius of the ball with which particles are closed."""

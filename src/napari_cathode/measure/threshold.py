@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,9 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_cathode.progress import Progress, Steps
+from napari_cathode.smoothing import gaussian
 
-from .grey_kernels import median, pick, smooth
+from .grey_kernels import median, pick
 from .kernels import Mask, erode
 from .volume_pass import DIRECT_IDS
 
@@ -65,37 +65,6 @@ class GreyLevels:
         if not self.solid - self.background > CONTRAST * self.spread:
             return float("nan")
         return 0.5 * (self.solid + self.background)
-
-
-@lru_cache(maxsize=32)
-def _half_gaussian(sigma: float) -> npt.NDArray[np.float32]:
-    """Give a Gaussian of unit sum from its middle outwards."""
-    if sigma <= 0:
-        return np.ones(1, np.float32)
-    steps = np.arange(int(np.ceil(3.5 * sigma)) + 1)
-    half = np.exp(-0.5 * (steps / sigma) ** 2)
-    return (half / (half[0] + 2 * half[1:].sum())).astype(np.float32)
-
-
-def gaussian(image: Floats, sigma_voxels: tuple[float, float, float]) -> Floats:
-    """Smooth with a Gaussian, its edges repeated.
-
-    Parameters
-    ----------
-    image : ndarray of float32, shape (z, y, x)
-    sigma_voxels : tuple of float
-        Standard deviation along (z, y, x) in voxels; nothing is done along z in a slice.
-
-    Returns
-    -------
-    ndarray of float32, shape (z, y, x)
-    """
-    z, y, x = (_half_gaussian(float(sigma)) for sigma in sigma_voxels)
-    if image.shape[0] == 1:
-        z = _half_gaussian(0.0)
-    if len(z) == len(y) == len(x) == 1:
-        return image
-    return smooth(image, z, y, x)
 
 
 def particle_greys(quiet: Floats, own: Mask, free: Mask, image_levels: GreyLevels) -> GreyLevels:

@@ -41,7 +41,7 @@ _NO_VIEW = "Choose above which Labels layer shows the slices of at least one vie
 _WORDS = re.compile(r"[\s_·.:-]+")
 _VIEW_WORDS = ("xy", "xz", "yz", "slices", "view")
 # Settings whose effect shows at once after a run, since what takes time does not depend on them.
-_QUICK = ("split_merge", "minimal_diameter_um", "maximal_diameter_um")
+_QUICK = ("split_merge", "outline_smoothing", "minimal_diameter_um", "maximal_diameter_um")
 
 
 @dataclass
