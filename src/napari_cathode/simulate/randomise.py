@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from .parameters import SimulationParameters
@@ -139,4 +141,32 @@ def randomise(rng: np.random.Generator, shape: tuple[int, int] = (256, 256)) -> 
         outside_share=u(0.03, 0.25),
         outside_grey=background + u(-0.3, 0.5) * contrast,
         collector=float(rng.choice([0.0, 0.0, 0.0, u(0.1, 0.35)])),
+    )
+
+
+def crystals(rng: np.random.Generator, shape: tuple[int, int] = (256, 256)) -> SimulationParameters:
+    """Draw parameters of a random slice of single crystals: blocks and plates with smooth faces that touch in facets.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of chance.
+    shape : tuple of int
+        (y, x), pixels.
+    """
+    p, u = randomise(rng, shape), rng.uniform
+    return replace(
+        p,
+        diameter_spread=u(0.1, 0.3),
+        small_fraction=u(0, 0.55),
+        small_ratio=u(0.4, 0.75),
+        packing=u(0.35, 0.6),
+        elongation=u(1.0, 1.6),
+        lumpiness=u(0.0, 0.03),
+        roughness_um=u(0.05, 0.5) * p.roughness_um,
+        crystal_fraction=u(0.75, 1.0),
+        plate_fraction=u(0, 0.4),
+        hollow_fraction=u(0, 0.4),
+        pulverised_fraction=u(0, 0.05),
+        particle_texture=u(1.5, 0.08 * p.particle_grey - 0.08 * p.background_grey + 1.5),
     )

@@ -15,7 +15,7 @@ from napari_cathode.progress import drain
 from .cracks import draw_flaws
 from .imaging import field_of_view, image_scene
 from .parameters import SimulationParameters
-from .randomise import randomise, realistic
+from .randomise import crystals, randomise, realistic
 from .render import MARGIN, claim, paint
 from .result import Simulation
 from .scene import complete_scene, draw_diameters, place
@@ -24,7 +24,9 @@ from .shapes import Bodies, draw_bodies
 Floats = npt.NDArray[np.float32]
 
 
-def simulate_slice(parameters: SimulationParameters, seed: int | np.random.Generator = 0) -> Simulation:
+def simulate_slice(
+    parameters: SimulationParameters, seed: int | np.random.Generator = 0, blur_across: bool = False
+) -> Simulation:
     """Simulate one slice (the plane z = 0 of a slab of packed 3D particles).
 
     Parameters
@@ -33,6 +35,9 @@ def simulate_slice(parameters: SimulationParameters, seed: int | np.random.Gener
         ``size_z`` is ignored.
     seed : int or numpy.random.Generator
         Same parameters and seed give the same slice.
+    blur_across : bool
+        Whether the blur reaches across the slice too, as in a slice of a tomogram: what lies just above and below
+        shines through, so that the caps of particles fade. Takes several times longer.
 
     Returns
     -------
@@ -51,15 +56,20 @@ def simulate_slice(parameters: SimulationParameters, seed: int | np.random.Gener
     grey = rng.normal(p.particle_grey, p.particle_grey_spread, n)
     low[0], high[0] = -8, 8
     scene = complete_scene(rng, p, centre, bodies, flaws, grey, (low, high))
+    half = int(np.ceil(1.5 * p.blur)) if blur_across else 0
+    scene.centre[:, 0] += half  # the slice is the middle one of the planes that are painted
     shape = (1, p.size_y, p.size_x)
-    canvas = drain(claim(scene, shape))
-    inside = canvas.inside(scene)
+    canvas = drain(claim(scene, (2 * half + 1, *shape[1:])))
+    inside = canvas.inside(scene)[half : half + 1]
     cracked, coverage = drain(paint(scene, canvas, p, rng))
+    cracked, owner = cracked[half : half + 1], canvas.owner[half : half + 1]
     fov = field_of_view(p, rng)
-    image = drain(image_scene(canvas.best, p, fov, rng))
-    labels = _label(canvas.owner, inside & fov, coverage, p)
+    weight = np.exp(-0.5 * (np.arange(-half, half + 1) / max(p.blur, 1e-3)) ** 2)
+    seen = np.tensordot((weight / weight.sum()).astype(np.float32), canvas.best, 1)[None]
+    image = drain(image_scene(seen, p, fov, rng))
+    labels = _label(owner, inside & fov, coverage, p)
     cracked &= labels > 0
-    table = _table(labels, cracked, grey, canvas.owner, p)
+    table = _table(labels, cracked, grey, owner, p)
     return Simulation(
         image,
         labels,
@@ -77,7 +87,8 @@ def training_slice(
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
     """Draw a random electrode and simulate one slice of it, as training data.
 
-    Two of five are close to known kinds of picture (`realistic`), the others are of all kinds (`randomise`).
+    Seven of twenty are close to known kinds of picture (`realistic`), one of five shows single crystals (`crystals`),
+    the others are of all kinds (`randomise`).
 
     Parameters
     ----------
@@ -93,13 +104,14 @@ def training_slice(
     labels : numpy.ndarray
         int32 (y, x), 1…n, of the filled particles; 0 is background.
     """
-    if rng.random() < 0.4:
+    kind = rng.random()
+    if kind < 0.35:
         parameters = realistic(rng, shape, "coarse" if rng.random() < 0.4 else "fine")
         if rng.random() < 0.75:  # these pictures are cut from the middle of larger ones
             parameters = replace(parameters, outside="none", collector=0.0)
     else:
-        parameters = randomise(rng, shape)
-    result = simulate_slice(parameters, rng)
+        parameters = (crystals if kind < 0.55 else randomise)(rng, shape)
+    result = simulate_slice(parameters, rng, blur_across=True)
     return result.image[0], result.labels[0]
 
 
