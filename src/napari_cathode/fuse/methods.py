@@ -21,7 +21,7 @@ from .pieces import Graph, iter_graph
 from .repair import Gathered, iter_gather
 from .sizes import decide_sizes, face_counts, whole_voxels
 from .tidy import iter_fill, iter_spread, renumber, voxel_counts
-from .votes import ONE, iter_smooth, thresholds
+from .votes import ONE, iter_smooth, linked_share, thresholds
 
 if TYPE_CHECKING:
     from .fusion import Fuser
@@ -105,7 +105,7 @@ def _iter_linked(fuser: Fuser, parameters: FuseParameters) -> Steps[tuple[Labels
     done = len(names)
     gathered = yield from within(_iter_gathered(fuser, parameters), done, done + 3)
     probability, share = yield from within(iter_smooth(gathered, parameters, spacing_um), done + 1, done + 3)
-    foreground = share > ONE * thresholds(len(names), parameters.minimal_votes).all_voting
+    foreground = share > ONE * linked_share(len(names), parameters.minimal_votes)
     del gathered, share
     if len(names) == 1:
         (labels,) = linked.values()

@@ -30,6 +30,7 @@ ONE = 255
 # Share from which a voxel is particle, by the number of views that have a vote. Of three, a little less than a half
 # makes up for slices that a view lost, and costs next to nothing where it lost none.
 _HALF = {1: 0.5, 2: 0.5, 3: 0.47}
+_LINKED = 0.44  # linked sections are not smoothed afterwards, which closes what lost slices leave
 _TWO_OF_THREE = 0.3
 _ONE_OF_THREE = 1 / 6
 _LONE_SHARE = 0.45
@@ -72,6 +73,11 @@ def thresholds(count: int, minimal_votes: int | None) -> Thresholds:
         return Thresholds(least, least, least, least)
     half = _HALF[count]
     return Thresholds(_ONE_OF_THREE, half, _TWO_OF_THREE, _ONE_OF_THREE) if count == 3 else Thresholds(*4 * (half,))
+
+
+def linked_share(count: int, minimal_votes: int | None) -> float:
+    """Give the threshold for so many views whose sections are linked."""
+    return _LINKED if count == 3 and minimal_votes is None else thresholds(count, minimal_votes).all_voting
 
 
 def iter_smooth(
