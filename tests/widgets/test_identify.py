@@ -9,11 +9,13 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
+from napari_cathode import io
 from napari_cathode.edit import delete
 from napari_cathode.kept_process import KeptProcess
 from napari_cathode.plugin.layers import is_helper, voxel_at
 from napari_cathode.plugin.link import link_of
 from napari_cathode.progress import Progress
+from napari_cathode.simulate.samples import SAMPLES
 from napari_cathode.widgets.diameter_line import DiameterLine
 from napari_cathode.widgets.docks import IDENTIFY, open_dock
 from napari_cathode.widgets.job import Job
@@ -249,9 +251,11 @@ def test_images_that_cannot_be_used_are_told_in_one_sentence(viewer, qtbot, imag
 
 
 def test_inverted_contrast_is_told(viewer, qtbot):
-    viewer.add_image(255 - balls((1, 240, 280))[0], name="dark", scale=(EDGE,) * 2, units=("um",) * 2)
+    sample = io.read(SAMPLES["nmc-slice"].path)
+    grey = np.asarray(sample.data)[0]
+    viewer.add_image(grey.max() - grey, name="dark", scale=sample.spacing_um[1:], units=("um",) * 2)
     panel = open_dock(viewer, IDENTIFY)
-    panel.form.field("diameter_um").set_value(26 * EDGE)
+    panel.form.field("diameter_um").set_value(4.5)  # µm, as its particles measure across
     settle()
     press(qtbot, panel.preview_button, panel.runner)
     assert "invert the image" in panel.before.warning.text()
