@@ -19,7 +19,9 @@ import numpy as np
 from accuracy_3d import ANISOTROPIC, CONDITIONS, electrode, scores
 
 from napari_cathode.fuse import FuseParameters, fuse, prediction_from_labels
+from napari_cathode.fuse.outlines import iter_round
 from napari_cathode.identify import VIEW_AXIS, IdentifyParameters, identify, identify_volume
+from napari_cathode.progress import drain
 from napari_cathode.simulate import PRESETS
 
 METHODS = {
@@ -68,8 +70,10 @@ def _compare(methods, tomogram, truth, diameter_um):
         start = time.process_time()
         found = fuse(chosen, parameters, tomogram.spacing_um).labels
         yield name, (*scores(truth, found), time.process_time() - start)
-    pieces = fuse(views, FuseParameters(split_merge=0.0, minimal_diameter_um=0.0), tomogram.spacing_um).labels
-    yield "joined by truth", (*scores(truth, joined_by_truth(pieces, truth)), np.nan)
+    apart = FuseParameters(split_merge=0.0, minimal_diameter_um=0.0, outline_smoothing=0.0)
+    joined = joined_by_truth(fuse(views, apart, tomogram.spacing_um).labels, truth)
+    share = FuseParameters().outline_smoothing
+    yield "joined by truth", (*scores(truth, drain(iter_round(joined, share, tomogram.spacing_um))), np.nan)
     yield "network", (*[np.nan] * 5, truth.max(), np.nan, network)
     start = time.process_time()
     found = identify_volume(tomogram, IdentifyParameters(method="stardist3d", diameter_um=diameter_um)).labels

@@ -64,9 +64,9 @@ Labels that leave the cracks out against filled labels of the same particles:
 |---|---|---|---|---|
 """
 AFTER = """
-What *predicted* misses are faults of the labels, not of measuring: particles that were divided along a crack, so that the
-crack lies in no label, or that took in what is beside them. Of the labels of single crystals that share at least 0.8 of
-their voxels with the particle r is 0.97 (`python benchmarks/measure_predicted.py`).
+What is off in *predicted* are the labels more than measuring: particles that were divided along a crack, so that the
+crack lies in no label, or that took in what is beside them. Of the labels of single crystals that share at least 0.8
+of their voxels with the particle r is 0.97 (`python benchmarks/measure_predicted.py`).
 
 In slices a section may run along a crack, so that little solid is left to tell where the particle ended: there, labels
 of the solid alone give r of 0.8 to 0.93 (`python benchmarks/measure_accuracy.py`); use labels that cover particles.

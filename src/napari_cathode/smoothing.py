@@ -31,7 +31,7 @@ def gaussian(image: Floats, sigma_voxels: tuple[float, float, float]) -> Floats:
         z = _half_gaussian(0.0)
     if len(z) == len(y) == len(x) == 1:
         return image
-    return _smooth(image, z, y, x)
+    return _smooth(np.ascontiguousarray(image), z, y, x)
 
 
 @lru_cache(maxsize=32)

@@ -305,6 +305,17 @@ def test_bad_parameters_are_refused(values):
         FuseParameters(**values)
 
 
+@pytest.mark.parametrize(
+    ("method", "smooths"), [("hybrid", True), ("watershed", True), ("linking", False), ("clusters", False)]
+)
+def test_outlines_are_smoothed_where_the_setting_says_so(two, method, smooths):
+    views = lose(seen(two), "xy", (two == 1) & (np.arange(two.shape[0])[:, None, None] % 3 > 0))
+    plain, smooth = (
+        fuse(views, FuseParameters(method=method, outline_smoothing=share), ISOTROPIC).labels for share in (0.0, 0.15)
+    )
+    assert (plain != smooth).any() == smooths
+
+
 @pytest.mark.parametrize("method", ["hybrid", "watershed", "linking", "clusters"])
 def test_fusing_again_gives_what_fusing_anew_gives(two, method):
     views = seen(two)
@@ -312,6 +323,7 @@ def test_fusing_again_gives_what_fusing_anew_gives(two, method):
     first = FuseParameters(method=method)
     changed = [
         replace(first, split_merge=0.9),
+        replace(first, outline_smoothing=0.0),
         replace(first, minimal_diameter_um=2.0),
         replace(first, smoothing_um=1.0),
         replace(first, minimal_votes=1),

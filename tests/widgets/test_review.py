@@ -167,10 +167,14 @@ def test_settings_are_those_of_the_method(viewer):
         method.set_value(name)
         settle()
         visible[name] = {key for key in form._fields if not form.field(key).isHidden()}
-    assert "split_merge" in visible["hybrid"] and not visible["hybrid"] & {"link_by", "cluster_count"}
+    assert {"split_merge", "outline_smoothing"} <= visible["hybrid"] and not visible["hybrid"] & {
+        "link_by",
+        "cluster_count",
+    }
     assert {"link_by", "link_distance_um", "gap_slices"} <= visible["linking"] and "link_overlap" not in visible[
         "linking"
     ]
+    assert not any("outline_smoothing" in visible[name] for name in ("linking", "clusters"))
     assert all("working_scale" in names for names in visible.values())
     assert "cluster_map" in visible["clusters"] and "gap_slices" not in visible["clusters"]
 

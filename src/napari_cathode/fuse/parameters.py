@@ -70,9 +70,9 @@ class FuseParameters:
     )
     outline_smoothing: float = parameter(
         0.1,
-        help="How far each particle's outline is smoothed, as a share of its diameter; 0 leaves the steps and notches "
-        "that views which disagree make",
-        bounds=(0.0, 0.3),
+        help="Hybrid and watershed: how far each particle's outline is smoothed, as a share of its diameter; 0 leaves "
+        "the steps and notches that views which disagree make",
+        bounds=(0.0, 0.15),
         advanced=True,
     )
     split_merge: float = parameter(

@@ -18,6 +18,7 @@ _METHODS = {
 }
 _ONLY_FOR = {
     "split_merge": ("hybrid", "watershed"),
+    "outline_smoothing": ("hybrid", "watershed"),
     "gap_slices": ("hybrid", "watershed", "linking"),
     "minimal_votes": ("hybrid", "watershed", "linking"),
     "smoothing_um": ("hybrid", "watershed", "linking"),
