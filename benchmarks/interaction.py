@@ -4,8 +4,8 @@ Run ``xvfb-run -a -s "-screen 0 1366x768x24" python benchmarks/interaction.py [-
 a screen's graphics card the picture is drawn in software. For each interaction it prints the CPU seconds of the median
 of the rounds: of the answer itself (signals, models, layers), and of everything until the window has nothing left to do
 (drawing included), to which the targets apply. The particles are balls on a lattice, the table has 40 columns; all but
-opening the table is done with a scatter plot open. What napari takes by itself for another slice, or for other colours,
-stands at the end.
+opening the table is done with a scatter plot open, or, ``--without-plots``, with table and picture alone. What napari
+takes by itself for another slice, or for other colours, stands at the end.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ TARGETS = {"open the table": 0.3, "sort": 0.1, "filter by a condition": 0.1, "fi
            "select a third, highlighted": 0.1, "recolour": 0.05}  # fmt: skip
 """CPU seconds that each may take for 10,000 particles, with what is drawn."""
 
+OF_PLOTS = {"choose a lasso of points", "hover over a point", "draw a histogram", "draw a scatter plot"}
 
 PLOTS_SHOWN: list[Any] = []
 """Figures that are waited for."""
@@ -198,14 +199,17 @@ class Window:
         settle()
 
 
-def measure(count: int, rounds: int) -> None:
+def measure(count: int, rounds: int, plots: bool) -> None:
     """Print the times for a number of particles."""
     window = Window(count)
     print(f"\n{count} particles, {' × '.join(map(str, window.particles.labels.shape))} voxels, {COLUMNS} columns")
     print(f"{'':34}{'answer':>8}{'drawn':>8}  target")
     found = [("open the table", *window.open_table())]
-    window.open_plots()
+    if plots:
+        window.open_plots()
     for name, action in window.steps():
+        if not plots and name in OF_PLOTS:
+            continue
         took = [timed(lambda turn=turn, action=action: action(turn)) for turn in range(rounds)]
         found.append((name, *(statistics.median(column) for column in zip(*took, strict=True))))
     for name, answered, drawn in found:
@@ -220,11 +224,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--particles", type=int, nargs="+", default=[2_000, 10_000, 50_000])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--without-plots", action="store_true", help="open no scatter plot")
     chosen = parser.parse_args()
     os.environ["NAPARI_CATHODE_RECOVERY"] = tempfile.mkdtemp(prefix="cathode-interaction-")  # no work left to offer
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, "/nowhere")
     for count in chosen.particles:
-        measure(count, chosen.rounds)
+        measure(count, chosen.rounds, not chosen.without_plots)
 
 
 if __name__ == "__main__":
