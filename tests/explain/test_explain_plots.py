@@ -146,3 +146,44 @@ def test_longer_numbers_are_laid_out_anew():
     assert second.axes is first.axes and not second.laid_out
     third = scatter(np.arange(1, 10), x, x, ("damage", "elongation"), figure=first.figure, former=second)
     assert third.laid_out
+
+
+def test_axes_reach_over_what_a_filter_leaves_out_unless_few_are_left():
+    x = np.linspace(0, 1, 11)
+    label, columns, reach = np.arange(11), ("damage", "elongation"), ((0.0, 1.0), (0.0, 1.0))
+    first = scatter(label, x, x, columns, reach=reach)
+    most = scatter(label[3:], x[3:], x[3:], columns, figure=first.figure, former=first, reach=reach)
+    assert most.only_points and most.axes.get_xlim() == pytest.approx((-0.05, 1.05))
+    few = scatter(label[8:], x[8:], x[8:], columns, figure=first.figure, former=most, reach=reach)
+    assert not few.only_points and few.axes.get_xlim() == pytest.approx((0.79, 1.01))
+    high = scatter(label, 10**x, x, columns, log=(True, False), reach=((1.0, 1e3), (0.0, 1.0)))
+    assert high.axes.get_xlim()[1] < 20, "a third of a logarithmic axis"
+
+
+def test_stamped_points_have_the_places_sizes_and_colours_of_a_scatter_plot():
+    from matplotlib import colormaps
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from napari_cathode.explain.plots.stamped import add_shaded_points
+
+    x, y, values = np.random.default_rng(3).random((3, 300))
+    values[:3] = -5, 9, 0.5  # beyond the limits
+    pictures = []
+    for stamped in (True, False):
+        figure = Figure(figsize=(5, 4))
+        axes = figure.add_subplot()
+        if stamped:
+            add_shaded_points(axes, x, y, values, colormaps["viridis"], (0.1, 0.9), 18.0)
+        else:
+            axes.scatter(x, y, c=values, cmap="viridis", vmin=0.1, vmax=0.9, s=18.0, linewidths=0)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        pictures.append(np.asarray(canvas.buffer_rgba())[..., :3].astype(int))
+        places = axes.transData.transform(np.column_stack([x, y]))
+    ink = [float((255 - picture.min(axis=2)).sum()) for picture in pictures]
+    assert ink[0] == pytest.approx(ink[1], rel=0.02)
+    difference = np.abs(pictures[0] - pictures[1]).max(axis=2)
+    apart = [one for one in range(300) if np.sort(np.hypot(*(places - places[one]).T))[1] > 6]
+    columns, rows = places[apart].astype(int).T
+    assert len(apart) > 50 and difference[-1 - rows, columns].max() <= 6

@@ -187,3 +187,37 @@ def test_odd_values_are_drawn(values, log):
         *range(1, len(x) + 1)
     ]
     assert scatter(np.arange(1, len(x) + 1), x, x, ("a", "b"), log=(log, log)).nearest(0, 0) in (None, 0)
+
+
+def test_a_filter_draws_points_over_the_axes_as_they_are(plotted, qtbot):
+    panel, session, particles = plotted
+    choose(panel, qtbot, "damage", "elongation", "volume_um3")
+    canvas, figure, turns = panel.plot._canvas, panel.plot.drawn.figure, []
+    canvas.mpl_connect("draw_event", turns.append)
+
+    def filtered(wanted):
+        turns.clear()
+        before = panel.plot.drawn
+        session.set_filter(particles, wanted)
+        qtbot.waitUntil(lambda: panel.plot.drawn is not before and not panel.plot.pending, timeout=300_000)
+        return np.array(canvas.buffer_rgba())
+
+    def drawn_whole():
+        canvas.draw()
+        return np.array(canvas.buffer_rgba())
+
+    whole, limits = drawn_whole(), figure.axes[0].get_xlim()
+    most = filtered(Filter("elongation > 1.2"))
+    assert not turns and figure.axes[0].get_xlim() == limits, "axes and colour bar are not drawn again"
+    assert not np.array_equal(most, whole) and np.array_equal(most, drawn_whole())
+    assert np.array_equal(filtered(Filter()), whole) and not turns
+    session.selection = {1, 2, 3}
+    settle()
+    ringed = np.array(canvas.buffer_rgba())
+    assert not np.array_equal(ringed, whole) and np.array_equal(ringed, drawn_whole())
+    few = filtered(Filter("damage < 0.2"))
+    assert turns and figure.axes[0].get_xlim()[1] < 0.3, "a few are looked at closely"
+    assert np.array_equal(few, drawn_whole())
+    panel.resize(panel.width(), panel.height() - 40)
+    filtered(Filter("damage < 0.19"))
+    assert np.array_equal(np.array(canvas.buffer_rgba()), drawn_whole())

@@ -17,6 +17,11 @@ class FigureCanvas(FigureCanvasQTAgg):
 
     _draw_pending = False
 
+    @property
+    def pending(self) -> bool:
+        """Whether it is to be drawn in a later turn."""
+        return self._draw_pending
+
     def draw_idle(self) -> None:
         """Draw in a later turn."""
         if not self._draw_pending and not self._is_drawing:

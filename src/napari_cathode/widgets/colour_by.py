@@ -130,13 +130,17 @@ class ColourBy(QWidget):
             return
         if what == "colouring" and self._shown == _without_limits(particles.colouring):
             self._show_bar(particles, particles.colouring)  # only its limits changed, perhaps many times a second
+        elif what == "colouring":
+            self._show_chosen(particles)
         else:
             self._refresh()
 
     def _refresh(self) -> None:
-        particles = self._session.current
+        self._offer(self._session.current)
+        self._show_chosen(self._session.current)
+
+    def _show_chosen(self, particles: ParticleSet | None) -> None:
         colouring = None if particles is None else particles.colouring
-        self._offer(particles)
         chosen = None if colouring is None else (colouring.column, colouring.shap, colouring.result)
         places = [place for place, (_, data) in enumerate(self._offered or ()) if data == chosen]
         self._value.setCurrentIndex(places[0] if places else 0)
@@ -202,7 +206,7 @@ def _has_missing(particles: ParticleSet, values: np.ndarray[Any, Any]) -> bool:
 
 def numeric_columns(table: Any) -> list[str]:
     """List the columns of numbers but the label."""
-    kept = [str(name) for name in table.columns if pd.api.types.is_numeric_dtype(table[name])]
+    kept = [str(name) for name, kind in table.dtypes.items() if pd.api.types.is_numeric_dtype(kind)]
     return [name for name in kept if name != "label"]
 
 

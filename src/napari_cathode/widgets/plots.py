@@ -51,6 +51,7 @@ class Plot(QWidget):
         self._canvas: Any = None
         self._drawn: Any = None
         self._ring: Any = None
+        self._bare: Any = None
         self._background: Any = None
         self._pressed: tuple[float, float] | None = None
         self._selected: frozenset[int] = frozenset()
@@ -87,7 +88,7 @@ class Plot(QWidget):
     @property
     def pending(self) -> bool:
         """Whether something is to be drawn in a later turn."""
-        return self.isVisible() and (self._wanted or (self._canvas is not None and self._canvas._draw_pending))
+        return self.isVisible() and (self._wanted or (self._canvas is not None and self._canvas.pending))
 
     @property
     def drawn(self) -> Any:
@@ -128,6 +129,8 @@ class Plot(QWidget):
         self._used_theme, former = self._theme(), self._drawn
         self._background = None
         self._drawn = self._draw(theme=self._used_theme, figure=self._canvas.figure)
+        for points in self._points():
+            points.set_animated(True)
         self._canvas.setVisible(self._drawn is not None)
         if self._drawn is None:
             return
@@ -135,9 +138,13 @@ class Plot(QWidget):
             # Laying axes out takes as long as drawing them; what was laid out already stays where it is.
             self._canvas.figure.set_layout_engine("none" if self._drawn.laid_out else "constrained")
             self._place_ring()
-            self._canvas.draw_idle()
+            if self._drawn.only_points and self._bare is not None and not self._canvas.pending:
+                self._draw_points()
+                self._canvas.update()
+            else:
+                self._canvas.draw_idle()
             return
-        self._ring = None
+        self._ring = self._bare = None
         for axes in self._canvas.figure.axes:
             axes.xaxis.label.set_fontsize(_LABEL_PT)  # panels are narrower than pages
         if not hasattr(self._drawn, "features"):
@@ -164,12 +171,28 @@ class Plot(QWidget):
         self._canvas.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         self._layout.addWidget(self._canvas)
 
-    # The ring is drawn over a copy of the rest, so that a click does not draw thousands of points again.
+    # The ring is drawn over a copy of the rest, so that a click does not draw thousands of points again; the points of
+    # a scatter plot over one without them, so that a filter does not draw axes and colour bar again.
+
+    def _points(self) -> tuple[Any, ...]:
+        """Give what is drawn over the axes when these are there."""
+        return getattr(self._drawn, "drawn", ())
 
     def _on_drawn(self, _event: Any) -> None:
-        if self._ring is not None:
-            self._background = self._canvas.copy_from_bbox(self._drawn.axes.bbox)
-            self._drawn.axes.draw_artist(self._ring)
+        if self._ring is not None and self._drawn is not None:
+            self._bare = self._canvas.copy_from_bbox(self._drawn.axes.bbox)
+            self._draw_points()
+
+    def _draw_points(self) -> None:
+        axes = self._drawn.axes
+        if self._points():
+            self._canvas.restore_region(self._bare)
+            for points in self._points():
+                axes.draw_artist(points)
+            self._background = self._canvas.copy_from_bbox(axes.bbox)
+        else:
+            self._background = self._bare
+        axes.draw_artist(self._ring)
 
     def _place_ring(self) -> None:
         points = self._drawn

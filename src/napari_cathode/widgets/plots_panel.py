@@ -206,8 +206,10 @@ class PlotsWidget(Docked, Panel):
         shade = self._shade(particles, label, kept)
         columns, log = (names[0], names[1]), (logs[0], logs[1])
         former = self.plot.drawn if where else None  # without a place of its own the figure is for a file
+        whole = [value[counted & known] for value in values]  # what a filter leaves out may come back
+        reach = ((whole[0].min(), whole[0].max()), (whole[1].min(), whole[1].max()))
         return scatter(label[kept], values[0][kept], values[1][kept], columns, shade=shade, log=log, former=former,
-                       **where)  # fmt: skip
+                       reach=reach, **where)  # fmt: skip
 
     def _shade(self, particles: ParticleSet, label: Any, kept: Any) -> Any:
         """Give what colours the points, in the colours that the picture has for it."""

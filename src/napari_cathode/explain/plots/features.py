@@ -90,12 +90,15 @@ class Scatter(Points):
         Letters of the longest number at the y axis for which the figure is laid out.
     laid_out : bool
         Whether it is so already.
+    only_points : bool
+        Whether nothing but the points is other than it was drawn before.
     """
 
     kind: tuple[Any, ...] = ()
     drawn: tuple[Any, ...] = ()
     widest: int = 0
     laid_out: bool = False
+    only_points: bool = False
 
 
 def histogram(
@@ -150,6 +153,7 @@ def scatter(
     shade: Shade | None = None,
     log: tuple[bool, bool] = (False, False),
     former: Any = None,
+    reach: tuple[tuple[float, float], tuple[float, float]] | None = None,
 ) -> Scatter:
     """Draw a point for each particle.
 
@@ -169,14 +173,16 @@ def scatter(
         Whether the axes are logarithmic.
     former : Scatter, optional
         What ``figure`` shows; where only the particles are others, its points are moved.
+    reach : tuple of (float, float), two, optional
+        Between which values of x and y the axes reach where the points fill at least half of that.
     """
     shaded = None if shade is None else (shade.title, shade.limits, shade.colormap)
     kind = (columns, dict(theme), log, shaded)
     if isinstance(former, Scatter) and former.figure is figure and former.kind == kind:
-        axes, drawn, room = former.axes, former.drawn, former.widest
+        axes, drawn, room, before = former.axes, former.drawn, former.widest, _limits(former.axes)
     else:
         axes = new_axes(new_figure(figure, 5.2, 3.8), theme)
-        drawn, room = _empty_scatter(axes, columns, theme, shade, log), 0
+        drawn, room, before = _empty_scatter(axes, columns, theme, shade, log), 0, None
     size = float(np.clip(4000 / max(1, len(x)), 3, 18))
     known = np.full(len(x), True) if shade is None else np.isfinite(shade.values)
     for points, rows in zip(drawn, (known, ~known), strict=True):
@@ -185,11 +191,28 @@ def scatter(
     if shade is not None:
         drawn[0].set_array(shade.values[known])
     axes.ignore_existing_data_limits = True
-    axes.update_datalim(np.column_stack([x, y]))
+    ends = [
+        _ends(values, *more) for values, more in zip((x, y), zip(reach or (None, None), log, strict=True), strict=True)
+    ]
+    axes.update_datalim(np.column_stack(ends))
     axes.autoscale_view()
-    widest = _widest_number(axes)
+    still = _limits(axes) == before
+    widest = room if still else _widest_number(axes)
     names = np.full(len(x), columns[0])
-    return Scatter(axes.figure, axes, x, y, label, names, kind, drawn, max(room, widest), widest <= room)
+    return Scatter(axes.figure, axes, x, y, label, names, kind, drawn, max(room, widest), widest <= room, still)
+
+
+def _limits(axes: Any) -> tuple[float, ...]:
+    return (*axes.get_xlim(), *axes.get_ylim())
+
+
+def _ends(values: Floats, reach: tuple[float, float] | None, log: bool) -> tuple[float, float]:
+    """Choose between which values an axis reaches."""
+    own = (float(values.min()), float(values.max())) if len(values) else reach or (0.0, 1.0)
+    if reach is None:
+        return own
+    (low, high), (lowest, highest) = (np.log10(ends) if log else ends for ends in (own, reach))
+    return reach if lowest <= low and high <= highest and high - low >= 0.5 * (highest - lowest) else own
 
 
 def _empty_scatter(
@@ -200,10 +223,9 @@ def _empty_scatter(
     if shade is None:
         points = axes.scatter(nothing, nothing, color=theme["accent"], alpha=0.7, linewidths=0, rasterized=True)
     else:
-        points = axes.scatter(
-            nothing, nothing, c=nothing, cmap=shade.colormap, vmin=shade.limits[0], vmax=shade.limits[1],
-            linewidths=0, rasterized=True,
-        )  # fmt: skip
+        from .stamped import add_shaded_points
+
+        points = add_shaded_points(axes, nothing, nothing, nothing, shade.colormap, shade.limits, 1.0)
         bar = axes.figure.colorbar(points, ax=axes, aspect=40, pad=0.02, fraction=0.05)
         bar.outline.set_visible(False)
         bar.ax.tick_params(length=0, labelsize=8, labelcolor=theme["foreground"])

@@ -161,10 +161,10 @@ def _swarm(x: Floats, rng: np.random.Generator, bins: int = 90) -> Floats:
 
 
 def _scatter(axes: Any, x: Floats, y: Floats, shade: Floats, theme: Theme, size: float) -> None:
+    from .stamped import add_shaded_points
+
     known = np.isfinite(shade)
-    axes.scatter(
-        x[known], y[known], c=shade[known], cmap=low_to_high(), vmin=0, vmax=1, s=size, linewidths=0, rasterized=True
-    )
+    add_shaded_points(axes, x[known], y[known], shade[known], low_to_high(), (0.0, 1.0), size)
     hollow = mix(theme, 0.5)
     axes.scatter(
         x[~known], y[~known], s=size * 0.7, facecolors="none", edgecolors=hollow, linewidths=0.6, rasterized=True
