@@ -4,8 +4,9 @@ Run ``xvfb-run -a -s "-screen 0 1366x768x24" python benchmarks/interaction.py [-
 a screen's graphics card the picture is drawn in software. For each interaction it prints the CPU seconds of the median
 of the rounds: of the answer itself (signals, models, layers), and of everything until the window has nothing left to do
 (drawing included), to which the targets apply. The particles are balls on a lattice, the table has 40 columns; all but
-opening the table is done with a scatter plot open, or, ``--without-plots``, with table and picture alone. What napari
-takes by itself for another slice, or for other colours, stands at the end.
+opening the table is done with a scatter plot open, or, ``--without-plots``, with table and picture alone.
+``--large-ids`` gives the particles the last ids before 2³¹. What napari takes by itself for another slice, or for other
+colours, stands at the end.
 """
 
 from __future__ import annotations
@@ -49,22 +50,23 @@ PLOTS_SHOWN: list[Any] = []
 """Figures that are waited for."""
 
 
-def balls(count: int) -> np.ndarray:
-    """Give a volume of ``count`` balls on a lattice."""
+def balls(count: int, before: int = 0) -> np.ndarray:
+    """Give a volume of ``count`` balls on a lattice, whose ids come after ``before``."""
     side = int(np.ceil(count ** (1 / 3)))
-    ids = np.arange(1, side**3 + 1, dtype=np.int32).reshape(side, side, side)
-    ids[ids > count] = 0
+    ids = np.zeros(side**3, np.int32)
+    ids[:count] = before + np.arange(1, count + 1)
+    ids = ids.reshape(side, side, side)
     z, y, x = np.mgrid[:CELL, :CELL, :CELL] - (CELL - 1) / 2
     ball = z**2 + y**2 + x**2 <= (0.45 * CELL) ** 2
     return np.kron(ids, np.ones((CELL,) * 3, np.int32)) * np.tile(ball, (side,) * 3)
 
 
-def features(count: int, seed: int = 0) -> pd.DataFrame:
+def features(count: int, seed: int = 0, before: int = 0) -> pd.DataFrame:
     """Give a table of 40 columns."""
     rng = np.random.default_rng(seed)
     side = int(np.ceil(count ** (1 / 3)))
     places = (np.argwhere(np.ones((side,) * 3))[:count] + 0.5) * CELL - 0.5
-    known: dict[str, Any] = {"label": np.arange(1, count + 1)}
+    known: dict[str, Any] = {"label": before + np.arange(1, count + 1)}
     known |= {name: places[:, axis] for axis, name in enumerate(("z_um", "y_um", "x_um"))}
     known |= {"damage": rng.beta(2, 8, count), "volume_um3": rng.lognormal(3, 1, count)}
     known |= {"touches_border": rng.random(count) < 0.1}
@@ -93,12 +95,12 @@ def timed(action: Callable[[], Any]) -> tuple[float, float]:
 class Window:
     """A window with particles, and what is done in it; every interaction takes the number of the round."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, large_ids: bool = False) -> None:
         self.viewer = napari.Viewer()
         self.link: Link = link_of(self.viewer)
         self.session = self.link.session
-        self.count = count
-        self.particles = ParticleSet(balls(count), "balls", (1.0, 1.0, 1.0))
+        self.count, self.before = count, 2**31 - 1 - count if large_ids else 0
+        self.particles = ParticleSet(balls(count, self.before), "balls", (1.0, 1.0, 1.0))
         self.link.show(self.particles)
         self.rng = np.random.default_rng(1)
         settle()
@@ -108,7 +110,7 @@ class Window:
         import napari_cathode.widgets.features
         import napari_cathode.widgets.keeper  # noqa: F401
 
-        self.link.set_table(self.particles, features(self.count))
+        self.link.set_table(self.particles, features(self.count, 0, self.before))
         result = timed(self._open)
         self.table = self.panel.table
         return result
@@ -119,18 +121,21 @@ class Window:
 
     def steps(self) -> Iterator[tuple[str, Callable[[int], Any]]]:
         """List the interactions."""
-        yield "another table", lambda turn: self.link.set_table(self.particles, features(self.count, turn))
+        yield "another table", lambda turn: self.link.set_table(self.particles, features(self.count, turn, self.before))
         yield "sort", self._sort
         yield "filter by a condition", lambda turn: self._type(f"c3 > {0.1 * turn} and damage < 0.5")
         yield "filter by a range", lambda turn: self._filter(Filter().with_range("c5", (-1 - 0.1 * turn, 1)))
         yield "hide the others in the picture", lambda turn: self._filter(Filter(f"c3 > {0.1 * turn}", (), True))
-        yield "show all or a few", lambda turn: self._filter(Filter("label < 50" if turn % 2 else ""))
-        yield "select one, highlighted", lambda turn: self._select(1 + turn)
+        yield "show all or a few", lambda turn: self._filter(Filter(f"label < {self.before + 50}" if turn % 2 else ""))
+        yield "select one, highlighted", lambda turn: self._select(self.before + 1 + turn)
         yield "select 1,000, highlighted", lambda _turn: self._select_many(1000)
         yield "select a third, highlighted", lambda _turn: self._select_many(self.count // 3)
         yield "choose a lasso of points", self._lasso
         yield "hover over a point", self._hover
-        yield "exclude one", lambda turn: self.session.judge(self.particles, [5 + turn], verdict="excluded")
+        yield (
+            "exclude one",
+            lambda turn: self.session.judge(self.particles, [self.before + 5 + turn], verdict="excluded"),
+        )
         yield "recolour", lambda turn: self.session.set_colouring(self.particles, Colouring(f"c{turn + 1}"))
         yield "draw a histogram", lambda turn: self._plot(f"c{turn + 1}", "")
         yield "draw a scatter plot", lambda turn: self._plot(f"c{turn + 1}", "damage")
@@ -190,7 +195,9 @@ class Window:
         self.session.focus(label)
 
     def _select_many(self, count: int) -> None:
-        self.session.selection = self.rng.choice(np.arange(1, self.count + 1), count, replace=False).tolist()
+        self.session.selection = (
+            self.before + self.rng.choice(np.arange(1, self.count + 1), count, replace=False)
+        ).tolist()
 
     def close(self) -> None:
         """Close it."""
@@ -199,9 +206,9 @@ class Window:
         settle()
 
 
-def measure(count: int, rounds: int, plots: bool) -> None:
+def measure(count: int, rounds: int, plots: bool, large_ids: bool) -> None:
     """Print the times for a number of particles."""
-    window = Window(count)
+    window = Window(count, large_ids)
     print(f"\n{count} particles, {' × '.join(map(str, window.particles.labels.shape))} voxels, {COLUMNS} columns")
     print(f"{'':34}{'answer':>8}{'drawn':>8}  target")
     found = [("open the table", *window.open_table())]
@@ -225,11 +232,12 @@ def main() -> None:
     parser.add_argument("--particles", type=int, nargs="+", default=[2_000, 10_000, 50_000])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--without-plots", action="store_true", help="open no scatter plot")
+    parser.add_argument("--large-ids", action="store_true", help="ids up to 2³¹ - 1")
     chosen = parser.parse_args()
     os.environ["NAPARI_CATHODE_RECOVERY"] = tempfile.mkdtemp(prefix="cathode-interaction-")  # no work left to offer
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, "/nowhere")
     for count in chosen.particles:
-        measure(count, chosen.rounds, not chosen.without_plots)
+        measure(count, chosen.rounds, not chosen.without_plots, chosen.large_ids)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import pytest
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
+from napari_cathode.plugin.colours import _show
 from napari_cathode.plugin.id_colours import IdColormap
 
 OTHERS = (0.5, 0.5, 0.5, 1.0)
@@ -57,15 +58,19 @@ def test_nothing_to_colour():
     assert ours.map(np.zeros((0, 3), np.int32)).shape == (0, 3, 4)
 
 
-@pytest.mark.parametrize("count", [3, 400])
+@pytest.mark.parametrize("count", [3, 400, 40_000, 80_000])
 def test_the_window_draws_them(make_napari_viewer, count):
     ids, colours = some(count)
     viewer = make_napari_viewer(show=True)
     data = np.zeros((60, 60), np.int32)
     data[20:40, 20:40] = ids[1]
     layer = viewer.add_layer(Labels(data, opacity=1))
-    layer.colormap, _ = both(ids, colours)
+    layer.colormap = IdColormap.make(ids, colours[::-1], OTHERS, "before")
     viewer.reset_view()
+    viewer.screenshot(canvas_only=True, flash=False)
+    sliced = layer._slice.image.view
+    _show(layer, IdColormap.make(ids, colours, OTHERS, "ours"))
+    assert (layer._slice.image.view is sliced) == (count < 2**16), "which ids are where is looked up once"
     picture = viewer.screenshot(canvas_only=True, flash=False)
     height, width = picture.shape[:2]
     np.testing.assert_allclose(picture[height // 2, width // 2, :3] / 255, colours[1, :3], atol=0.02)

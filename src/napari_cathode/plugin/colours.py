@@ -247,5 +247,7 @@ def _show(layer: Labels, colormap: CyclicLabelColormap | IdColormap) -> None:
 
 def _same_places(one: Any, other: Any) -> bool:
     """Whether labels have the same rows in two colour tables."""
+    if isinstance(one, IdColormap) and isinstance(other, IdColormap):
+        return one.places_are_ids and other.places_are_ids and np.array_equal(one.ids, other.ids)
     tables = isinstance(one, CyclicLabelColormap) and isinstance(other, CyclicLabelColormap)
     return tables and len(one.colors) == len(other.colors) and not one.use_selection and not other.use_selection
