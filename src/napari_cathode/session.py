@@ -405,7 +405,13 @@ class Session:
         else:
             self.changed.emit(particles, "colouring")
 
-    def set_explanation(self, particles: ParticleSet, explanation: Any, without: frozenset[int] | None = None) -> None:
+    def set_explanation(
+        self,
+        particles: ParticleSet,
+        explanation: Any,
+        without: frozenset[int] | None = None,
+        revision: int | None = None,
+    ) -> None:
         """Give a particle set an explanation; colours that showed the former one go.
 
         Parameters
@@ -414,12 +420,14 @@ class Session:
         explanation : Explanation, optional
         without : frozenset of int, optional
             Labels that were excluded when it was begun; those that are now where it is not given.
+        revision : int, optional
+            ``table_revision`` when it was begun, that of the present table where it is not given.
         """
         _on_main_thread()
         if explanation is particles.explanation:
             return
         particles.explanation = explanation
-        particles.explanation_revision = particles.table_revision
+        particles.explanation_revision = particles.table_revision if revision is None else revision
         particles.explanation_without = particles.excluded if without is None else without
         self.changed.emit(particles, "explanation")
         colouring = particles.colouring

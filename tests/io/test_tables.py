@@ -99,6 +99,19 @@ def test_what_a_table_must_not_hold(tmp_path, text, sentence):
         read_table(tmp_path / "t.csv")
 
 
+def test_words_may_stand_beside_numbers(tmp_path):
+    text = "label,seen_by,review_note,damage_um\n1,12,7,1\n2,Ann,see 3,2\n3,Ben,8,3\n4,,9,4\n"
+    (tmp_path / "t.csv").write_text(text)
+    read = read_table(tmp_path / "t.csv")
+    assert read["seen_by"].fillna("").tolist() == ["12", "Ann", "Ben", ""]
+    assert read["review_note"].tolist() == ["7", "see 3", "8", "9"]
+    for column in ("seen_by", "damage_um"):
+        wrong = text.replace("Ann", "13") if column == "seen_by" else text.replace(",2\n", ",two\n")
+        (tmp_path / "t.csv").write_text(wrong)
+        with pytest.raises(InputError, match=f"in the column {column}, not a number"):
+            read_table(tmp_path / "t.csv")
+
+
 def test_windows_letters_and_tables_without_rows(tmp_path):
     (tmp_path / "t.csv").write_bytes("label;größe\n1;2\n".encode("cp1252"))
     assert list(read_table(tmp_path / "t.csv").columns) == ["label", "größe"]

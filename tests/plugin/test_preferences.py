@@ -117,13 +117,19 @@ def test_the_first_click_on_a_measured_particle_opens_the_inspector(viewer, labe
 def test_it_does_not_open_over_a_panel_that_clicks_are_for(viewer, labels, table):
     link = link_of(viewer)
     link.show(ParticleSet(labels, "balls", SPACING, table=table))
-    open_dock(viewer, EDIT)
+    edit = open_dock(viewer, EDIT)
     settle()
     viewer.reset_view()
     settle()
     click(viewer, (16, 28, 28))
     assert link.session.selection == {7}
     assert _inspector(viewer) is None
+    dock_of(edit).hide()
+    viewer.reset_view()
+    settle()
+    click(viewer, (16, 10, 10))
+    settle()
+    assert _inspector(viewer) is not None, "the first click that is for no panel opens it"
 
 
 def _inspector(viewer):

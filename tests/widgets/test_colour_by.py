@@ -126,7 +126,16 @@ def test_a_choice_made_elsewhere_is_shown(chooser, session):
 
 @pytest.mark.parametrize(
     ("value", "span", "text"),
-    [(0.000216, 0.257, "0"), (0.129, 0.257, "0.129"), (63.4, 117, "63"), (1.25, 3, "1.25"), (2e7, 5e7, "2e+07")],
+    [
+        (0.000216, 0.257, "0"),
+        (0.129, 0.257, "0.129"),
+        (63.4, 117, "63"),
+        (1.25, 3, "1.25"),
+        (2e7, 5e7, "2e+07"),
+        (-1.25, 3, "\N{MINUS SIGN}1.25"),
+        (-2e7, 5e7, "\N{MINUS SIGN}2e+07"),
+        (-0.0001, 3, "0"),
+    ],
 )
 def test_ticks_have_no_more_digits_than_they_can_bear(value, span, text):
     assert tick(value, span) == text

@@ -10,11 +10,12 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QToolButton
 
+from napari_cathode.edit import merge
 from napari_cathode.explain import ExplainParameters, explain
 from napari_cathode.explain.sample import take_sample
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import Colouring, ParticleSet
-from napari_cathode.widgets.docks import SHAP, open_dock, open_results
+from napari_cathode.widgets.docks import SHAP, open_dock, open_inspector, open_results
 from napari_cathode.widgets.plots import prepare_plots
 from napari_cathode.widgets.shap import ShapWidget
 from tests.plugin.conftest import needs_canvas, settle
@@ -282,6 +283,37 @@ def test_judging_particles_meanwhile_keeps_the_explanation(viewer, qtbot):
         assert panel.runner.error == "" and particles.explanation is not former
         assert particles.explanation_out_of_date is stale and bool(panel.stale.text()) is stale
         former = particles.explanation
+
+
+@needs_canvas
+def test_labels_edited_meanwhile_leave_the_explanation_out_of_date(viewer, qtbot):
+    panel = open_panel(viewer)
+    session = link_of(viewer).session
+    particles = session.current
+    panel.form.set_value(QUICK)
+    with qtbot.waitSignal(panel.runner.finished, timeout=TIMEOUT_MS):
+        panel.explain()
+        former, epoch = particles.explanation, particles.epoch
+        session.edit(particles, merge(particles.labels, [3, 4]))
+        session.update_table(particles, _table().query("label != 4"), None, None)  # as it follows an edit
+    assert particles.epoch == epoch and particles.explanation is not former and panel.runner.error == ""
+    assert not particles.out_of_date and particles.explanation_out_of_date and "out of date" in panel.stale.text()
+    session.undo(particles)
+    assert not particles.explanation_out_of_date and panel.stale.text() == ""
+    with qtbot.waitSignal(panel.runner.finished, timeout=TIMEOUT_MS):
+        panel.explain()
+        session.set_table(particles, _table(1).rename(columns={"contact": "touching"}))
+    assert particles.explanation is None and "Another table" in panel.runner.status
+
+
+@needs_canvas
+def test_a_click_leaves_the_panel_in_front_that_explains_the_particle(viewer, qtbot):
+    panel = open_panel(viewer)
+    assert panel.takes_clicks
+    assert not open_inspector(viewer)
+    panel.particle.follow.setChecked(False)
+    assert open_inspector(viewer)
+    settle()
 
 
 @needs_canvas

@@ -16,6 +16,7 @@ import pandas as pd
 
 from napari_cathode import __version__
 from napari_cathode.errors import InputError
+from napari_cathode.judging import COLUMNS
 
 from .atomic import replacing
 
@@ -95,7 +96,8 @@ def read_table(path: str | Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``label`` (int64) is among its columns; columns that hold numbers are numeric, empty fields are NaN.
+        ``label`` (int64) is among its columns; columns that hold numbers are numeric, empty fields are NaN. A column
+        with more words than numbers is text.
 
     Raises
     ------
@@ -110,7 +112,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
     separator = max(",;\t", key=header.count)
     decimal = "," if separator != "," and _DECIMAL_COMMA.search(text) else "."
     try:
-        table = pd.read_csv(io.StringIO(text), sep=separator, decimal=decimal, skipinitialspace=True)
+        table = pd.read_csv(io.StringIO(text), sep=separator, decimal=decimal, skipinitialspace=True, low_memory=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         reason = str(error).splitlines()[0].removeprefix("Error tokenizing data. C error: ").strip()
         raise InputError(f"{path.name} is no table ({reason}); every row needs the same number of fields.") from error
@@ -168,8 +170,9 @@ def _numbers(column: pd.Series[Any], name: str) -> pd.Series[Any]:
     bad = numbers.isna() & column.notna()
     if not bad.any():
         return numbers
-    meant = column.name == "label" or _UNIT_SUFFIX.search(str(column.name)) or numbers.notna().any()
-    if not meant:
+    mostly = numbers.notna().sum() > bad.sum()
+    meant = column.name == "label" or _UNIT_SUFFIX.search(str(column.name)) or mostly
+    if column.name in COLUMNS or not meant:  # a note may well be a number
         return column
     row = int(np.flatnonzero(bad)[0])
     hint = "; write it with a decimal point" if re.fullmatch(r"-?\d+,\d+", str(column.iloc[row]).strip()) else ""

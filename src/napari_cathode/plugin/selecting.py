@@ -64,16 +64,14 @@ class Selecting:
         self._open_inspector()
 
     def _open_inspector(self) -> None:
-        """Show all that is known of a particle, at the first click on one that is measured."""
+        """Show all that is known of a particle, once: at the first click on a measured one that is for no panel."""
         viewer, particles = self._viewer(), self._session.current
         window = getattr(viewer, "window", None)
-        if self._inspected or window is None or particles.columns is None:
+        if self._inspected or window is None or particles.columns is None or not preferences().window.inspect_clicked:
             return
-        self._inspected = True
-        if preferences().window.inspect_clicked:
-            from napari_cathode.widgets.docks import open_inspector
+        from napari_cathode.widgets.docks import open_inspector
 
-            open_inspector(viewer)
+        self._inspected = open_inspector(viewer)
 
     def _open_menu(self, event: Any, _shift: bool) -> None:
         """Open the context menu of the particle below the mouse, or of all selected ones where it is one of them."""

@@ -184,7 +184,7 @@ class ColourBar(QWidget):
         metrics = self.fontMetrics()
         texts = [tick(value, high - low) for value in (low, high)]
         if sum(map(metrics.horizontalAdvance, texts)) + 8 > area.width() + 8:  # a cut minus sign would lie
-            texts = [f"{value:.1g}" for value in (low, high)]
+            texts = [f"{value:.1g}".replace("-", "\N{MINUS SIGN}") for value in (low, high)]
         wide = [metrics.horizontalAdvance(text) for text in texts]
         end = area.right() + 4
         first = min(max(area.left() - 4, self._x(low) - wide[0] / 2), end - wide[0] - wide[1] - 8)
@@ -270,7 +270,8 @@ def _domain(values: np.ndarray[Any, Any], limits: tuple[float, float]) -> tuple[
 
 def tick(value: float, span: float) -> str:
     """Write a value on an axis of some length: three digits of the length, no more."""
-    if not 1e-4 <= span < 1e6:
-        return f"{value:.3g}"
-    text = f"{value:.{max(0, 2 - math.floor(math.log10(span)))}f}"
-    return "0" if float(text) == 0 else text
+    if 1e-4 <= span < 1e6:
+        text = f"{value:.{max(0, 2 - math.floor(math.log10(span)))}f}"
+    else:
+        text = f"{value:.3g}"
+    return "0" if float(text) == 0 else text.replace("-", "\N{MINUS SIGN}")

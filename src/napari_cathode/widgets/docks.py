@@ -45,7 +45,7 @@ _AREAS = {
 class Docked:
     """Beside QWidget: a panel that joins those of ours that are open already as another tab, when first shown."""
 
-    takes_clicks = False
+    takes_clicks: bool = False
     """Whether clicks on particles are for this panel, so that nothing may open over it by itself."""
 
     _shown = False
@@ -172,11 +172,13 @@ def _fit(viewer: Any, before: Any, looks: int) -> None:
         _later(viewer, lambda: _fit(viewer, size, looks - 1), 4 * _LAYOUT_MS)
 
 
-def open_inspector(viewer: Any) -> None:
+def open_inspector(viewer: Any) -> bool:
     """Open the Inspector in a turn of its own, but not over a panel that clicks on particles are for just now."""
     panels = [widget for widget in viewer.window._qt_window.findChildren(QWidget) if isinstance(widget, Docked)]
-    if not any(panel.takes_clicks and not panel.visibleRegion().isEmpty() for panel in panels):
+    free = not any(panel.takes_clicks and not panel.visibleRegion().isEmpty() for panel in panels)
+    if free:
         QTimer.singleShot(0, lambda: open_dock(viewer, INSPECTOR))
+    return free
 
 
 def _keep_sides(main: QMainWindow) -> None:

@@ -297,16 +297,17 @@ class Flow(QObject):
         table = particles.table
         job = self._job("Explain", iter_explain_table, table, parameters)
         job.prepare = prepare_plots
-        measured, without = (particles.table_revision, particles.epoch), particles.excluded
+        revision, epoch, without = particles.table_revision, particles.epoch, particles.excluded
 
         def on_result(explanation: Any) -> str:
             self._there()
-            if particles.table is None or (particles.table_revision, particles.epoch) != measured:
-                raise InputError("The table was changed while it was explained; run the rest again.")
+            if particles.table is None or particles.epoch != epoch:
+                raise InputError("Another table was measured or loaded meanwhile; run the rest again.")
             particles.provenance["explain"] = to_dict(parameters)
-            self._link.session.set_explanation(particles, explanation, without)
+            self._link.session.set_explanation(particles, explanation, without, revision)
             self._went_well = True
-            return f"Found, measured and explained {len(table)} particles."
+            since = " Labels were edited since." if particles.explanation_out_of_date else ""
+            return f"Found, measured and explained {len(table)} particles.{since}"
 
         return job, on_result
 

@@ -87,6 +87,11 @@ class ShapWidget(Docked, Panel):
         self._show_explanation()
 
     @property
+    def takes_clicks(self) -> bool:  # type: ignore[override]
+        """Whether it shows the particle that is clicked, as far as it is explained."""
+        return self._explanation() is not None and self.particle.follow.isChecked()
+
+    @property
     def target(self) -> Any:
         """The list of targets."""
         return self.setup.target
@@ -274,15 +279,15 @@ class ShapWidget(Docked, Panel):
             self.runner.fail(str(error))
             return
 
-        measured, without = (particles.table_revision, particles.epoch), particles.excluded
+        revision, epoch, without = particles.table_revision, particles.epoch, particles.excluded
 
         def on_result(explanation: Any) -> str:
-            # Judging particles gives a table anew, too, but no other measurement.
-            now = (particles.table_revision, particles.epoch)
-            if particles not in self._session.particle_sets or particles.table is None or now != measured:
-                return "The particles were changed meanwhile; the result was dropped."
+            if particles not in self._session.particle_sets:
+                return "The particles were closed meanwhile; the result was dropped."
+            if particles.table is None or particles.epoch != epoch:
+                return "Another table was measured or loaded meanwhile; explain it again."
             particles.provenance["explain"] = to_dict(parameters)
-            self._session.set_explanation(particles, explanation, without)
+            self._session.set_explanation(particles, explanation, without, revision)
             return ""
 
         job = Job("Explain", iter_explain_table, table, parameters)
