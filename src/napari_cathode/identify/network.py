@@ -1,4 +1,8 @@
-"""The network of a StarDist model on ONNX Runtime: images in, object probabilities and ray distances out."""
+"""The network of a StarDist model: images in, object probabilities and ray distances out.
+
+ONNX Runtime runs it, on a graphics card where there is one. On the processor, 2D networks of StarDist's usual make run
+with our own convolutions, which need half the time (`unet`).
+"""
 
 from __future__ import annotations
 
@@ -10,16 +14,20 @@ import numpy as np
 from napari_cathode.cores import usable_cores
 
 from .models import OpenModel
-from .providers import open_session
+from .providers import on_card, open_session
 from .rescale import FloatArray
+from .unet import Runner, read_unet
 
 TILE = 1024
 """Edge in working pixels that a tile's core has about, or more; smaller ones waste time on their margins."""
-MOST = 2_500_000
-"""Working pixels that run in one piece, margins included: about 1.3 GB with 32 filters."""
+MEMORY = 1.2e9
+"""Bytes that a piece may take with 32 filters, margins included."""
+PIXEL_BYTES, OWN_PIXEL_BYTES = 14.0, 8.0
+"""What ONNX Runtime and our own convolutions hold for each working pixel of a piece, times the filters of the network's
+first level (measured, `benchmarks/estimate.py`)."""
 
 
-def cores(shape: tuple[int, ...], margin: int, divisor: int) -> tuple[int, ...]:
+def cores(shape: tuple[int, ...], margin: int, divisor: int, most: float) -> tuple[int, ...]:
     """Choose the cores of tiles that cost the fewest pixels in all, margins included.
 
     Parameters
@@ -30,16 +38,18 @@ def cores(shape: tuple[int, ...], margin: int, divisor: int) -> tuple[int, ...]:
         Pixels around a core that the network is fed as well.
     divisor : int
         Cores are multiples of it.
+    most : float
+        Pixels that a tile may have.
 
     Returns
     -------
     tuple of int
-        Edges of the core: the whole image, or such that no tile has more than MOST pixels.
+        Edges of the core: the whole image, or such that no tile has more than ``most`` pixels.
     """
 
-    def cost(core: tuple[int, ...]) -> tuple[int, int]:
+    def cost(core: tuple[int, ...]) -> tuple[float, int]:
         largest, pixels = fed(shape, core, margin)
-        return max(0, largest - MOST), pixels
+        return max(0, largest - most), pixels
 
     parts = (range(1, -(-size // TILE) + 1) for size in shape)
     edges = (
@@ -65,12 +75,16 @@ class Network:
     model : OpenModel
         The model.
     threads : int, optional
-        Threads of ONNX Runtime; the cores that this process may use when left out.
+        Threads to compute in; the cores that this process may use when left out.
 
     Attributes
     ----------
     backend : str
         Where it computes, as people call it.
+    pixel_bytes : float
+        Memory for each working pixel that it is fed at once.
+    most : float
+        Working pixels that it is fed at once, at most.
     """
 
     def __init__(self, model: OpenModel, threads: int | None = None) -> None:
@@ -86,6 +100,23 @@ class Network:
         self.info = model.info
         self._session, self.backend = open_session(str(model.onnx), options, cores)
         self._input = self._session.get_inputs()[0].name
+        self._runner = None if on_card(self._session) else self._own_runner(cores)
+        of_filter = OWN_PIXEL_BYTES if self._runner else PIXEL_BYTES
+        self.pixel_bytes = of_filter * self.info.filters
+        self.most = MEMORY / (of_filter * 32)
+
+    def _own_runner(self, cores: int) -> Runner | None:
+        """Give what runs the network with our own convolutions, where that gives what ONNX Runtime gives."""
+        unet = read_unet(self.info)
+        if unet is None:
+            return None
+        runner = Runner(unet, cores)
+        image = np.random.default_rng(0).random([2 * edge for edge in self.info.divisor], dtype=np.float32)
+        same = all(
+            np.allclose(one, other, rtol=1e-3, atol=1e-3)
+            for one, other in zip(runner.run(image), self._run_session(image), strict=True)
+        )
+        return runner if same else None
 
     @property
     def margin(self) -> int:
@@ -125,15 +156,14 @@ class Network:
         grid, divisor = self.info.grid, self.info.divisor
         # As StarDist pads: at the end of each axis, mirrored.
         padded = np.pad(image, [(0, -size % step) for size, step in zip(image.shape, divisor, strict=True)], "reflect")
-        if padded.size <= MOST:
+        if padded.size <= self.most:
             probability, distance = self._run(padded)
         else:
             shape = tuple(size // step for size, step in zip(padded.shape, grid, strict=True))
             probability = np.empty(shape, np.float32)
             distance = np.empty((*shape, self.info.n_rays), np.float32)
-            for outer, inner, target in self.tiles(
-                padded.shape, cores(padded.shape, self.margin, max(divisor)), self.margin
-            ):
+            core = cores(padded.shape, self.margin, max(divisor), self.most)
+            for outer, inner, target in self.tiles(padded.shape, core, self.margin):
                 part_probability, part_distance = self._run(padded[outer])
                 probability[target] = part_probability[inner]
                 distance[target] = part_distance[inner]
@@ -157,7 +187,11 @@ class Network:
         return probability[kept], np.maximum(distance[kept], np.float32(1e-3))
 
     def _run(self, image: FloatArray) -> tuple[FloatArray, FloatArray]:
-        outputs = self._session.run(None, {self._input: np.ascontiguousarray(image, np.float32)[None, ..., None]})
+        image = np.ascontiguousarray(image, np.float32)
+        return self._runner.run(image) if self._runner else self._run_session(image)
+
+    def _run_session(self, image: FloatArray) -> tuple[FloatArray, FloatArray]:
+        outputs = self._session.run(None, {self._input: image[None, ..., None]})
         probability, distance = sorted(outputs[:2], key=lambda array: array.shape[-1])
         return probability[0, ..., 0], distance[0]
 

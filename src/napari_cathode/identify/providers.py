@@ -62,3 +62,8 @@ def open_session(path: str, options: Any, cores: int) -> tuple[Any, str]:
         session = onnxruntime.InferenceSession(path, sess_options=options, providers=[CPU])
     used = session.get_providers()[0]
     return session, PREFERRED.get(used, f"processor, {cores} {'core' if cores == 1 else 'cores'}")
+
+
+def on_card(session: Any) -> bool:
+    """Whether a session computes on a graphics card."""
+    return session.get_providers()[0] != CPU

@@ -16,8 +16,8 @@ from napari_cathode.progress import Progress, Steps
 from napari_cathode.tomogram import Tomogram
 
 from .diameter import estimate_diameter
-from .models import find_model
-from .network import cores, fed
+from .models import open_model
+from .network import cores, fed, kept_network
 from .parameters import IdentifyParameters
 from .predict import FINDERS, Finder, check_diameter, diameter_in_view
 from .views import VIEW_AXIS, check_views, sample_values, whole_views
@@ -32,8 +32,6 @@ VOXEL_BYTES = 12.0
 """Labels (int32) and probability (float16) of each voxel and view: in the process, and once more as they arrive."""
 TILE_MARGIN = 160
 """Pixels around a tile's core that a network of the usual depth is fed as well."""
-PIXEL_BYTES_PER_FILTER = 14.0
-"""What the network holds for each working pixel of a piece, times the filters of its first level (measured)."""
 
 REFERENCE_S = 0.021
 """What `_slowness` timed where the other steps were (`napari_cathode.whole_run`)."""
@@ -65,6 +63,8 @@ class Survey:
         Seconds that this computer takes just now for what took one second where other steps were timed.
     margin : int
         Pixels around a tile that are looked at as well; 0 where slices are not tiled.
+    most : float
+        Working pixels that are looked at at once, at most, where slices are tiled.
     others : tuple of (str, Survey)
         Views that have a model of their own, and what is known of it.
     """
@@ -79,6 +79,7 @@ class Survey:
     fused: tuple[float, float] | None = None
     slowness: float = 1.0
     margin: int = TILE_MARGIN
+    most: float = 2.5e6
     others: tuple[tuple[str, Survey], ...] = ()
 
     def of_view(self, view: str) -> Survey:
@@ -155,11 +156,10 @@ def _survey_finder(tomogram: Tomogram, finder: Finder, clock: Callable[[], float
     """Time one way of finding particles in the xy slices of a tomogram."""
     parameters = finder.parameters
     network = parameters.method == "stardist2d"
-    working, pixel_bytes = DEFAULT_WORKING_PX, 40.0
+    working, pixel_bytes, most = DEFAULT_WORKING_PX, 40.0, math.inf
     if network:
-        info = find_model(parameters.model)
-        working = info.diameter_px or 0.0
-        pixel_bytes = PIXEL_BYTES_PER_FILTER * info.filters
+        runs = kept_network(open_model(parameters.model))
+        working, pixel_bytes, most = runs.info.diameter_px or 0.0, runs.pixel_bytes, runs.most
     diameter_px = diameter_in_view(tomogram, parameters, "xy")
     pieces = _pieces(tomogram, _factors(working, diameter_px))
     _seconds(finder, pieces[0][1], diameter_px, clock)  # warms everything up
@@ -169,7 +169,16 @@ def _survey_finder(tomogram: Tomogram, finder: Finder, clock: Callable[[], float
         fused = _costs(FINDERS[parameters.method](tomogram, parameters, True), pieces, diameter_px, clock)
     margin = TILE_MARGIN if network else 0
     return Survey(
-        parameters, finder.notes, finder.backend, slice_s, pixel_s, working, pixel_bytes, fused, margin=margin
+        parameters,
+        finder.notes,
+        finder.backend,
+        slice_s,
+        pixel_s,
+        working,
+        pixel_bytes,
+        fused,
+        margin=margin,
+        most=most,
     )
 
 
@@ -239,7 +248,7 @@ def estimate(survey: Survey, tomogram: Tomogram, views: Sequence[str]) -> Estima
         working = (math.ceil(shape[0] * factors[0]), math.ceil(shape[1] * factors[1]))
         tile = pixels = math.prod(working)
         if own.margin:
-            tile, pixels = fed(working, cores(working, own.margin, own.margin), own.margin)
+            tile, pixels = fed(working, cores(working, own.margin, own.margin, own.most), own.margin)
         largest = max(largest, tile * own.pixel_bytes)
         seconds += tomogram.shape[axis] * (slice_s + pixel_s * pixels)
     voxels = float(np.prod(tomogram.shape))
