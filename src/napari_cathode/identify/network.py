@@ -169,8 +169,7 @@ class Network:
                 distance[target] = part_distance[inner]
                 yield None
         kept = tuple(slice(-(-size // step)) for size, step in zip(image.shape, grid, strict=True))
-        # Distances of zero have no polygon.
-        yield probability[kept], np.maximum(distance[kept], np.float32(1e-3))
+        yield probability[kept], _with_area(distance[kept])
 
     def predict(self, image: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Run the network on an image; see `iter_predict`."""
@@ -184,7 +183,7 @@ class Network:
         padding = [(0, -size % step) for size, step in zip(shape, self.info.divisor, strict=True)]
         probability, distance = self._run(np.pad(block, padding, "reflect"))
         kept = tuple(slice(-(-size // step)) for size, step in zip(shape, self.info.grid, strict=True))
-        return probability[kept], np.maximum(distance[kept], np.float32(1e-3))
+        return probability[kept], _with_area(distance[kept])
 
     def _run(self, image: FloatArray) -> tuple[FloatArray, FloatArray]:
         image = np.ascontiguousarray(image, np.float32)
@@ -223,6 +222,11 @@ class Network:
                 inner.append(slice((start - first) // step, -(-(stop - first) // step)))
                 target.append(slice(start // step, -(-stop // step)))
             yield tuple(outer), tuple(inner), tuple(target)
+
+
+def _with_area(distance: FloatArray) -> FloatArray:
+    """Raise distances, in place, so that each polygon has an area."""
+    return np.maximum(distance, np.float32(1e-3), out=distance)
 
 
 _kept: list[tuple[OpenModel, tuple[int, int], Network]] = []

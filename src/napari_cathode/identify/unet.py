@@ -170,7 +170,7 @@ def _arranged(kernels: dict[str, tuple[FloatArray, FloatArray]], grid: int, dept
 
 
 class Runner:
-    """Runs a U-Net on images.
+    """Runs a U-Net on images, one at a time; memory is kept for the next image of the same size.
 
     Parameters
     ----------
@@ -182,6 +182,8 @@ class Runner:
 
     def __init__(self, unet: UNet, threads: int) -> None:
         self.unet, self.threads = unet, threads
+        self._spare: dict[tuple[int, ...], list[FloatArray]] = defaultdict(list)
+        self._shape: tuple[int, ...] = ()
 
     def run(self, image: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Run the network.
@@ -196,19 +198,27 @@ class Runner:
         probability : ndarray of float32, shape (y / grid, x / grid)
         distance : ndarray of float32, shape (y / grid, x / grid, rays)
         """
+        if image.shape != self._shape:
+            self._spare.clear()
+            self._shape = image.shape
         if self.threads == 1:
-            return _Run(self.unet, map, image).result()
+            return _Run(self.unet, map, image, self._spare).result()
         with ThreadPoolExecutor(self.threads) as pool:
-            return _Run(self.unet, pool.map, image).result()
+            return _Run(self.unet, pool.map, image, self._spare).result()
 
 
 class _Run:
     """One image on its way through the network."""
 
-    def __init__(self, unet: UNet, do_all: Callable[..., Iterator[Any]], image: FloatArray) -> None:
-        self.unet, self.do_all, self.image = unet, do_all, image
+    def __init__(
+        self,
+        unet: UNet,
+        do_all: Callable[..., Iterator[Any]],
+        image: FloatArray,
+        spare: dict[tuple[int, ...], list[FloatArray]],
+    ) -> None:
+        self.unet, self.do_all, self.image, self.spare = unet, do_all, image, spare
         self.whole = np.pad(image, 1)
-        self.spare: dict[tuple[int, ...], list[FloatArray]] = defaultdict(list)
 
     def result(self) -> tuple[FloatArray, FloatArray]:
         unet, size = self.unet, (self.image.shape[0], self.image.shape[1])
@@ -236,7 +246,10 @@ class _Run:
             self.convolve(DOUBLED, last, tensor, size, both, 0, both)
             self.give(tensor)
             tensor, size = both, (size[0] * 2, size[1] * 2)
-        return self.predict(self.through(unet.up[-1], tensor, size), size)
+        tensor = self.through(unet.up[-1], tensor, size)
+        result = self.predict(tensor, size)
+        self.give(tensor)
+        return result
 
     def take(self, size: tuple[int, int], channels: int) -> FloatArray:
         """Give an image with border, whose every pixel is then written; what lies beyond the image is zero in all."""
