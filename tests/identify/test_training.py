@@ -81,9 +81,12 @@ def test_the_shipped_onnx_file_computes_what_the_keras_weights_compute():
     folder = resources.models_folder() / DEFAULT_MODEL
     keras = StarDist2D(None, name=folder.name, basedir=str(folder.parent))
     image = np.random.default_rng(0).random((80, 112)).astype(np.float32)
-    ours = Network(open_model(DEFAULT_MODEL)).predict(image)
+    network = Network(open_model(DEFAULT_MODEL))
     theirs = keras.predict(image)
-    for one, other in zip(ours, theirs, strict=True):
+    for one, other in zip(network.predict(image), theirs, strict=True):  # other sums, hence other rounding
+        assert np.abs(one - other).max() < 1e-3
+    network._runner = None
+    for one, other in zip(network.predict(image), theirs, strict=True):
         assert np.abs(one - other).max() < 1e-4
 
 

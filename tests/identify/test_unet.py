@@ -1,6 +1,7 @@
 """Our own convolutions against plain sums in numpy and against ONNX Runtime."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,9 +9,11 @@ import h5py
 import numpy as np
 import pytest
 
-from napari_cathode.identify import unet, winograd
+from napari_cathode.errors import InputError
+from napari_cathode.identify import export, unet, winograd
+from napari_cathode.identify.fiji import iter_export_model as iter_export
 from napari_cathode.identify.models import open_model, read_model
-from napari_cathode.identify.network import Network
+from napari_cathode.identify.network import Network, kept_network
 from napari_cathode.identify.parameters import DEFAULT_MODEL
 from napari_cathode.identify.unet import Runner, read_unet
 from napari_cathode.identify.winograd_code import AVAILABLE, DOUBLED, FULL, POOLED
@@ -203,3 +206,22 @@ def test_where_vectors_lack_or_numbers_differ_onnx_runtime_takes_over(monkeypatc
 def test_weights_that_are_missing_leave_the_network_to_onnx_runtime(tmp_path):
     info = open_model(DEFAULT_MODEL).info
     assert read_unet(replace(info, folder=tmp_path)) is None
+
+
+@needs_vectors
+def test_without_tensorflow_a_folder_of_stardist_runs_from_its_weights(tmp_path, monkeypatch):
+    """A folder as StarDist leaves it has no ONNX file."""
+    shipped = open_model(DEFAULT_MODEL)
+    folder = tmp_path / "LIB100_70nm"
+    folder.mkdir()
+    for name in ("config.json", "weights_best.h5"):
+        shutil.copy(shipped.info.folder / name, folder)
+    monkeypatch.setattr(export, "can_convert", lambda: False)
+    model = open_model(folder)
+    assert model.onnx is None and not (folder / "model.onnx").exists()
+    image = np.random.default_rng(5).random((64, 96), dtype=np.float32)
+    for one, other in zip(kept_network(model).predict(image), Network(shipped).predict(image), strict=True):
+        np.testing.assert_array_equal(one, other)
+    monkeypatch.setattr(export, "_missing", lambda: ["tensorflow"])
+    with pytest.raises(InputError, match="To export a model as ONNX, tensorflow must be installed"):
+        list(iter_export(folder, tmp_path / "model.onnx"))

@@ -40,9 +40,18 @@ TOLERANCE = 0.003
 stricter one invents less in an image unlike them."""
 
 
+def can_convert() -> bool:
+    """Whether TensorFlow, tf2onnx and onnx are installed."""
+    return not _missing()
+
+
+def _missing() -> list[str]:
+    return [name for name in ("tensorflow", "tf2onnx", "onnx") if importlib.util.find_spec(name) is None]
+
+
 def require_tensorflow(purpose: str) -> None:
     """Raise `InputError` when TensorFlow, tf2onnx or onnx is not installed."""
-    missing = [name for name in ("tensorflow", "tf2onnx", "onnx") if importlib.util.find_spec(name) is None]
+    missing = _missing()
     if missing:
         raise InputError(
             f'To {purpose}, {" and ".join(missing)} must be installed; run: pip install "napari-cathode[train]".'

@@ -70,6 +70,11 @@ def iter_export_model(name_or_folder: str, target: Path) -> Steps[Path]:
     yield Progress(0, 1, f"Exporting {info.name}")
     if target.suffix.lower() == ".onnx":
         model = open_model(name_or_folder, info.dimensions)
+        if model.onnx is None:
+            from .export import require_tensorflow
+
+            require_tensorflow("export a model as ONNX")
+        assert model.onnx is not None
         with replacing(target) as part:
             shutil.copyfile(model.onnx, part)
     else:

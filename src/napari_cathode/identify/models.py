@@ -173,18 +173,19 @@ class OpenModel:
     ----------
     info : ModelInfo
         What is known about it.
-    onnx : Path
-        Its network as ONNX file.
+    onnx : Path or None
+        Its network as ONNX file; None where it lacks one, none can be made without TensorFlow, and none is needed.
     """
 
     info: ModelInfo
-    onnx: Path
+    onnx: Path | None
 
 
 def open_model(name_or_folder: str | os.PathLike[str], dimensions: int = 2) -> OpenModel:
     """Open a model for inference; a StarDist folder without an ONNX file is converted once.
 
-    The converted file lies beside the weights, or in the cache folder where the model's folder is read-only.
+    The converted file lies beside the weights, or in the cache folder where the model's folder is read-only. Where
+    TensorFlow is not installed, 2D networks of StarDist's usual make run from their weights alone.
 
     Parameters
     ----------
@@ -201,7 +202,7 @@ def open_model(name_or_folder: str | os.PathLike[str], dimensions: int = 2) -> O
     ------
     InputError
         When the model does not exist, has other dimensions or no weights, or would have to be converted where
-        TensorFlow is not installed.
+        TensorFlow is not installed and cannot run without.
     """
     info = check_usable(find_model(name_or_folder), dimensions)
     weights = info.weights
@@ -213,8 +214,11 @@ def open_model(name_or_folder: str | os.PathLike[str], dimensions: int = 2) -> O
     for candidate in (beside, cached):
         if candidate.is_file() and _made_from(candidate, fingerprint):
             return OpenModel(info, candidate)
-    from .export import convert_to_onnx
+    from .export import can_convert, convert_to_onnx
+    from .unet import read_unet
 
+    if not can_convert() and read_unet(info) is not None:
+        return OpenModel(info, None)
     target = beside if os.access(info.folder, os.W_OK) else cached
     target.parent.mkdir(parents=True, exist_ok=True)
     convert_to_onnx(info, target)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from napari_cathode.cores import usable_cores
 
 from .models import OpenModel
-from .providers import on_card, open_session
+from .providers import on_card, open_session, processor
 from .rescale import FloatArray
 from .unet import Runner, read_unet
 
@@ -88,19 +89,14 @@ class Network:
     """
 
     def __init__(self, model: OpenModel, threads: int | None = None) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
         cores = threads or usable_cores()
-        options.intra_op_num_threads = cores
-        options.inter_op_num_threads = 1
-        # Threads that wait should sleep: between two slices others need the cores.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
         self.info = model.info
-        self._session, self.backend = open_session(str(model.onnx), options, cores)
-        self._input = self._session.get_inputs()[0].name
-        self._runner = None if on_card(self._session) else self._own_runner(cores)
+        self._session: Any = None
+        self.backend = processor(cores)
+        if model.onnx is not None:
+            self._session, self.backend = open_session(str(model.onnx), _options(cores), cores)
+            self._input = self._session.get_inputs()[0].name
+        self._runner = None if self._session and on_card(self._session) else self._own_runner(cores)
         of_filter = OWN_PIXEL_BYTES if self._runner else PIXEL_BYTES
         self.pixel_bytes = of_filter * self.info.filters
         self.most = MEMORY / (of_filter * 32)
@@ -111,6 +107,8 @@ class Network:
         if unet is None:
             return None
         runner = Runner(unet, cores)
+        if self._session is None:
+            return runner
         image = np.random.default_rng(0).random([2 * edge for edge in self.info.divisor], dtype=np.float32)
         same = all(
             np.allclose(one, other, rtol=1e-3, atol=1e-3)
@@ -224,6 +222,18 @@ class Network:
             yield tuple(outer), tuple(inner), tuple(target)
 
 
+def _options(cores: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = cores
+    options.inter_op_num_threads = 1
+    # Threads that wait should sleep: between two slices others need the cores.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return options
+
+
 def _with_area(distance: FloatArray) -> FloatArray:
     """Raise distances, in place, so that each polygon has an area."""
     return np.maximum(distance, np.float32(1e-3), out=distance)
@@ -234,7 +244,9 @@ _kept: list[tuple[OpenModel, tuple[int, int], Network]] = []
 
 def kept_network(model: OpenModel) -> Network:
     """Give the network of a model, the same as last time while nothing of it has changed: opening takes a while."""
-    stat = model.onnx.stat()
+    file = model.onnx or model.info.weights
+    assert file is not None
+    stat = file.stat()
     stamp = (stat.st_mtime_ns, stat.st_size)
     if not (_kept and _kept[0][:2] == (model, stamp)):
         _kept[:] = [(model, stamp, Network(model))]

@@ -60,8 +60,12 @@ def open_session(path: str, options: Any, cores: int) -> tuple[Any, str]:
             session = None
     if session is None:
         session = onnxruntime.InferenceSession(path, sess_options=options, providers=[CPU])
-    used = session.get_providers()[0]
-    return session, PREFERRED.get(used, f"processor, {cores} {'core' if cores == 1 else 'cores'}")
+    return session, PREFERRED.get(session.get_providers()[0], processor(cores))
+
+
+def processor(cores: int) -> str:
+    """Say that the processor computes, as people call it."""
+    return f"processor, {cores} {'core' if cores == 1 else 'cores'}"
 
 
 def on_card(session: Any) -> bool:
