@@ -1,9 +1,10 @@
 """How good the estimates of time and memory are, how quick a preview and a slider are, and how soon Cancel ends a run.
 
-Run ``python benchmarks/estimate.py [--first | --processor | --whole]``. ``--first`` measures only what a person waits
-for on a slice of 1 Mpx, from the click in a fresh process to the labels; ``--processor`` compares estimates only, in
-seconds of the processor; ``--whole`` does so for whole runs, from the tomogram to the explanation. Other times are of
-the clock: they mean something on an otherwise idle machine only.
+Run ``python benchmarks/estimate.py [--first | --processor | --whole | --steps]``. ``--first`` measures only what a
+person waits for on a slice of 1 Mpx, from the click in a fresh process to the labels; ``--processor`` compares
+estimates only, in seconds of the processor; ``--whole`` does so for whole runs, from the tomogram to the explanation;
+``--steps`` for fusing, measuring and explaining alone, each in a process as a panel has for it, with the memory. Other
+times are of the clock: they mean something on an otherwise idle machine only.
 """
 
 from __future__ import annotations
@@ -16,20 +17,32 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from napari_cathode.explain import ExplainParameters
+from napari_cathode.fuse import FuseParameters
 from napari_cathode.identify import IdentifyParameters, identify
 from napari_cathode.identify.models import open_model
 from napari_cathode.identify.survey import estimate, iter_survey
 from napari_cathode.kept_process import KeptProcess
+from napari_cathode.measure import MeasureParameters
 from napari_cathode.pipeline import run
 from napari_cathode.plugin.finding_steps import iter_adjust_slice, iter_find_layer, iter_survey_layer
+from napari_cathode.plugin.steps import ViewsToFuse, iter_explain_table, iter_fuse_layers, iter_measure_layers
 from napari_cathode.progress import drain
 from napari_cathode.simulate import SimulationParameters, simulate, simulate_slice
 from napari_cathode.simulate.samples import load_sample
 from napari_cathode.tomogram import Tomogram
-from napari_cathode.whole_run import estimate_run, particles_in
+from napari_cathode.whole_run import (
+    Expected,
+    estimate_run,
+    expect_explaining,
+    expect_fusing,
+    expect_measuring,
+    particles_in,
+)
 
 
 def main() -> None:
@@ -37,7 +50,11 @@ def main() -> None:
     parser.add_argument("--first", action="store_true", help="only what a person waits for on a slice")
     parser.add_argument("--processor", action="store_true", help="only estimates, in seconds of the processor")
     parser.add_argument("--whole", action="store_true", help="estimates of whole runs, in seconds of the processor")
+    parser.add_argument("--steps", action="store_true", help="estimates of the steps after finding, with their memory")
     given = parser.parse_args()
+    if given.steps:
+        compare_steps()
+        return
     if given.whole:
         compare_whole_runs()
         return
@@ -100,6 +117,40 @@ def compare_whole_runs() -> None:
             f"| {name} | {expected:.1f} | {took:.1f} | {expected / took:.2f} | {guessed:.0f} | {len(found.table)} |",
             flush=True,
         )
+
+
+def compare_steps() -> None:
+    """Compare what the panels say that fusing, measuring and explaining will take, in processes of their own."""
+    made = load_sample("nmc-50-cycles")
+    sample = Tomogram(made.image, made.spacing_um, "sample")
+    slow = drain(iter_survey(sample, IdentifyParameters(), time.process_time)).slowness
+    print("| image | step | estimated CPU s | took CPU s | ratio | estimated GB | peak GB |")
+    print("|---|---|---|---|---|---|---|")
+    for name, tomogram in {"sample, 96 × 192²": sample, "volume 96 × 192², other seed": volume()}.items():
+        found, voxels = identify(tomogram), tomogram.data.size
+        views, spacing = ViewsToFuse("views", found), tomogram.spacing_um
+        fuse = (iter_fuse_layers, views, FuseParameters(), spacing)
+        fused = told(f"| {name} | fuse |", expect_fusing(voxels), slow, fuse)
+        measure = (iter_measure_layers, fused.labels, tomogram, spacing, MeasureParameters())
+        table, _ = told(f"| {name} | measure |", expect_measuring(voxels), slow, measure)
+        explain = (iter_explain_table, table, ExplainParameters())
+        told(f"| {name} | explain {len(table)} |", expect_explaining(len(table)), slow, explain)
+
+
+def told(name: str, expected: Expected, slow: float, call: tuple[Any, ...]) -> Any:
+    """Do a step in a fresh process, and print what it took beside what was expected."""
+    kept = KeptProcess()
+    with Peak(kept) as peak:
+        result = drain(kept.iter_call(*call))
+        took = cpu_seconds(kept.pid)
+    kept.close()
+    seconds = slow * expected.seconds
+    print(
+        f"{name} {seconds:.1f} | {took:.1f} | {seconds / took:.2f} | {expected.memory / 1e9:.2f} | "
+        f"{peak.bytes / 1e9:.2f} |",
+        flush=True,
+    )
+    return result
 
 
 def compare_estimates() -> None:
@@ -176,7 +227,7 @@ class Peak:
     """The largest memory of a process, looked up every 10 ms (Linux)."""
 
     def __init__(self, kept: KeptProcess) -> None:
-        self._pid = kept.pid
+        self._kept = kept
         self.bytes = 0
         self._stop = threading.Event()
 
@@ -187,8 +238,10 @@ class Peak:
 
     def _watch(self) -> None:
         while not self._stop.wait(0.01):
-            with open(f"/proc/{self._pid}/statm") as file:
-                self.bytes = max(self.bytes, int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
+            pid = self._kept.pid
+            if pid is not None:
+                with open(f"/proc/{pid}/statm") as file:
+                    self.bytes = max(self.bytes, int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()

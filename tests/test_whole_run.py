@@ -23,7 +23,7 @@ def test_all_steps_take_longer_than_finding_and_more_the_larger_the_volume():
     small, large = (estimate_run(SURVEY, tomogram(*shape), VIEWS) for shape in ((40, 80, 80), (80, 160, 160)))
     assert small.finding == estimate(SURVEY, tomogram(40, 80, 80), VIEWS)
     assert small.seconds > small.finding.seconds
-    assert large.seconds - large.finding.seconds > small.seconds - small.finding.seconds + 4
+    assert large.seconds - large.finding.seconds > small.seconds - small.finding.seconds + 3
     assert large.memory >= 54 * 80 * 160 * 160
     assert large.starting == small.starting > estimate_run(SURVEY, tomogram(1, 80, 80), ("xy",)).starting
 
@@ -51,7 +51,7 @@ def test_a_slice_is_not_fused():
 
 
 def test_large_volumes_are_not_said_to_need_what_blocks_spare():
-    assert expect_fusing(10**7).memory == pytest.approx(54e7)
+    assert expect_fusing(10**7).memory == pytest.approx(84e7)
     assert expect_fusing(10**9).memory == expect_fusing(2 * 10**9).memory < 3e9
     assert expect_fusing(10**9, "linking").memory > 50e9, "which goes in memory alone"
     assert expect_measuring(10**9).memory <= 4e9

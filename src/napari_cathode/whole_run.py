@@ -10,17 +10,19 @@ from napari_cathode.fuse.blocks import LARGE_VOXELS
 from napari_cathode.identify.survey import Estimate, Survey, estimate
 from napari_cathode.tomogram import Tomogram
 
-# Seconds of a processor on which `Survey.slowness` is 1 (measured, `benchmarks/estimate.py --whole`).
-FUSE_S, MEASURE_S = 1.9, 1.05
+# Seconds of a processor on which `Survey.slowness` is 1 (measured, `benchmarks/estimate.py --steps` and `--whole`).
+FUSE_S, MEASURE_S = 0.65, 0.38
 """For each million voxels."""
 EXPLAIN_S, PARTICLE_S = 4.0, 0.009
 """For trying the regressions on few particles, and for each particle more."""
-START_S = 2.0
+START_S = 1.4
 """For the libraries of each step."""
-_FUSING_S = {"hybrid": 0.9, "watershed": 0.3, "linking": 0.6, "clusters": 1.4}
-"""What of `FUSE_S` fusing itself takes, by method (`benchmarks/fuse_accuracy.py`)."""
-TRAIN_S = 0.5
-"""For each step of a training with eight patches of 128 pixels, validations with it."""
+_FUSING_S = {"hybrid": 0.55, "watershed": 0.2, "linking": 0.3, "clusters": 0.1}
+"""What of `FUSE_S` fusing itself takes, by method."""
+TRAIN_S, TRAIN_START_S = 0.5, 20.0
+"""For each step of a training with eight patches of 128 pixels, validations with it; and until the first."""
+PROCESS_BYTES = 0.3e9
+"""What a step's process takes with its libraries."""
 FUSE_BYTES = 54.0
 """Of each voxel, while views are fused (`benchmarks/fuse_memory.py`)."""
 BLOCK_BYTES = 2.5e9
@@ -75,12 +77,13 @@ def expect_fusing(voxels: int, method: str = "hybrid", working_scale: float = 1.
     """Estimate what fusing views of so many voxels takes."""
     each = FUSE_S - _FUSING_S["hybrid"] + _FUSING_S[method] * working_scale**2
     by_blocks = voxels > LARGE_VOXELS and method in ("hybrid", "watershed")
-    return Expected(each * voxels / 1e6 + START_S, BLOCK_BYTES if by_blocks else FUSE_BYTES * voxels)
+    return Expected(each * voxels / 1e6 + START_S, BLOCK_BYTES if by_blocks else PROCESS_BYTES + FUSE_BYTES * voxels)
 
 
 def expect_measuring(voxels: int) -> Expected:
     """Estimate what measuring the particles among so many voxels takes."""
-    return Expected(MEASURE_S * voxels / 1e6 + START_S, min(MEASURE_BYTES * voxels, MEASURE_MOST_BYTES))
+    memory = min(PROCESS_BYTES + MEASURE_BYTES * voxels, MEASURE_MOST_BYTES)
+    return Expected(MEASURE_S * voxels / 1e6 + START_S, memory)
 
 
 def expect_explaining(particles: int) -> Expected:
@@ -90,7 +93,7 @@ def expect_explaining(particles: int) -> Expected:
 
 def expect_training(steps: int, batch: int, patch: int) -> Expected:
     """Estimate what a training takes; its first seconds tell better."""
-    return Expected(TRAIN_S * steps * batch / 8 * (patch / 128) ** 2 + 10 * START_S, TRAIN_BYTES)
+    return Expected(TRAIN_S * steps * batch / 8 * (patch / 128) ** 2 + TRAIN_START_S, TRAIN_BYTES)
 
 
 def estimate_run(survey: Survey, tomogram: Tomogram, views: Sequence[str]) -> WholeRun:

@@ -127,6 +127,8 @@ def test_a_clicked_particle_shows_its_waterfall_and_what_if(viewer, qtbot):
     assert "instead of" in panel.particle.answer.text() and "Sphericity" in panel.particle.answer.text()
     session.selection = {1}  # cut by the border
     assert "Particle 1 took no part" in panel.particle.hint.text()
+    session.selection = ()
+    assert panel.views[panel.show_view.currentIndex()] is panel.swarm_view, "back to what was shown before"
     panel.particle.follow.setChecked(False)
     panel.choose_view(panel.swarm_view)
     session.selection = {label}

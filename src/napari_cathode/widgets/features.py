@@ -50,6 +50,7 @@ _EMPTY = (
     "Every particle of a Labels layer is measured here. Find particles first (Identify particles), "
     "or open a Labels layer made by another tool."
 )
+_NO_TABLE = "The table of the particles appears here."
 _TO_FUSE = "Fuse the views first (Fuse views): particles are measured in 3D, and those in the picture are sections."
 GROUP_NAMES = {
     "position": "Position and orientation",
@@ -100,6 +101,7 @@ class FeaturesWidget(Docked, QWidget):
         self.next_button = QPushButton("Next: explain what drives the damage")
         self._measured_now = False
         self._empty = Text(_EMPTY)
+        self._no_table = Text(_NO_TABLE)
         self.forecast = Forecast()
         self._lay_out()
         self._controls.align_labels()
@@ -139,6 +141,7 @@ class FeaturesWidget(Docked, QWidget):
         results.addWidget(self.runner)
         results.addWidget(self.next_button)
         results.addWidget(self.colour_by)
+        results.addWidget(self._no_table)
         results.addWidget(self.table, 1)
         results.addWidget(self.population, 1)
         results.addStretch(0)
@@ -178,6 +181,7 @@ class FeaturesWidget(Docked, QWidget):
         has_table = self._has_table()
         for text in (self.summary, self.notes):
             text.set_brief(wide)
+        self._no_table.setVisible(wide and not has_table and not self.runner.running)
         self._controls.setVisible(not has_table or self._measure_toggle.isChecked())
         explained = has_table and self._session.current.explanation is not None
         self.next_button.setVisible(has_table and self._measured_now and not explained and not wide)

@@ -76,6 +76,7 @@ class ShapWidget(Docked, Panel):
         self.show_view = choice_box()
         self.export_button = ExportButton(self._exported, self._figure, self.runner.say, self.runner.fail)
         self._from_here = False
+        self._before: View | None = None
         self.stale = Text()
         self.stale.setStyleSheet(_POOR)
         self._empty = Text(_EMPTY)
@@ -151,6 +152,7 @@ class ShapWidget(Docked, Panel):
         self.runner.started.connect(self._refresh)
         self.runner.finished.connect(self._refresh)
         self.show_view.currentIndexChanged.connect(self._on_view)
+        self.show_view.activated.connect(self._forget_view)
         for view in self.views:
             view.particle_clicked.connect(self._on_particle)
         self.importance.feature_clicked.connect(lambda feature: self.colour_by.choose(Colouring(feature, True)))
@@ -172,6 +174,10 @@ class ShapWidget(Docked, Panel):
         """Take back what was said of another target."""
         if not self.runner.running:
             self.runner.say("")
+
+    def _forget_view(self, _index: int) -> None:
+        """Stay at the view that a person chose."""
+        self._before = None
 
     def _on_view(self, index: int) -> None:
         # First the one that goes, so that the panel is never as long as two.
@@ -199,7 +205,14 @@ class ShapWidget(Docked, Panel):
             view.show_selection(labels)
         outside = not self._from_here and self.particle.follow.isChecked()
         if outside and len(labels) == 1 and self._explanation() is not None:
+            shown = self.views[self.show_view.currentIndex()]
+            if shown is not self.particle:
+                self._before = shown
             self.choose_view(self.particle)
+        elif not labels and self._before is not None:
+            if self.views[self.show_view.currentIndex()] is self.particle:
+                self.choose_view(self._before)
+            self._before = None
 
     def _on_particle(self, label: int, add: bool) -> None:
         self._from_here = True
