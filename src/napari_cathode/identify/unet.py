@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -87,11 +88,15 @@ def read_unet(info: ModelInfo) -> UNet | None:
     if any(_plain(config.get(name)) != value for name, value in _EXPECTED.items()):
         return None
     convolutions = config.get("unet_n_conv_per_depth")
-    if convolutions < 2 or len(set(info.grid)) != 1 or not config.get("net_conv_after_unet"):
+    if not isinstance(convolutions, int) or convolutions < 2 or len(set(info.grid)) != 1:
         return None
     try:
-        return _arranged(_kernels(info), info.grid[0], info.depth, convolutions)
-    except (KeyError, ValueError, OSError, _OtherMake):
+        kernels = _kernels(info)
+    except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError, _OtherMake):
+        return None  # h5py raises any of these where a file is damaged or laid out otherwise
+    try:
+        return _arranged(kernels, info, convolutions)
+    except (KeyError, ValueError, _OtherMake):
         return None
 
 
@@ -112,7 +117,7 @@ def _kernels(info: ModelInfo) -> dict[str, tuple[FloatArray, FloatArray]]:
         root = file["model_weights"] if "model_weights" in file else file
         for layer in (_text(name) for name in root.attrs["layer_names"]):
             weights = [np.asarray(root[layer][_text(name)], np.float32) for name in root[layer].attrs["weight_names"]]
-            if len(weights) == 2 and weights[0].ndim == 4:
+            if [array.ndim for array in weights] == [4, 1]:
                 found[layer] = weights[0], weights[1]
             elif weights:
                 raise _OtherMake
@@ -123,9 +128,12 @@ def _text(name: Any) -> str:
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
-def _arranged(kernels: dict[str, tuple[FloatArray, FloatArray]], grid: int, depth: int, convolutions: int) -> UNet:
-    """Put the layers in order, by the names that StarDist gives them; those before the U-Net only have numbers."""
-    names = list(kernels)
+def _arranged(kernels: dict[str, tuple[FloatArray, FloatArray]], info: ModelInfo, convolutions: int) -> UNet:
+    """Put the layers in order, by the names that StarDist gives them; those before the U-Net only have numbers.
+
+    Each must take what the one before gives: compiled loops would read and write beyond the arrays.
+    """
+    names, grid, depth = list(kernels), info.grid[0], info.depth
     entry = names[: names.index("down_level_0_no_0")]
     ends = [*range(convolutions - 1), convolutions]
     down = [[f"down_level_{level}_no_{number}" for number in range(convolutions)] for level in range(depth)]
@@ -136,32 +144,40 @@ def _arranged(kernels: dict[str, tuple[FloatArray, FloatArray]], grid: int, dept
     if len(entry) != poolings * convolutions or 2**poolings != grid or known != set(names):
         raise _OtherMake
     first = next(iter([*entry, *down[0]]))
-    kernel, bias = kernels[first]
-    if kernel.shape[:3] != (3, 3, 1) or bias.size % BLOCK:
-        raise _OtherMake
-    (distance, distance_bias), (probability, probability_bias) = kernels["dist"], kernels["prob"]
-    if distance.shape[:2] != (1, 1) or probability.shape != (1, 1, distance.shape[2], 1):
+    first_kernel, first_bias = kernels[first]
+    channels = first_bias.size
+    if first_kernel.shape != (3, 3, 1, channels) or channels % BLOCK:
         raise _OtherMake
 
-    def layer(name: str) -> Layer:
+    def layer(name: str, beside: int = 0) -> Layer:
+        nonlocal channels
         kernel, bias = kernels[name]
-        if kernel.shape[:2] != (3, 3) or any(size % BLOCK for size in kernel.shape[2:]):
+        if kernel.shape != (3, 3, channels + beside, bias.size) or bias.size % BLOCK:
             raise _OtherMake
+        channels = bias.size
         return Layer(winograd.transformed(kernel), bias)
 
-    def layers(group: Sequence[str]) -> tuple[Layer, ...]:
-        return tuple(layer(name) for name in group if name != first)
+    def layers(group: Sequence[str], beside: int = 0) -> tuple[Layer, ...]:
+        return tuple(layer(name, 0 if number else beside) for number, name in enumerate(group) if name != first)
 
+    groups = [entry[at : at + convolutions] for at in range(0, len(entry), convolutions)]
+    before, on_the_way = tuple(layers(group) for group in groups), tuple(layers(group) for group in down)
+    bottom = layers(middle)
+    back = tuple(layers(group, kernels[skipped[-1]][1].size) for group, skipped in zip(up, reversed(down), strict=True))
+    features = layer("features")
+    (distance, distance_bias), (probability, probability_bias) = kernels["dist"], kernels["prob"]
+    if distance.shape != (1, 1, channels, info.n_rays) or distance_bias.size != info.n_rays:
+        raise _OtherMake
+    if probability.shape != (1, 1, channels, 1) or probability_bias.size != 1:
+        raise _OtherMake
     return UNet(
-        first_kernel=np.ascontiguousarray(kernel.reshape(9, -1)),
-        first_bias=bias,
-        before=tuple(
-            layers(group) for group in (entry[at : at + convolutions] for at in range(0, len(entry), convolutions))
-        ),
-        down=tuple(layers(group) for group in down),
-        middle=layers(middle),
-        up=tuple(layers(group) for group in up),
-        features=layer("features"),
+        first_kernel=np.ascontiguousarray(first_kernel.reshape(9, -1)),
+        first_bias=first_bias,
+        before=before,
+        down=on_the_way,
+        middle=bottom,
+        up=back,
+        features=features,
         distance_weights=winograd.in_blocks(distance[0, 0]),
         distance_bias=distance_bias,
         probability_weights=np.ascontiguousarray(probability[0, 0, :, 0]),
@@ -170,7 +186,7 @@ def _arranged(kernels: dict[str, tuple[FloatArray, FloatArray]], grid: int, dept
 
 
 class Runner:
-    """Runs a U-Net on images, one at a time; memory is kept for the next image of the same size.
+    """Runs a U-Net on images, one at a time; memory is kept for the next image of the same size until `forget`.
 
     Parameters
     ----------
@@ -184,6 +200,7 @@ class Runner:
         self.unet, self.threads = unet, threads
         self._spare: dict[tuple[int, ...], list[FloatArray]] = defaultdict(list)
         self._shape: tuple[int, ...] = ()
+        self._alone = threading.Lock()
 
     def run(self, image: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Run the network.
@@ -198,13 +215,19 @@ class Runner:
         probability : ndarray of float32, shape (y / grid, x / grid)
         distance : ndarray of float32, shape (y / grid, x / grid, rays)
         """
-        if image.shape != self._shape:
+        with self._alone:
+            if image.shape != self._shape:
+                self._spare.clear()
+                self._shape = image.shape
+            if self.threads == 1:
+                return _Run(self.unet, map, image, self._spare).result()
+            with ThreadPoolExecutor(self.threads) as pool:
+                return _Run(self.unet, pool.map, image, self._spare).result()
+
+    def forget(self) -> None:
+        """Give back the memory that is kept for the next image."""
+        with self._alone:
             self._spare.clear()
-            self._shape = image.shape
-        if self.threads == 1:
-            return _Run(self.unet, map, image, self._spare).result()
-        with ThreadPoolExecutor(self.threads) as pool:
-            return _Run(self.unet, pool.map, image, self._spare).result()
 
 
 class _Run:
