@@ -1,22 +1,27 @@
 """Our own convolutions against plain sums in numpy and against ONNX Runtime."""
 
 import json
+import platform
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from discs import disc_slice
 
 from napari_cathode.errors import InputError
-from napari_cathode.identify import export, unet, winograd
+from napari_cathode.identify import IdentifyParameters, export, identify, unet, winograd, winograd_code
 from napari_cathode.identify.fiji import iter_export_model as iter_export
 from napari_cathode.identify.models import open_model, read_model
-from napari_cathode.identify.network import Network, kept_network
+from napari_cathode.identify.network import MEMORY, Network, kept_network
 from napari_cathode.identify.parameters import DEFAULT_MODEL
 from napari_cathode.identify.unet import Runner, read_unet
 from napari_cathode.identify.winograd_code import AVAILABLE, DOUBLED, FULL, POOLED
+from napari_cathode.tomogram import Tomogram
 
 needs_vectors = pytest.mark.skipif(not AVAILABLE, reason="this processor does not multiply and add vectors in one step")
 
@@ -179,6 +184,8 @@ def test_threads_change_nothing():
         {"unet_pool": [4, 4]},
         {"grid": [2, 1]},
         {"unet_n_conv_per_depth": 1},
+        {"unet_n_conv_per_depth": None},
+        {"n_rays": 40},
         {"unet_n_depth": 2},
     ],
 )
@@ -187,6 +194,112 @@ def test_networks_of_another_make_are_left_to_onnx_runtime(tmp_path, other):
     config = json.loads((tmp_path / "model" / "config.json").read_text())
     (tmp_path / "model" / "config.json").write_text(json.dumps(config | other))
     assert read_unet(read_model(tmp_path / "model")) is None
+
+
+@pytest.mark.parametrize("name", ["conv2d_5", "down_level_0_no_1", "middle_2", "up_level_0_no_0", "features", "dist"])
+def test_a_layer_that_does_not_take_what_the_one_before_gives_is_never_run(tmp_path, name):
+    """Compiled loops would read or write beyond the arrays."""
+    kernel = write_model(tmp_path / "model", 2, 2, 1, 32)[name][0]
+    with h5py.File(tmp_path / "model" / "weights_best.h5", "r+") as file:
+        del file[name][name]["kernel:0"]
+        file[name][name]["kernel:0"] = np.concatenate([kernel, kernel], axis=2)
+    assert read_unet(read_model(tmp_path / "model")) is None
+
+
+@needs_vectors
+def test_weights_within_a_whole_model_are_read_alike(tmp_path):
+    """Keras' ``save`` puts the weights into a group beside those of the optimiser."""
+    weights = write_model(tmp_path / "model", 1, 2, 1, 32)
+    path = tmp_path / "model" / "weights_best.h5"
+    image = np.random.default_rng(8).random((16, 24), dtype=np.float32)
+    expected = Runner(read_unet(read_model(tmp_path / "model")), 1).run(image)
+    with h5py.File(path, "r+") as file:
+        whole = file.create_group("model_weights")
+        whole.attrs["layer_names"] = file.attrs["layer_names"]
+        del file.attrs["layer_names"]
+        for name in ("input", *weights):
+            file.move(name, f"model_weights/{name}")
+        file.create_group("optimizer_weights")
+    found = Runner(read_unet(read_model(tmp_path / "model")), 1).run(image)
+    assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+@needs_vectors
+@pytest.mark.parametrize(("grid", "convolutions", "depth"), [(1, 2, 3), (2, 2, 2), (4, 3, 1)])
+def test_kept_memory_leaves_no_trace_in_the_next_image(tmp_path, monkeypatch, grid, convolutions, depth):
+    """Every pixel that a layer reads has been written for this image, or lies outside it and is zero."""
+    write_model(tmp_path / "model", grid, convolutions, depth, 32)
+    network = read_unet(read_model(tmp_path / "model"))
+    give = unet._Run.give
+
+    def soil(self, image):
+        if image is not None:
+            assert not image[0].any() and not image[:, 0].any()
+            image[1:, 1:] = 1e4
+        give(self, image)
+
+    step = grid * 2**depth
+    images = np.random.default_rng(9).random((2, 3 * step, step), dtype=np.float32)
+    expected = Runner(network, 1).run(images[1])
+    monkeypatch.setattr(unet._Run, "give", soil)
+    runner = Runner(network, 1)
+    runner.run(np.where(images[0] > 0.5, np.float32(np.nan), images[0]))
+    assert all(np.array_equal(one, other) for one, other in zip(runner.run(images[1]), expected, strict=True))
+
+
+@needs_vectors
+def test_images_from_two_threads_run_one_after_the_other(monkeypatch):
+    network = Network(open_model(DEFAULT_MODEL), 1)
+    result, running, together = unet._Run.result, [], []
+
+    def slow(self):
+        running.append(self)
+        together.append(len(running))
+        time.sleep(0.05)
+        running.remove(self)
+        return result(self)
+
+    monkeypatch.setattr(unet._Run, "result", slow)
+    images = [np.random.default_rng(size).random((size, 48), dtype=np.float32) for size in (32, 48, 32, 64)]
+    expected = [network.predict(image)[1] for image in images]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda image: network.predict(image)[1], images))
+    assert max(together) == 1
+    assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+@needs_vectors
+@pytest.mark.parametrize("grid", [1, 2, 4])
+def test_the_memory_that_a_network_states_is_what_it_takes(tmp_path, monkeypatch, grid):
+    monkeypatch.setattr(export, "can_convert", lambda: False)
+    write_model(tmp_path / "model", grid, 2, 3, 32)
+    network = Network(open_model(tmp_path / "model"), 1)
+    network.predict(np.zeros((512, 512), np.float32))
+    # Arrays between the layers; results and what a thread holds come on top.
+    kept = sum(image.nbytes for images in network._runner._spare.values() for image in images)
+    assert 0.7 < kept / (network.pixel_bytes * 512**2) < 1
+    assert network.most * network.pixel_bytes == pytest.approx(MEMORY)
+    network.forget()
+    assert not network._runner._spare
+
+
+@needs_vectors
+def test_found_particles_leave_no_memory_of_the_network():
+    runner = kept_network(open_model(DEFAULT_MODEL))._runner
+    image, _ = disc_slice(hollow=0.3)
+    runner.run(np.zeros((64, 64), np.float32))
+    assert runner._spare
+    identify(Tomogram(image[None]), IdentifyParameters())
+    assert not runner._spare
+
+
+@pytest.mark.skipif(platform.machine().lower() in ("arm64", "aarch64"), reason="its vectors cannot be forbidden")
+def test_vectors_that_numba_may_not_use_are_not_used(monkeypatch):
+    """A cluster of unlike nodes shares compiled code for the simplest one: there each step would be a function call."""
+    monkeypatch.setattr(winograd_code.config, "CPU_FEATURES", "+sse4.2")
+    assert winograd_code._processor() == (0, 0, 0)
+    monkeypatch.setattr(winograd_code.config, "CPU_FEATURES", "+avx2,+fma")
+    assert winograd_code._processor()[0] == 8
 
 
 def test_where_vectors_lack_or_numbers_differ_onnx_runtime_takes_over(monkeypatch):

@@ -7,6 +7,7 @@ with our own convolutions, which need half the time (`unet`).
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,9 +24,6 @@ TILE = 1024
 """Edge in working pixels that a tile's core has about, or more; smaller ones waste time on their margins."""
 MEMORY = 1.2e9
 """Bytes that a piece may take with 32 filters, margins included."""
-PIXEL_BYTES, OWN_PIXEL_BYTES = 14.0, 8.0
-"""What ONNX Runtime and our own convolutions hold for each working pixel of a piece, times the filters of the network's
-first level (measured, `benchmarks/estimate.py`)."""
 
 
 def cores(shape: tuple[int, ...], margin: int, divisor: int, most: float) -> tuple[int, ...]:
@@ -97,7 +95,7 @@ class Network:
             self._session, self.backend = open_session(str(model.onnx), _options(cores), cores)
             self._input = self._session.get_inputs()[0].name
         self._runner = None if self._session and on_card(self._session) else self._own_runner(cores)
-        of_filter = OWN_PIXEL_BYTES if self._runner else PIXEL_BYTES
+        of_filter = _own_pixel_bytes(self.info.grid) if self._runner else _pixel_bytes(self.info.grid)
         self.pixel_bytes = of_filter * self.info.filters
         self.most = MEMORY / (of_filter * 32)
 
@@ -183,6 +181,11 @@ class Network:
         kept = tuple(slice(-(-size // step)) for size, step in zip(shape, self.info.grid, strict=True))
         return probability[kept], _with_area(distance[kept])
 
+    def forget(self) -> None:
+        """Give back the memory that is kept for the next image of the same size."""
+        if self._runner is not None:
+            self._runner.forget()
+
     def _run(self, image: FloatArray) -> tuple[FloatArray, FloatArray]:
         image = np.ascontiguousarray(image, np.float32)
         return self._runner.run(image) if self._runner else self._run_session(image)
@@ -222,6 +225,19 @@ class Network:
             yield tuple(outer), tuple(inner), tuple(target)
 
 
+def _pixel_bytes(grid: tuple[int, ...]) -> float:
+    """Give what ONNX Runtime holds for each working pixel of a piece, times the filters of the network's first level.
+
+    Measured with grids of 1, 2 and 4, as is `_own_pixel_bytes`: the finer the grid, the more pixels the levels have.
+    """
+    return 10.0 + 16.0 / math.prod(grid)
+
+
+def _own_pixel_bytes(grid: tuple[int, ...]) -> float:
+    """Give what our own convolutions hold, likewise."""
+    return 32.0 / min(math.prod(grid), 8)
+
+
 def _options(cores: int) -> Any:
     import onnxruntime
 
@@ -248,6 +264,9 @@ def kept_network(model: OpenModel) -> Network:
     assert file is not None
     stat = file.stat()
     stamp = (stat.st_mtime_ns, stat.st_size)
-    if not (_kept and _kept[0][:2] == (model, stamp)):
-        _kept[:] = [(model, stamp, Network(model))]
-    return _kept[0][2]
+    for known, of_file, network in tuple(_kept):
+        if (known, of_file) == (model, stamp):
+            return network
+    network = Network(model)
+    _kept[:] = [(model, stamp, network)]
+    return network  # not what is kept: another thread may have opened another model meanwhile

@@ -68,9 +68,13 @@ class Finder(Protocol):
         """Find particles; yields None while at work, and at last labels and probability, both of shape (y, x)."""
         ...
 
+    def forget(self) -> None:
+        """Give back the memory that is kept from one slice to the next."""
+        ...
+
 
 class StarDistFinder:
-    """StarDist2D on ONNX Runtime.
+    """StarDist2D.
 
     Parameters
     ----------
@@ -145,6 +149,10 @@ class StarDistFinder:
             fine = np.where(inside, fine, np.float32(0))
         yield labels, np.clip(fine, 0, 1)
 
+    def forget(self) -> None:
+        """Give memory back; see `Finder`."""
+        self._network.forget()
+
 
 class WatershedFinder:
     """Otsu's threshold and a watershed on the distance transform.
@@ -185,6 +193,9 @@ class WatershedFinder:
             mask &= inside
         yield None
         yield watershed_slice(mask, diameter_px, self.parameters.seed_depth, self.parameters.smallest_share)
+
+    def forget(self) -> None:
+        """Do nothing: no memory is kept."""
 
 
 FINDERS: dict[str, Callable[[Tomogram, IdentifyParameters, bool], Finder]] = {
@@ -268,6 +279,7 @@ def iter_identify(
                     labels[where], probability[where] = result
             done += 1
         found[view] = ViewPrediction(view, labels, probability, tomogram.spacing_um, finder.parameters, finder.notes)
+        finder.forget()  # the next view may have another network, and what is found is fused in the same process
     yield Progress(count, count, "Particles found")
     return found
 
