@@ -409,7 +409,7 @@ def test_of_the_views_the_one_whose_slices_the_picture_shows_is_seen(model, labe
             view: ViewPrediction(view, labels.copy(), (labels > 0).astype(np.float16), SPACING, None) for view in views
         }
         made = Predictions("tomo", found, tomogram)
-        link.show_predictions(made, image)
+        link.views.show(made, image)
         return made
 
     def seen():
@@ -417,20 +417,20 @@ def test_of_the_views_the_one_whose_slices_the_picture_shows_is_seen(model, labe
 
     first = predictions("xy", "xz", "yz")
     assert seen() == []
-    assert link.look_at_view(first) == "xy" and seen() == ["tomo · xy slices"]
+    assert link.views.look_at(first) == "xy" and seen() == ["tomo · xy slices"]
     assert model.layers.selection.active.name == "tomo · xy slices"
     model.dims.order = (1, 0, 2)
-    assert link.look_at_view(first) == "xz" and seen() == ["tomo · xz slices"]
+    assert link.views.look_at(first) == "xz" and seen() == ["tomo · xz slices"]
     second = predictions("yz")
-    assert link.look_at_view(second) == "yz" and seen() == ["tomo · yz slices [1]"]
-    link.hide_views()
+    assert link.views.look_at(second) == "yz" and seen() == ["tomo · yz slices [1]"]
+    link.views.hide()
     assert seen() == []
     model.dims.ndisplay = 3
-    assert link.look_at_view(first) == "" and seen() == []
+    assert link.views.look_at(first) == "" and seen() == []
     model.dims.ndisplay = 2
-    for layer in link.layers_of(second).values():
+    for layer in link.views.layers(second).values():
         model.layers.remove(layer)
-    assert link.look_at_view(second) == ""
+    assert link.views.look_at(second) == ""
 
 
 def test_a_selected_particle_is_sliced_and_outlined_once(model, labels, table):

@@ -63,7 +63,7 @@ def test_find_fuse_and_measure(viewer, qtbot, electrode, first_layers):
     settle()
     assert run(qtbot, identify.runner, identify.identify) < 0.2
     assert [set(found.views) for found in link.session.predictions] == [{"xy", "xz", "yz"}]
-    views = link.layers_of(link.session.predictions[0])
+    views = link.views.layers(link.session.predictions[0])
     assert [view for view, layer in views.items() if layer.visible] == ["xy"], "what was found is seen"
     assert "the picture shows those of the xy slices" in identify.runner.status
     settle()

@@ -185,7 +185,7 @@ def test_fuse_offers_the_newest_predictions(qtbot, model, labels):
     image = model.add_image(labels.astype(np.uint8), scale=SPACING, units=("um",) * 3, name="tomo")
     tomogram = Tomogram(image.data, SPACING, "tomo")
     view = ViewPrediction("xz", labels, (labels > 0).astype(np.float16), SPACING, None)
-    link.show_predictions(Predictions("tomo", {"xz": view}, tomogram), image)
+    link.views.show(Predictions("tomo", {"xz": view}, tomogram), image)
     panel = FuseWidget(model)
     qtbot.addWidget(panel)
     layer = model.layers["tomo · xz slices"]

@@ -275,7 +275,7 @@ def test_views_alone_are_work(make_napari_viewer, qtbot, session):  # noqa: F811
     labels = session.current.labels
     view = ViewPrediction("xy", labels, np.zeros(labels.shape, np.float16), SPACING, None)
     assert not keeper.has_work
-    link_of(viewer).show_predictions(Predictions("scan", {"xy": view}, tomogram))
+    link_of(viewer).views.show(Predictions("scan", {"xy": view}, tomogram))
     assert keeper.has_work and keeper.unsaved
     close_event(viewer)
     (left,) = list_recoverable()

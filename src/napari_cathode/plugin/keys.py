@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .link import BEFORE_KEY, INSPECT_KEY, NEXT_KEY
+from .viewer_keys import BEFORE_KEY, INSPECT_KEY, NEXT_KEY
 
 KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (

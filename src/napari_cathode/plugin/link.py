@@ -6,7 +6,6 @@ The session knows arrays; this module alone knows which layer shows which. Widge
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,22 +17,21 @@ from napari_cathode.boxes import Box
 from napari_cathode.edit import read_log_beside
 from napari_cathode.edit.history import History
 from napari_cathode.errors import InputError
-from napari_cathode.identify import VIEW_AXIS
-from napari_cathode.session import Colouring, Measurement, ParticleSet, Predictions, Session
+from napari_cathode.session import Measurement, ParticleSet, Session
 from napari_cathode.tomogram import Tomogram
 
-from .colours import ColourScale, forget_largest, recolour, scale_for, show_only
+from .colours import ColourScale, forget_largest
 from .feature_copy import adopted_table, is_ours, with_user_columns, write_features
-from .layers import VIEW_KEY, full_data, is_image, is_labels, place_like, same_array, spacing_of, tomogram_of, volume
+from .layers import full_data, is_image, is_labels, same_array, spacing_of, tomogram_of, volume
+from .new_layers import insert_layer, labels_layer
+from .particle_colours import scale_of, show_colours
 from .preferences import connect_preferences
 from .remeasuring import Remeasuring
 from .reviewing import Reviewing
 from .selecting import Selecting
 from .strokes import take_stroke
-from .walking import walk
-
-NEXT_KEY, BEFORE_KEY, INSPECT_KEY = ".", ",", "I"
-"""Keys on the picture; the plain arrows step napari's sliders."""
+from .view_layers import ViewLayers
+from .viewer_keys import UNDO_KEYS, bind_keys, bind_undo, spare_the_brush
 
 _links: dict[int, tuple[weakref.ref[Any], Link]] = {}
 
@@ -86,6 +84,8 @@ class Link:
     ----------
     session : Session
         The state that all views of the viewer share.
+    views : ViewLayers
+        The layers of what single views saw.
     remeasuring : Remeasuring
         Keeps tables up to date while labels are edited.
     reviewing : Reviewing
@@ -99,15 +99,10 @@ class Link:
         self.parameters: dict[str, dict[str, Any]] = {}
         self._viewer = weakref.ref(viewer)
         self._bindings: dict[ParticleSet, _Binding] = {}
-        self._views: dict[Layer, tuple[Predictions, str]] = {}
         self._copied: weakref.WeakKeyDictionary[Layer, list[dict[str, Any]]] = weakref.WeakKeyDictionary()
-        _spare_the_brush(viewer)
-        viewer.bind_key("Escape", _clear_selection, overwrite=True)
-        viewer.bind_key(NEXT_KEY, _go_on, overwrite=True)
-        viewer.bind_key(BEFORE_KEY, _go_back, overwrite=True)
-        viewer.bind_key(INSPECT_KEY, _inspect, overwrite=True)
-        for key, act in _UNDO_KEYS.items():  # with whatever layer and panel one is busy
-            viewer.bind_key(key, act, overwrite=True)
+        spare_the_brush(viewer)
+        bind_keys(viewer, self)
+        self.views = ViewLayers(viewer, self.session)
         viewer.layers.events.inserted.connect(self._on_layer_inserted)
         viewer.layers.events.removing.connect(self._on_layer_removing)
         viewer.layers.events.removed.connect(self._on_layer_removed)
@@ -164,75 +159,11 @@ class Link:
         first : tuple of int
             Voxel (z, y, x) of that image at which the labels begin.
         """
-        layer = _labels_layer(particles.labels, particles.name, particles.spacing_um, like, first)
+        layer = labels_layer(particles.labels, particles.name, particles.spacing_um, like, first)
         self._bind(particles, layer)  # before the viewer tells others of a layer that they do not know
-        self._insert(layer)
+        insert_layer(self._viewer(), layer)
         self.session.add(particles)
         return layer
-
-    def show_predictions(self, predictions: Predictions, like: Layer | None = None) -> None:
-        """Add the views of predictions to the session, and to the viewer as hidden layers."""
-        for _ in self.iter_show_predictions(predictions, like):
-            pass
-
-    def iter_show_predictions(
-        self, predictions: Predictions, like: Layer | None = None, first: tuple[int, int, int] = (0, 0, 0)
-    ) -> Iterator[None]:
-        """Do `show_predictions` layer by layer: napari takes a tenth of a second for each.
-
-        ``first`` is the voxel (z, y, x) of the image at which they begin.
-        """
-        for view, prediction in predictions.views.items():
-            name = f"{predictions.name} · {view} slices"
-            layer = _labels_layer(prediction.labels, name, predictions.tomogram.spacing_um, like, first)
-            layer.visible = False
-            layer.metadata[VIEW_KEY] = view
-            self._views[layer] = (predictions, view)
-            layer.events.paint.connect(self._on_view_painted)
-            for key, act in _STROKE_KEYS.items():
-                layer.bind_key(key, act, overwrite=True)
-            yield
-            self._insert(layer)
-            yield
-        self.session.add_predictions(predictions)
-
-    def look_at_view(self, predictions: Predictions) -> str:
-        """Show what one view saw, that of the slices in the picture if it is there, and hide all other views.
-
-        Returns
-        -------
-        view : str
-            The one that is shown; "" where the layers of all views were removed, and in the 3D display, in which
-            sections that are numbered anew in each slice show nothing.
-        """
-        layers, dims = self.layers_of(predictions), self._viewer().dims
-        self.hide_views()
-        if not layers or dims.ndisplay == 3:
-            return ""
-        across = dims.order[-3] - dims.ndim + 3 if dims.ndim >= 3 else 0  # a view's slices lie across its axis
-        view = next((view for view in layers if VIEW_AXIS[view] == across), next(iter(layers)))
-        layers[view].visible = True
-        self.layers.selection.active = layers[view]
-        return view
-
-    def hide_views(self) -> None:
-        """Hide what the views saw, as when the particles made of it are there."""
-        for layer in self._views:
-            layer.visible = False
-
-    def _on_view_painted(self, event: Any) -> None:
-        """Note that the labels of a view are others now."""
-        known = self._views.get(event.source)
-        if known is not None:
-            self.session.touch_prediction(*known)
-
-    def layers_of(self, predictions: Predictions) -> dict[str, Layer]:
-        """Give the layers that show the views of predictions."""
-        return {view: layer for layer, (known, view) in self._views.items() if known is predictions}
-
-    def prediction_of(self, layer: Layer | None) -> tuple[Predictions, str] | None:
-        """Give the predictions, and which view of them, that a layer shows."""
-        return None if layer is None else self._views.get(layer)
 
     def tomogram_of(self, particles: ParticleSet) -> Tomogram | None:
         """Give the grey values of a particle set: its own, else those of an image layer of the same shape."""
@@ -276,14 +207,6 @@ class Link:
         binding = self._bindings[particles]
         binding.ours = frozenset(name for name in binding.ours if is_ours(name))
 
-    def _insert(self, layer: Labels) -> None:
-        """Add a layer; the viewer stays at its slice."""
-        viewer = self._viewer()
-        point = viewer.dims.point
-        viewer.add_layer(layer)
-        if len(point) == viewer.dims.ndim and len(viewer.layers) > 1:
-            viewer.dims.point = point
-
     def _bind(self, particles: ParticleSet, layer: Labels) -> None:
         self._bindings[particles] = _Binding(layer, layer.colormap)
         layer.events.data.connect(self._on_layer_data)
@@ -294,8 +217,7 @@ class Link:
         layer.events.units.connect(self._on_layer_scaled)
         layer.events.mode.connect(self._on_layer_mode)
         layer.bind_key("Escape", self._on_layer_escape, overwrite=True)
-        for key, act in _UNDO_KEYS.items():
-            layer.bind_key(key, act, overwrite=True)
+        bind_undo(layer, self)
         if particles.table is not None:
             self._write_features(particles)
 
@@ -311,7 +233,7 @@ class Link:
         layer.events.scale.disconnect(self._on_layer_scaled)
         layer.events.units.disconnect(self._on_layer_scaled)
         layer.events.mode.disconnect(self._on_layer_mode)
-        for key in ("Escape", *_UNDO_KEYS):
+        for key in ("Escape", *UNDO_KEYS):
             layer.bind_key(key, None)
         return layer
 
@@ -334,17 +256,13 @@ class Link:
         if particles is not None:
             self._unbind(particles)
             self.session.remove(particles)
-        if layer in self._views:
-            layer.events.paint.disconnect(self._on_view_painted)
-            predictions, view = self._views.pop(layer)
-            self.session.remove_prediction(predictions, view)
 
     def _on_particle_sets_changed(self) -> None:
         known = set(self.session.particle_sets)
         for particles in known - set(self._bindings):
-            layer = _labels_layer(particles.labels, particles.name, particles.spacing_um)
+            layer = labels_layer(particles.labels, particles.name, particles.spacing_um)
             self._bind(particles, layer)
-            self._insert(layer)
+            insert_layer(self._viewer(), layer)
         viewer = self._viewer()
         for particles in set(self._bindings) - known:
             layer = self._unbind(particles)
@@ -466,91 +384,9 @@ class Link:
 
     def colour_scale(self, particles: ParticleSet) -> ColourScale | None:
         """Give the colour scale of a particle set, None while each particle has a colour of its own."""
-        if particles.colouring is None:
-            return None
-        names = particles.names_of(particles.colouring)
-        return scale_for(particles.values(particles.colouring)[1], particles.colouring, names)
+        return scale_of(particles)
 
     def _recolour(self, particles: ParticleSet) -> None:
         binding = self._bindings[particles]
-        colouring: Colouring | None = particles.colouring
-        shown = particles.shown if particles.filter.hide_others else None
-        binding.hides = shown is not None
-        if colouring is not None:
-            ids, values = particles.values(colouring)
-            scale = scale_for(values, colouring, particles.names_of(colouring))
-            recolour(binding.layer, ids, values, scale, shown)
-        elif shown is not None:
-            show_only(binding.layer, shown, binding.plain)
-        else:
-            binding.layer.colormap = binding.plain
-
-
-def _labels_layer(
-    labels: Any, name: str, spacing_um: Any, like: Layer | None = None, first: tuple[int, int, int] = (0, 0, 0)
-) -> Labels:
-    """Make a layer of labels (z, y, x); a slice lies flat unless its image has a third dimension."""
-    flat = labels.shape[0] == 1 and (like is None or like.ndim == 2)
-    data = labels[0] if flat else labels
-    return Labels(data, name=name, **place_like(like, spacing_um, data.ndim, first))
-
-
-def _spare_the_brush(viewer: Any) -> None:
-    """Let the circle of the brush have no box behind it.
-
-    napari 0.9 draws the box, which nobody sees, also when the circle and the layers below have gone; with Mesa that
-    ends the program, as when a project is opened after labels were painted.
-    """
-    circle = getattr(viewer.canvas.overlays, "_brush_circle", None) if hasattr(viewer, "canvas") else None
-    if circle is not None:
-        circle.box = False
-
-
-def _clear_selection(viewer: Any) -> None:
-    """Clear the selection of particles."""
-    link_of(viewer).session.selection = ()
-
-
-def _go_on(viewer: Any) -> None:
-    """Go to the next particle in the order of the table."""
-    walk(link_of(viewer).session, 1)
-
-
-def _go_back(viewer: Any) -> None:
-    """Go to the particle before in the order of the table."""
-    walk(link_of(viewer).session, -1)
-
-
-def _inspect(viewer: Any) -> None:
-    """Open the Inspector."""
-    from napari_cathode.widgets.docks import INSPECTOR, open_dock
-
-    open_dock(viewer, INSPECTOR)
-
-
-def _undo_edit(_layer: Any) -> None:
-    """Take the last edit of the particles back."""
-    link_of(current_viewer()).undo()
-
-
-def _redo_edit(_layer: Any) -> None:
-    """Repeat the edit of the particles that was undone last."""
-    link_of(current_viewer()).redo()
-
-
-_UNDO_KEYS = {"Control-Z": _undo_edit, "Control-Shift-Z": _redo_edit}
-
-
-def _undo_stroke(layer: Labels) -> None:
-    """Take the last stroke on a view back."""
-    layer.undo()
-    layer.events.paint(value=[])  # napari tells nobody that the labels are others now
-
-
-def _redo_stroke(layer: Labels) -> None:
-    """Repeat the stroke on a view that was undone last."""
-    layer.redo()
-    layer.events.paint(value=[])
-
-
-_STROKE_KEYS = {"Control-Z": _undo_stroke, "Control-Shift-Z": _redo_stroke}
+        binding.hides = particles.filter.hide_others and particles.shown is not None
+        show_colours(binding.layer, particles, binding.plain)

@@ -39,7 +39,7 @@ def take_state(viewer: Any) -> ProjectState:
         if layer is not None:
             looks[particles] = look_of(layer)
     for predictions in link.session.predictions:
-        looks[predictions] = {view: look_of(layer) for view, layer in link.layers_of(predictions).items()}
+        looks[predictions] = {view: look_of(layer) for view, layer in link.views.layers(predictions).items()}
     return snapshot(link.session, tomograms, link.parameters, looks)
 
 
@@ -73,7 +73,7 @@ def close_layers(viewer: Any, kept: bool) -> None:
     """
     link = link_of(viewer)
     for layer in list(viewer.layers):
-        ours = link.particles_of(layer) is not None or link.prediction_of(layer) is not None
+        ours = link.particles_of(layer) is not None or link.views.known(layer) is not None
         if ours or is_helper(layer) or (is_image(layer) and (kept or tomogram_of(layer).source)):
             viewer.layers.remove(layer)
 
@@ -93,7 +93,7 @@ def iter_show_state(viewer: Any, state: ProjectState) -> Generator[None, None, N
         looks = state.looks.get(predictions, {})
         yield from iter_show_views(link, predictions, looks)
         if not state.particle_sets and not any(looks.values()):
-            link.look_at_view(predictions)  # nothing else shows yet what was found
+            link.views.look_at(predictions)  # nothing else shows yet what was found
     for particles in state.particle_sets:
         _show(link, particles, state)
         yield
@@ -121,8 +121,8 @@ def _show(link: Link, particles: ParticleSet, state: ProjectState) -> None:
 def iter_show_views(link: Link, predictions: Predictions, looks: Mapping[str, Any]) -> Generator[None, None, None]:
     """Show what the views saw, as it was shown before."""
     like, first = _place_of(link, predictions.tomogram)
-    yield from link.iter_show_predictions(predictions, like, first)
-    for view, layer in link.layers_of(predictions).items():
+    yield from link.views.iter_show(predictions, like, first)
+    for view, layer in link.views.layers(predictions).items():
         apply_look(layer, looks.get(view, {}))
 
 

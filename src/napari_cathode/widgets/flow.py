@@ -238,9 +238,9 @@ class Flow(QObject):
             self._went_well = True
             return f"Found {int(prediction.labels.max(initial=0))} particles."
         self._predictions = Predictions(self._tomogram.name, dict(found.views), self._tomogram)
-        yield from self._link.iter_show_predictions(self._predictions, self._layer, self._first())
+        yield from self._link.views.iter_show(self._predictions, self._layer, self._first())
         yield
-        self._link.look_at_view(self._predictions)
+        self._link.views.look_at(self._predictions)
         self._went_well = True
         return f"Found particles in {len(found.views)} views."
 
@@ -255,7 +255,7 @@ class Flow(QObject):
 
     def _on_fused(self, fusion: Any) -> str:
         self._check_open()
-        self._link.hide_views()
+        self._link.views.hide()
         particles = self._show(fusion.labels, {"fuse": to_dict(fusion.parameters), "views": list(fusion.views)})
         self._link.session.set_agreement(particles, fusion.agreement)
         self._went_well = True

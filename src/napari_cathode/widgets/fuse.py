@@ -167,7 +167,7 @@ class FuseWidget(Docked, Panel):
             self.runner.fail(str(error))
             return
         like = next(iter(layers.values()))
-        known = self._link.prediction_of(like)
+        known = self._link.views.known(like)
         tomogram = None if known is None else known[0].tomogram
         name = fused_name(layers.values()) if tomogram is None else f"{tomogram.name} particles"
         spacing = spacing_of(like)
@@ -177,7 +177,7 @@ class FuseWidget(Docked, Panel):
             if like not in self._viewer.layers:
                 return "The views were closed meanwhile; the result was dropped."
             self.preview.remove()
-            self._link.hide_views()
+            self._link.views.hide()
             particles = ParticleSet(fused.labels, name, spacing, tomogram, provenance=_how(fused))
             layer = self._link.show(particles, like)
             layer.metadata.update(_how(fused))  # goes with the layer, whoever saves it
@@ -205,7 +205,7 @@ class FuseWidget(Docked, Panel):
             self._kept.on_fused(fused.kept)
             if like not in self._viewer.layers:
                 return "The views were closed meanwhile; the result was dropped."
-            self._link.hide_views()
+            self._link.views.hide()
             self.preview.show(fused.labels, like, region, None, 0)
             self._newest = _Shown(region, parameters)
             return _previewed(fused)

@@ -397,11 +397,11 @@ class IdentifyWidget(Docked, Panel):
             self._offer("Next: measure the particles", lambda: open_dock(self._viewer, FEATURES))
             return f"Found {_count(labels)} particles."
         predictions = Predictions(tomogram.name, dict(found.views), tomogram)
-        yield from self._link.iter_show_predictions(predictions, layer, first)
-        for shown in self._link.layers_of(predictions).values():
+        yield from self._link.views.iter_show(predictions, layer, first)
+        for shown in self._link.views.layers(predictions).values():
             self._keep_look(shown)
         yield
-        view = self._link.look_at_view(predictions)
+        view = self._link.views.look_at(predictions)
         self._redrawing = lambda drawn, low, most: self._redraw_views(predictions, drawn, low, most)
         self._remember_views(predictions)
         self.adjust.show_found(found, prediction.parameters, lambda _labels: None)
@@ -454,7 +454,7 @@ class IdentifyWidget(Docked, Panel):
     def _redraw_views(
         self, predictions: Predictions, drawn: dict[str, Any], probability: float, overlap: float
     ) -> None:
-        layers = self._link.layers_of(predictions)
+        layers = self._link.views.layers(predictions)
         for view, labels in drawn.items():
             if view not in layers:
                 continue  # its layer was removed meanwhile

@@ -6,17 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QItemSelection, QItemSelectionModel, QItemSelectionRange, QPoint, QSize, Qt, QTimer, Signal
-from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
+from qtpy.QtCore import QItemSelection, QItemSelectionModel, QItemSelectionRange, QPoint, Qt, QTimer, Signal
+from qtpy.QtGui import QGuiApplication, QResizeEvent
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QBoxLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QMenu,
     QPushButton,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -25,93 +23,21 @@ from napari_cathode.errors import InputError
 from napari_cathode.filtering import Filter
 from napari_cathode.session import ParticleSet, Session
 
-from .column_choice import ColumnChoice, ColumnChooser
+from .column_choice import ColumnChooser
 from .names import display_name
 from .particle_menu import open_particle_menu
 from .parts import Connections, Text
-from .table_header import RangeHeader
-from .table_model import ParticleTable
+from .pinned_table import PinnedTable, TableView
 
 _FILTER_DELAY_MS = 200
 _FIRST_SORT = "damage"
 """The most damaged particle comes first."""
-_ROW_PX = 22
-_MOST_PINNED = 0.6
-_MANY_RUNS = 50
 _FILTER_HINT = "Filter, e.g. damage > 0.2"
 _FILTER_HELP = (
     "<p>Labels, such as 3, 17, or a condition on columns: damage > 0.2 and volume_um3 &lt; 500. Also: or, not, "
     "not touches_border, isnan(damage), arithmetic, abs, log and sqrt. The tooltip of a title says what its column is "
     "called.</p>"
 )
-"""So much of a condition is to be seen at once."""
-
-
-class TableView(QTableView):
-    """The rows, or some columns of them; Escape clears the selection, Ctrl+C copies the selected rows."""
-
-    escaped = Signal()
-    copied = Signal()
-
-    def __init__(self, model: ParticleTable) -> None:
-        super().__init__()
-        self.setModel(model)
-        self.header = RangeHeader(model)
-        self.setHorizontalHeader(self.header)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.DoubleClicked)
-        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerItem)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.setWordWrap(False)
-        self.setAlternatingRowColors(False)
-        self.setShowGrid(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(_ROW_PX)
-
-    def fit_columns(self) -> None:
-        """Give each column the width of its title or of a usual number."""
-        metrics = self.fontMetrics()
-        for section in range(self.model().columnCount()):
-            title = str(self.model().headerData(section, Qt.Orientation.Horizontal))
-            widest = max(metrics.horizontalAdvance(part) for part in [*title.split("\n"), "0.00000"])
-            self.header.resizeSection(section, widest + 26)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Clear the selection, or copy."""
-        if event.key() == Qt.Key.Key_Escape:
-            self.escaped.emit()
-        elif event.matches(QKeySequence.StandardKey.Copy):
-            self.copied.emit()
-        else:
-            self._find_current()
-            super().keyPressEvent(event)
-
-    def selectionChanged(self, selected: QItemSelection, deselected: QItemSelection) -> None:
-        """Draw all anew where many rows changed: Qt would ask for the place of each run of them."""
-        if len(selected) + len(deselected) > _MANY_RUNS:
-            self.viewport().update()
-        else:
-            super().selectionChanged(selected, deselected)
-
-    def _find_current(self) -> None:
-        """Let keys go on from the current row where its current cell is in a column that is not shown here."""
-        current = self.currentIndex()
-        shown = self.first_shown()
-        if current.isValid() and self.isColumnHidden(current.column()) and shown is not None:
-            place = self.model().index(current.row(), shown)
-            self.selectionModel().setCurrentIndex(place, QItemSelectionModel.SelectionFlag.NoUpdate)
-
-    def first_shown(self) -> int | None:
-        """Give the leftmost column that is shown here."""
-        sections = (self.header.logicalIndex(place) for place in range(self.header.count()))
-        return next((section for section in sections if not self.isColumnHidden(section)), None)
-
-    def sizeHint(self) -> QSize:
-        """Ask for little; the layout gives what there is."""
-        return QSize(320, 180)
 
 
 class LinkedTable(QWidget):
@@ -128,10 +54,9 @@ class LinkedTable(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self.model = ParticleTable()
-        self.view = TableView(self.model)
-        self.pinned = TableView(self.model)
-        self.columns = ColumnChoice()
+        self._rows = PinnedTable()
+        self.model, self.columns = self._rows.model, self._rows.columns
+        self.view, self.pinned = self._rows.views
         self.filter = QLineEdit()
         self.filter.setPlaceholderText(_FILTER_HINT)
         self.filter.setToolTip(_FILTER_HELP)
@@ -144,11 +69,7 @@ class LinkedTable(QWidget):
         self.columns_button.setToolTip("Chooses, pins and orders the columns.")
         self._count = QLabel()
         self._problem = Text()
-        self._placing = self._showing = False
-        self._moved = QTimer(self)  # a header may not be changed while it tells of a move
-        self._moved.setSingleShot(True)
-        self._moved.setInterval(0)
-        self._moved.timeout.connect(self._keep_order)
+        self._showing = False
         self._delay = QTimer(self)
         self._delay.setSingleShot(True)
         self._delay.setInterval(_FILTER_DELAY_MS)
@@ -172,24 +93,12 @@ class LinkedTable(QWidget):
         for widget in (self.ranges_button, self.hide_button, self.columns_button):
             row.addWidget(widget)
         self._bar.addLayout(row)
-        self._below_pinned = QWidget()
-        self._below_pinned.setFixedHeight(0)
-        left = QVBoxLayout()
-        left.setSpacing(0)
-        left.addWidget(self.pinned, 1)
-        left.addWidget(self._below_pinned)
-        rows = QHBoxLayout()
-        rows.setSpacing(0)
-        rows.addLayout(left)
-        rows.addWidget(self.view, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(self._bar)
         layout.addWidget(self._problem)
-        layout.addLayout(rows, 1)
-        self.pinned.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.pinned.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        layout.addWidget(self._rows, 1)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Put the filter beside the buttons where there is room for what it is to say."""
@@ -207,25 +116,15 @@ class LinkedTable(QWidget):
         self.ranges_button.toggled.connect(self._on_ranges)
         self.hide_button.clicked.connect(self.apply_filter)
         self.columns_button.clicked.connect(self.choose_columns)
-        self.columns.changed.connect(self._place_columns)
         self.model.typed.connect(self._on_typed)
-        # Both views show one selection; with the model it goes after them when the window closes.
-        self._chooser = QItemSelectionModel(self.model, self)
-        self.model.setParent(self)
-        for view in (self.view, self.pinned):
-            view.setSelectionModel(self._chooser)
         self.view.selectionModel().selectionChanged.connect(self._on_view_selection)
-        for view, other in ((self.view, self.pinned), (self.pinned, self.view)):
+        for view in self._rows.views:
             view.header.sortIndicatorChanged.connect(self._on_sort)
             view.header.range_dragged.connect(self._on_range)
-            view.header.sectionMoved.connect(self._on_moved)
-            view.header.sectionResized.connect(self._on_resized)
             view.header.customContextMenuRequested.connect(lambda place, view=view: self._open_column_menu(view, place))
             view.customContextMenuRequested.connect(lambda place, view=view: self._open_menu(view, place))
-            view.verticalScrollBar().valueChanged.connect(other.verticalScrollBar().setValue)
             view.escaped.connect(self._clear)
             view.copied.connect(self.copy)
-        self.view.horizontalScrollBar().rangeChanged.connect(self._match_heights)
 
     # ---- the filter --------------------------------------------------------------------------------
 
@@ -263,7 +162,7 @@ class LinkedTable(QWidget):
             self.filter.setText(known.text)  # with its signals, by which its button for clearing comes and goes
             self._delay.stop()
         self.hide_button.setChecked(known.hide_others)
-        for view in (self.view, self.pinned):
+        for view in self._rows.views:
             view.header.show_filter(known)
         if particles is not None and particles.table is not None:
             labels = self.model.columns["label"]
@@ -283,7 +182,7 @@ class LinkedTable(QWidget):
         self._count.setText(f"{shown} of {total}" if shown != total else f"{total} particles")
 
     def _on_ranges(self, shown: bool) -> None:
-        for view in (self.view, self.pinned):
+        for view in self._rows.views:
             view.header.show_strips(shown)
 
     # ---- the rows ----------------------------------------------------------------------------------
@@ -293,11 +192,11 @@ class LinkedTable(QWidget):
         self.model.set_table(None if particles is None else particles.table)
         names = self.model.names
         column, order = (known[0], known[1]) if known is not None else (_FIRST_SORT, Qt.SortOrder.DescendingOrder)
-        self._sort(names.index(column) if column in names else -1, order)
+        self._rows.sort(names.index(column) if column in names else -1, order)
         if names != former:
-            for view in (self.view, self.pinned):
+            for view in self._rows.views:
                 view.fit_columns()
-            self._place_columns()
+            self._rows.place_columns()
         self._show_filter(particles)
 
     def _on_current(self, particles: ParticleSet | None) -> None:
@@ -317,16 +216,8 @@ class LinkedTable(QWidget):
             self._show_filter(particles)
 
     def _on_sort(self, section: int, order: Qt.SortOrder) -> None:
-        self._sort(section, order)
+        self._rows.sort(section, order)
         self._select_rows()
-
-    def _sort(self, section: int, order: Qt.SortOrder) -> None:
-        for view in (self.view, self.pinned):
-            view.header.blockSignals(True)
-            view.header.setSortIndicator(section, order)
-            view.header.blockSignals(False)
-            view.header.viewport().update()
-        self.model.sort(section, order)
 
     def _on_typed(self, label: int, column: str, text: str) -> None:
         particles = self._session.current
@@ -363,49 +254,6 @@ class LinkedTable(QWidget):
         chooser.move(self.columns_button.mapToGlobal(QPoint(0, -chooser.height())))
         chooser.show()
 
-    def _place_columns(self) -> None:
-        """Put the columns where the person wants them."""
-        self._placing = True
-        names, pinned = self.model.names, self.columns.pinned
-        for view in (self.view, self.pinned):
-            for place, name in enumerate(self.columns.arrange(names)):
-                section = names.index(name)
-                if view.header.visualIndex(section) != place:
-                    view.header.moveSection(view.header.visualIndex(section), place)
-            for section, name in enumerate(names):
-                elsewhere = (name in pinned) != (view is self.pinned)
-                view.header.setSectionHidden(section, elsewhere or self.columns.is_hidden(name))
-        self._placing = False
-        self._fit_pinned()
-
-    def _on_moved(self, *_: int) -> None:
-        """Keep the order that was dragged."""
-        if not self._placing:
-            self._moved.start()
-
-    def _keep_order(self) -> None:
-        names = self.model.names
-        order: list[str] = []
-        for view, is_pinned in ((self.pinned, True), (self.view, False)):
-            by_place = sorted(range(len(names)), key=view.header.visualIndex)
-            order += [names[section] for section in by_place if (names[section] in self.columns.pinned) == is_pinned]
-        self.columns.set_order(order)
-
-    def _on_resized(self, section: int, _old: int, new: int) -> None:
-        if not self._placing and new:
-            self._fit_pinned()
-
-    def _fit_pinned(self) -> None:
-        """Give the pinned columns their width, at most most of the table's."""
-        wanted = self.pinned.header.length() + 2 * self.pinned.frameWidth()
-        self.pinned.setVisible(self.pinned.header.length() > 0)
-        self.pinned.setFixedWidth(max(1, min(wanted, round(_MOST_PINNED * max(self.width(), 200)))))
-
-    def _match_heights(self, _least: int, most: int) -> None:
-        """Leave the room of the scroll bar free below the pinned columns, too, so that rows stay side by side."""
-        bar = self.view.horizontalScrollBar()
-        self._below_pinned.setFixedHeight(bar.sizeHint().height() if most > 0 else 0)
-
     def _open_column_menu(self, view: TableView, place: QPoint) -> None:
         section = view.header.logicalIndexAt(place)
         if section >= 0:
@@ -437,7 +285,7 @@ class LinkedTable(QWidget):
 
     def _view_rows(self) -> np.ndarray[Any, Any]:
         """Give the rows that are selected here, in rising order."""
-        runs = self._chooser.selection()
+        runs = self._rows.chooser.selection()
         chosen = np.zeros(len(self.model.labels), bool)
         for run in runs:
             chosen[run.top() : run.bottom() + 1] = True
@@ -475,7 +323,7 @@ class LinkedTable(QWidget):
         for first, last in zip(rows[np.append([0], gaps + 1)[: len(rows)]].tolist(),
                                rows[np.append(gaps, -1)[: len(rows)]].tolist(), strict=True):  # fmt: skip
             selection.append(QItemSelectionRange(*self.model.rows(first, last)))
-        chooser = self._chooser
+        chooser = self._rows.chooser
         shown = self.view.first_shown() or 0
         chooser.reset()  # silently: Qt compares each new run of rows with each former one
         if len(rows):
@@ -483,7 +331,7 @@ class LinkedTable(QWidget):
         self._showing = True
         chooser.select(selection, QItemSelectionModel.SelectionFlag.Select)
         self._showing = False
-        for view in (self.view, self.pinned):
+        for view in self._rows.views:
             view.viewport().update()
         if len(rows):
             self.view.scrollTo(self.model.index(int(rows[0]), shown))

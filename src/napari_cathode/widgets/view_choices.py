@@ -49,7 +49,7 @@ class ViewChoices(QWidget):
         predictions = self._link.session.predictions
         if not predictions:
             return
-        layers = self._link.layers_of(predictions[-1])
+        layers = self._link.views.layers(predictions[-1])
         for view, choice in self._choices.items():
             choice.layer = layers.get(view)
 
@@ -85,7 +85,7 @@ class ViewChoices(QWidget):
 
     def _input(self, view: str, layer: Any) -> Any:
         """Give the prediction that a layer shows, or its labels when it is another tool's or was exchanged."""
-        known = self._link.prediction_of(layer)
+        known = self._link.views.known(layer)
         if known is None:
             return volume(layer)
         predictions, own_view = known
