@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from napari_cathode.identify.models import list_models
 from napari_cathode.identify.parameters import DEFAULT_MODEL, DEFAULT_MODEL_3D
 from napari_cathode.kept_process import KeptProcess
 from napari_cathode.parameters import to_dict
-from napari_cathode.plugin.finding_steps import Found, iter_find_layer, iter_redraw_views
+from napari_cathode.plugin.finding_steps import Found, iter_find_layer
 from napari_cathode.plugin.layers import is_image, prepare_labels, spacing_of, tomogram_of
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import ParticleSet, Predictions
@@ -33,6 +32,7 @@ from .job import Job
 from .model_choice import ModelFacts
 from .parts import BUSY, Connections, LayerChoice, Panel, Text, allow, choice_box, form_layout, primary_button
 from .preview import PreviewLayer, ShownSlice, shown_slice
+from .redrawing import Redrawing
 from .region_choice import RegionChoice
 from .runner import Runner, Showing
 from .voxel_size import VoxelSize
@@ -90,11 +90,7 @@ class IdentifyWidget(Docked, Panel):
         for text, contour in _LOOKS.items():
             self.look.addItem(text, contour)
         self._results: list[Any] = []
-        self._redrawing: Callable[[dict[str, Any], float, float], None] = lambda *_: None
-        self._painted: Callable[[], list[str]] = list
-        self._revision = 0
-        self._stored: Any = None
-        self._folder: ScratchFolder | None = None
+        self._redrawing = Redrawing(self._link, self.runner, self.adjust)
         self._empty = Text(_EMPTY)
         self._size = Text()
         self._lay_out()
@@ -120,7 +116,6 @@ class IdentifyWidget(Docked, Panel):
         self.next_button.clicked.connect(lambda: self._open_next())
         self.look.currentIndexChanged.connect(self._on_look)
         self.adjust.changed.connect(self._on_adjusted)
-        self.adjust.redraw_all.connect(self._redraw_all)
         self.runner.started.connect(self._refresh)
         self.runner.finished.connect(self._refresh)
         self.runner.finished.connect(self._look_ahead)
@@ -307,7 +302,7 @@ class IdentifyWidget(Docked, Panel):
         prediction = found.views[shown.view]
         self.preview.show(prediction.labels, layer, region, shown, self.look.currentData())
         self.before.tell_notes(prediction.notes)
-        self._stored = None
+        self._redrawing.forget()
         self.adjust.show_found(found, prediction.parameters, self.preview.redraw)
         return f"{_count(prediction.labels)} particles in {shown.view} slice {shown.index}."
 
@@ -385,15 +380,13 @@ class IdentifyWidget(Docked, Panel):
         first = tuple(side[0] for side in region)
         prediction = found.volume or next(iter(found.views.values()))
         self.before.tell_notes(getattr(prediction, "notes", ()))
-        self._stored, self._folder = found.stored, folder
+        self._redrawing.keep(found.stored, folder)
         if tomogram.is_slice or found.volume is not None:
             labels = prediction.labels
             how = {"identify": to_dict(prediction.parameters or parameters)}
             particles = ParticleSet(labels, f"{tomogram.name} particles", tomogram.spacing_um, tomogram, provenance=how)
             self._keep_look(self._link.show(particles, layer, first))
-            self._revision = particles.revision
-            used = prediction.parameters
-            self.adjust.show_found(found, used, lambda drawn: self._redraw_slice(particles, used, drawn))
+            self._redrawing.follow_slice(found, particles, prediction.parameters)
             self._offer("Next: measure the particles", lambda: open_dock(self._viewer, FEATURES))
             return f"Found {_count(labels)} particles."
         predictions = Predictions(tomogram.name, dict(found.views), tomogram)
@@ -402,9 +395,7 @@ class IdentifyWidget(Docked, Panel):
             self._keep_look(shown)
         yield
         view = self._link.views.look_at(predictions)
-        self._redrawing = lambda drawn, low, most: self._redraw_views(predictions, drawn, low, most)
-        self._remember_views(predictions)
-        self.adjust.show_found(found, prediction.parameters, lambda _labels: None)
+        self._redrawing.follow_views(found, predictions, prediction.parameters)
         self._offer("Next: fuse the views", lambda: open_dock(self._viewer, FUSE))
         if len(found.views) == 1:
             return f"Found particles in the {next(iter(found.views))} slices."
@@ -419,63 +410,6 @@ class IdentifyWidget(Docked, Panel):
         self.form.field("nms_threshold").set_value(overlap)
         if not self.runner.running:
             self.runner.say("")  # how many there were before; those there are now are counted beside the sliders
-
-    def _redraw_slice(self, particles: ParticleSet, used: IdentifyParameters, drawn: Any) -> None:
-        if particles not in self._link.session.particle_sets:
-            return
-        if not particles.untouched_since(self._revision):
-            self.runner.say("These particles were edited, reviewed or measured; Find particles makes new ones.")
-            return
-        probability, overlap = self.adjust.probability.value(), self.adjust.overlap.value()
-        how = replace(used, prob_threshold=probability, nms_threshold=overlap)
-        particles.provenance["identify"] = to_dict(how)
-        self._link.session.set_labels(particles, np.asarray(drawn)[np.newaxis])
-        self._revision = particles.revision
-
-    def _redraw_all(self, probability: float, overlap: float) -> None:
-        """Draw all slices of the last run with other thresholds."""
-        if self._stored is None:
-            return
-        try:
-            self._refuse_painted()
-        except InputError as error:
-            self.runner.fail(str(error))
-            return
-        job = Job("Redraw slices", iter_redraw_views, self._stored, probability, overlap)
-        job.prepare = prepare_labels
-
-        def on_drawn(drawn: dict[str, Any]) -> str:
-            self._refuse_painted()
-            self._redrawing(drawn, probability, overlap)
-            return f"All slices are drawn with probability {probability:g} and overlap {overlap:g}."
-
-        self.runner.start(job, on_drawn)
-
-    def _redraw_views(
-        self, predictions: Predictions, drawn: dict[str, Any], probability: float, overlap: float
-    ) -> None:
-        layers = self._link.views.layers(predictions)
-        for view, labels in drawn.items():
-            if view not in layers:
-                continue  # its layer was removed meanwhile
-            known = predictions.views[view]
-            parameters = replace(known.parameters, prob_threshold=probability, nms_threshold=overlap)
-            predictions.views[view] = replace(known, labels=labels, parameters=parameters)
-            layers[view].data = labels
-            self._link.session.touch_prediction(predictions, view)
-        self._remember_views(predictions)
-
-    def _refuse_painted(self) -> None:
-        painted = self._painted()
-        if painted:
-            raise InputError(f"The {' and '.join(painted)} slices were painted on; Find particles makes new ones.")
-
-    def _remember_views(self, predictions: Predictions) -> None:
-        """Note how the views are now, so that what somebody paints on them is not drawn over."""
-        before = dict(predictions.revisions)
-        self._painted = lambda: [
-            view for view in predictions.views if predictions.revisions.get(view, 0) != before.get(view, 0)
-        ]
 
     def _keep_look(self, layer: Any) -> None:
         self._results.append(layer)
