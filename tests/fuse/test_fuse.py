@@ -122,6 +122,20 @@ def test_a_small_thing_that_one_view_alone_sees_is_no_particle(two):
     assert fuse(views, FuseParameters(minimal_diameter_um=2.0), ISOTROPIC).labels.max() == 2
 
 
+@pytest.mark.parametrize("name", ["xy", "yz"])
+def test_a_flake_that_one_view_alone_sees_is_no_particle(name):
+    """It has the voxels of a small particle, but lies in a few slices."""
+    truth = balls((48, 56, 56), [(28, 30, 34)], 11.5)
+    z, y, x = np.indices(truth.shape) - np.reshape([14, 14, 10] if name == "yz" else [10, 14, 14], (3, 1, 1, 1))
+    along, across = (x, z) if name == "yz" else (z, x)
+    flake = (np.abs(along) <= 2) & (across**2 + y**2 < 10**2)
+    assert not (truth[flake] > 0).any() and flake.sum() > 1200
+    views = seen(np.where(flake, 2, truth).astype(np.int32))
+    for other in set(views) - {name}:
+        views = lose(views, other, flake)
+    assert fuse(views, FuseParameters(), ISOTROPIC).labels.max() == 1
+
+
 @pytest.mark.parametrize("first, found", [(0, True), (30, True), (8, False)])
 def test_a_thin_slice_that_one_view_alone_sees_is_a_particle_on_the_border(first, found):
     """The border leaves two slices of a ball: whole sections for the view along it, thin strips for the others."""

@@ -34,6 +34,7 @@ from .repair import iter_gather
 from .scaling import WHOLE, iter_enlarge, iter_sample
 from .sizes import face_counts
 from .tidy import iter_fill, renumber, voxel_counts
+from .unseen import iter_settle_unseen
 from .votes import BLIND, iter_smooth, thresholds
 
 if TYPE_CHECKING:
@@ -149,10 +150,12 @@ def _iter_fuse_blocks(fuser: Fuser, parameters: FuseParameters, folder: Path, bl
         graph = yield from within(_iter_graph(fuser, cores, pieces, sees), 3, 5)
         table, parameters = decide(graph, parameters, spacing_um)
         renumber(pieces, table)
-        yield from within(iter_fill(pieces), 16, 20)
-        yield from within(iter_round(pieces, parameters.outline_smoothing, spacing_um), 17, 20)
+        given = {name: fuser.views[name] for name in fuser.names}
+        yield from within(iter_settle_unseen(pieces, graph, table, given), 16, 20)
+        yield from within(iter_fill(pieces), 17, 20)
+        yield from within(iter_round(pieces, parameters.outline_smoothing, spacing_um), 18, 20)
     steps = iter_agreement(pieces, {name: fuser.views[name] for name in fuser.names})
-    found = yield from within(steps, 18, 20)
+    found = yield from within(steps, 19, 20)
     pieces.flush()
     return Fusion(pieces, None, fuser.names, spacing_um, parameters, found)
 

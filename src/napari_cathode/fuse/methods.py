@@ -21,6 +21,7 @@ from .pieces import Graph, iter_graph
 from .repair import Gathered, iter_gather
 from .sizes import decide_sizes, face_counts, whole_voxels
 from .tidy import iter_fill, iter_spread, renumber, voxel_counts
+from .unseen import iter_settle_unseen
 from .votes import ONE, iter_smooth, linked_share, thresholds
 
 if TYPE_CHECKING:
@@ -39,13 +40,15 @@ def _iter_by_pieces(fuser: Fuser, parameters: FuseParameters) -> Steps[Found]:
             "pieces", (parameters.method, *_seen_with(parameters)), lambda: _iter_pieces(fuser, parameters)
         ),
         0,
-        6,
+        7,
     )
     table, parameters = decide(graph, parameters, fuser.spacing_um)
     labels = pieces.copy() if fuser.kept.keep else pieces
     del pieces
     renumber(labels, table)
-    labels = yield from within(iter_fill(labels), 5, 6)
+    views = {name: fuser.views[name] for name in fuser.names}
+    yield from within(iter_settle_unseen(labels, graph, table, views), 5, 7)
+    labels = yield from within(iter_fill(labels), 6, 7)
     return labels, probability, parameters
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -202,7 +202,7 @@ def join(
     heap: list[tuple[float, int, int, float]] = []
     for (a, b), one, two in zip(graph.pairs.tolist(), graph.one.tolist(), graph.two.tolist(), strict=True):
         near.setdefault(a, {})[b] = near.setdefault(b, {})[a] = [float(one), float(two)]
-        heap.append((_parted(one, two), a, b, float(one + two)))
+        heap.append((parted(one, two), a, b, float(one + two)))
     heapq.heapify(heap)
 
     def unite(a: int, b: int) -> int:
@@ -219,7 +219,7 @@ def join(
             known = near[a].get(other)
             both = counts if known is None else [known[0] + counts[0], known[1] + counts[1]]
             near[a][other] = near[other][a] = both
-            heapq.heappush(heap, (_parted(*both), min(a, other), max(a, other), both[0] + both[1]))
+            heapq.heappush(heap, (parted(*both), min(a, other), max(a, other), both[0] + both[1]))
         return a
 
     while heap:
@@ -236,7 +236,7 @@ def join(
         size = whole_voxels(voxels[piece, None], faces[piece, None], spacing_um)[0]
         if size >= crumb_voxels:
             continue
-        share, best = min((_parted(*counts), other) for other, counts in near[piece].items())
+        share, best = min((parted(*counts), other) for other, counts in near[piece].items())
         unknown = sum(near[piece][best]) == 0
         if share < max(threshold, _CRUMB) and (unknown or size < smallest_voxels):
             unite(piece, best)
@@ -248,7 +248,7 @@ def join(
     return number[roots]
 
 
-def _parted(one: float, two: float) -> float:
+def parted(one: Any, two: Any) -> Any:
     """Give the share of cases in which the views part a pair; few cases say little, and count as half."""
     return (two + 2.0) / (one + two + 4.0)
 
