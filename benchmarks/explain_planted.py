@@ -1,7 +1,7 @@
 """Whether the explanation finds the drivers of damage that the simulator planted.
 
 Run ``python benchmarks/explain_planted.py [--tables true measured segmented] [--presets PRESET …] [--seeds N]
-[--first-seed S] [--size N]``.
+[--first-seed S] [--size N] [--keep-tables FOLDER]``.
 For each preset and seed a volume of 288³ voxels (about 1,500 particles, of which the border does not cut 900; 550 and
 220 with ``--size 192``) is simulated, and its tables are explained: the true one; the one measured on the true labels
 and the image; the one measured on what all steps found in the image alone.
@@ -10,14 +10,20 @@ Precision at k is the part of the k leading groups of correlated features that h
 of groups that do. Exits with 1 when its mean is below 0.8 for any preset and table, or when the features of the
 neighbourhood do not outweigh those of the particle's shape in every mean of the 50-cycles preset.
 
+With ``--keep-tables`` the tables are written to a folder and read from there the next time: tables of what all steps
+found take minutes of processor time each, their explanation seconds. Empty it after a change of any step before.
+
 The default seeds (100 …) were not used to choose anything.
 """
 
 import argparse
 import sys
 from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from napari_cathode.explain import Explanation, explain
 from napari_cathode.measure import FEATURES, measure
@@ -43,14 +49,35 @@ def share_of_group(found: Explanation, group: str) -> float:
     return float(found.importance["share"][kept].sum())
 
 
-def table_of(simulation: Simulation, kind: str):
-    if kind == "true":
-        return simulation.table
-    if kind == "measured":
-        return measure(
-            simulation.labels, simulation.image, simulation.spacing_um, field_of_view=simulation.field_of_view
-        )
-    return run(Tomogram(simulation.image, simulation.spacing_um, field_of_view=simulation.field_of_view)).table
+class Sample:
+    """One simulated electrode and its tables, simulated when the first of them is wanted."""
+
+    def __init__(self, preset: str, seed: int, size: int, folder: Path | None) -> None:
+        self.preset, self.seed, self.size, self.folder = preset, seed, size, folder
+
+    @cached_property
+    def simulation(self) -> Simulation:
+        """The electrode."""
+        size = dict.fromkeys(("size_z", "size_y", "size_x"), self.size)
+        return simulate(replace(PRESETS[self.preset], voxel_um=VOXEL_UM, **size), self.seed)
+
+    def table(self, kind: str) -> pd.DataFrame:
+        """Make a table of one of `TABLES`, or read it from the folder."""
+        if self.folder is None:
+            return self._make(kind)
+        path = self.folder / f"{self.preset}-{self.size}-{self.seed}-{kind}.csv"
+        if not path.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._make(kind).to_csv(path, index=False)
+        return pd.read_csv(path, float_precision="round_trip")
+
+    def _make(self, kind: str) -> pd.DataFrame:
+        found = self.simulation
+        if kind == "true":
+            return found.table
+        if kind == "measured":
+            return measure(found.labels, found.image, found.spacing_um, field_of_view=found.field_of_view)
+        return run(Tomogram(found.image, found.spacing_um, field_of_view=found.field_of_view)).table
 
 
 def main() -> int:
@@ -60,17 +87,19 @@ def main() -> int:
     arguments.add_argument("--tables", nargs="+", choices=TABLES, default=["true", "measured"])
     arguments.add_argument("--presets", nargs="+", choices=STUDY, default=list(STUDY))
     arguments.add_argument("--size", type=int, default=288, help="voxels along an edge of the volume")
+    arguments.add_argument(
+        "--keep-tables", type=Path, metavar="FOLDER", help="write tables there, and use what is there"
+    )
     given = arguments.parse_args()
-    size = dict.fromkeys(("size_z", "size_y", "size_x"), given.size)
     good = True
     for preset in given.presets:
         drivers = {name for name, _ in PRESETS[preset].drivers}
         reached = {kind: [] for kind in given.tables}
         sides = {kind: [] for kind in given.tables}
         for seed in range(given.first_seed, given.first_seed + given.seeds):
-            simulation = simulate(replace(PRESETS[preset], voxel_um=VOXEL_UM, **size), seed)
+            sample = Sample(preset, seed, given.size, given.keep_tables)
             for kind in given.tables:
-                found = explain(table_of(simulation, kind))
+                found = explain(sample.table(kind))
                 reached[kind].append(precision(found, drivers))
                 sides[kind].append([share_of_group(found, "D"), share_of_group(found, "C")])
                 lead = ", ".join(f"{r.feature} {100 * r.share:.0f}" for r in found.importance.head(6).itertuples())
