@@ -333,13 +333,26 @@ def test_a_second_state_is_loaded_and_compared(viewer, qtbot, tmp_path, monkeypa
     link_of(viewer).session.current = current
     assert panel.states.second.itemText(0) == "unmeasured (measure it first)"
     assert panel.states.second.currentIndex() == -1 and not panel.states.button.isEnabled()
+    assert "Load a table" in panel.states.button.toolTip()
+    assert panel.states.first.y() < 120, "nothing but a sentence stands above it"
     panel.states.load_table(str(tmp_path / "later.csv"))
     assert panel.states.second.currentText() == "later" and panel.states.button.isEnabled()
     with qtbot.waitSignal(panel.states.runner.finished, timeout=TIMEOUT_MS):
         panel.states.run()
     assert panel.states.runner.error == ""
     assert panel.states.found.names == ("p", "later")
+    assert panel.states.first.text() == "p"
     assert "gained or lost" in panel.states.words.text() or "Sphericity" in panel.states.words.text()
+    table = panel.states.found.table().assign(direction="unsettled")
+    table.loc[table["feature"] == "contact", ["direction", "first_share", "second_share"]] = "gained", 0.125, 0.5
+    monkeypatch.setattr(type(panel.states.found), "table", lambda _: table)
+    monkeypatch.setattr(type(panel.states.found), "text", lambda _: "Contact gained & that is all.")
+    for explanation in panel.states.found.explanations:
+        monkeypatch.setitem(explanation.scores["verdict"], "explains", True)
+    panel.states._show_found(panel.states.found)
+    for part in ("gained &amp; that", "Contact&nbsp;", "12.5&nbsp;", "50.0&nbsp;", "later&nbsp;"):
+        assert part in panel.states.words.text()
+    assert "Sphericity" not in panel.states.words.text()
 
 
 @needs_canvas

@@ -23,7 +23,7 @@ from .names import axis_title
 from .parts import BUSY, Connections, Fold, Panel, Text, allow, choice_box, primary_button
 from .plots import prepare_plots
 from .runner import Runner
-from .shap_checks import InteractionsView, StabilityView, StatesView
+from .shap_checks import CheckView, InteractionsView, StabilityView, StatesView
 from .shap_export import ExportButton
 from .shap_setup import ExplainSetup
 from .shap_views import (
@@ -130,7 +130,8 @@ class ShapWidget(Docked, Panel):
         for view in self.views:  # in no stack, in which all would be as long as the longest
             view.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)  # none widens the panel
             view.setVisible(view is self.views[0])
-            view.column.addStretch(0)  # below a figure that is as tall as it may be
+            if not isinstance(view, CheckView):  # which is empty yet, and adds its own
+                view.column.addStretch(0)  # below a figure that is as tall as it may be
             results.addWidget(view, 1)
             self.show_view.addItem(view.title)
         inputs = QWidget()

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton
+from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QSizePolicy
 
 from napari_cathode.errors import InputError
 from napari_cathode.plugin.steps import iter_check_stability, iter_compare_tables, iter_find_interactions
 from napari_cathode.session import Session
 
 from .job import Job
-from .parts import Connections, Text, choice_box
+from .names import display_name
+from .parts import BUSY, Connections, Text, allow, choice_box, form_layout
 from .plots import Plot, prepare_plots
 from .runner import Runner
 from .shap_views import View
+
+_MOST_CHANGES = 8
+"""So many rows beside a figure that shows all."""
 
 
 class CheckView(View):
@@ -116,7 +121,7 @@ class CheckView(View):
             self.plot.redraw()
 
     def _refresh(self) -> None:
-        self.button.setEnabled(self.explanation is not None and not self.runner.running)
+        allow(self.button, (self.explanation is None, "Explain first."), (self.runner.running, BUSY))
 
 
 class StabilityView(CheckView):
@@ -203,15 +208,18 @@ class StatesView(CheckView):
             self._connections.connect(signal, self._offer)
 
     def _add_inputs(self) -> None:
+        self.first = QLabel()
+        self.first.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)  # a name may be long
+        self.first.setToolTip("The particles of the layer that is selected.")
         self.second = choice_box()
         self.second.setPlaceholderText("none measured yet")
         self.load = QPushButton("Load a table …")
         self.load.setToolTip("A CSV or Parquet file with the same columns.")
         self.load.clicked.connect(self._ask)
-        row = QHBoxLayout()
-        row.addWidget(QLabel("Second state"))
-        row.addWidget(self.second, 1)
-        self.column.addLayout(row)
+        form = form_layout()
+        form.addRow("First state", self.first)
+        form.addRow("Second state", self.second)
+        self.column.addLayout(form)
         self.column.addWidget(self.load)
 
     def build(self) -> None:
@@ -228,9 +236,11 @@ class StatesView(CheckView):
     def _offer(self, *_what: Any) -> None:
         if not self._built:
             return
+        current = self._session.current
+        self.first.setText("" if current is None else current.name)
         before = self.second.currentText()
         self.second.clear()
-        others = [particles for particles in self._session.particle_sets if particles is not self._session.current]
+        others = [particles for particles in self._session.particle_sets if particles is not current]
         for particles in others:
             if particles.table is not None:
                 self.second.addItem(particles.name, particles.table)
@@ -271,8 +281,12 @@ class StatesView(CheckView):
 
     def _refresh(self) -> None:
         current = self._session.current
-        ready = current is not None and current.table is not None and self._ready > 0
-        self.button.setEnabled(ready and not self.runner.running)
+        allow(
+            self.button,
+            (current is None or current.table is None, "Measure the particles first."),
+            (not self._ready, "Load a table, or measure the particles of another layer."),
+            (self.runner.running, BUSY),
+        )
 
     def _job(self) -> Job:
         current = self._session.current
@@ -287,8 +301,24 @@ class StatesView(CheckView):
     def _words(self) -> str:
         text = str(self.found.text())
         if self.found.only_one:
-            text += f" Not in both: {', '.join(self.found.only_one)}."
-        return text
+            text += f" Not in both: {', '.join(map(display_name, self.found.only_one))}."
+        return html.escape(text) + self._changes()
+
+    def _changes(self) -> str:
+        """Give the features that gained or lost, with their shares in both states, as a table."""
+        table = self.found.table()
+        settled = table[table["direction"] != "unsettled"].head(_MOST_CHANGES)
+        if settled.empty or not all(each.scores["verdict"]["explains"] for each in self.found.explanations):
+            return ""
+        rows = [("Share of", *self.found.names, "change ± SD")]
+        for row in settled.itertuples():
+            change = f"{100 * row.change:+.1f}".replace("-", "\N{MINUS SIGN}")
+            shares = (f"{100 * row.first_share:.1f}", f"{100 * row.second_share:.1f}")
+            rows.append((display_name(row.feature), *shares, f"{change} ± {100 * row.change_sd:.1f} %"))
+        cells = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(cell)}&nbsp;&nbsp;</td>" for cell in row) + "</tr>" for row in rows
+        )
+        return f"<table>{cells}</table>"
 
     def _draw(self, **where: Any) -> Any:
         from napari_cathode.explain.plots import comparison_rows
