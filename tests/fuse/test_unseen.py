@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.fuse.test_fuse import ISOTROPIC, balls, seen
+from tests.fuse.test_fuse import ISOTROPIC, balls, lose, seen
 from tests.fuse.test_pieces import chain
 
 from napari_cathode.fuse.pieces import iter_graph
@@ -66,3 +66,15 @@ def test_a_single_view_is_believed():
     before = labels.copy()
     drain(iter_settle_unseen(labels, chain(0.5), np.arange(3, dtype=np.int32), {"xy": seen(ball)["xy"]}))
     np.testing.assert_array_equal(labels, before)
+
+
+def test_a_large_particle_that_the_views_lost_in_most_slices_stays():
+    ball = balls((40, 40, 40), [(16, 20, 20)], 10.5)
+    labels = ball.copy()
+    labels[33:36, 33:36, 33:36] = 2
+    views = {name: lose(seen(ball), name, np.s_[:18])[name] for name in ALL}
+    for name in ALL:
+        views = lose(views, name, np.s_[:, :, :18])
+    graph = drain(iter_graph(labels, views, ALL, ISOTROPIC, 21.0))
+    drain(iter_settle_unseen(labels, graph, np.arange(3, dtype=np.int32), views))
+    np.testing.assert_array_equal(labels, ball)

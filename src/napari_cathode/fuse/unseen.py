@@ -1,6 +1,6 @@
 """Particles that no view sees: the views part a particle at different places, and pieces of it are left between.
 
-Such a piece fits no section of any view (see `agreement`), but across one of its sides the views see a single section
+Such a piece is small and fits no section of any view (see `agreement`), but across one of its sides the views see a single section
 nearly always; there it is joined. Without such a side it is nothing: an outline that two views disagree on, or debris.
 What the border cuts is left as it is: of a sliver the views rarely see the same.
 """
@@ -20,7 +20,7 @@ from napari_cathode.progress import Steps
 from .agreement import iter_agreement
 from .basins import Labels
 from .pieces import Graph, parted
-from .sizes import face_counts
+from .sizes import ball_voxels, face_counts, typical_diameter
 from .tidy import renumber
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 _SIDE = 0.2
 """An unseen piece joins a neighbour that the views part it from less often than this; true neighbours are parted more
 often. Chosen on simulated volumes as the networks see them, of seeds 1 and 2."""
+
+_LARGE = 2 / 3
+"""From this share of the typical diameter on it is a particle that the views lost in too many slices."""
 
 
 def iter_settle_unseen(
@@ -57,6 +60,8 @@ def iter_settle_unseen(
     unseen = np.zeros(int(table.max(initial=0)) + 1, dtype=np.bool_)
     unseen[found["label"].to_numpy(np.int64)] = found["view_count"].to_numpy() == 0
     unseen[face_counts(labels, unseen.size).any(axis=1)] = False
+    sizes = np.bincount(table, weights=graph.voxels, minlength=unseen.size)
+    unseen &= sizes < _LARGE**3 * ball_voxels(typical_diameter(sizes[1:]), (1.0, 1.0, 1.0))
     if unseen.any():
         renumber(labels, homes(graph, table, unseen))
 
