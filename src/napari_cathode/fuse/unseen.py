@@ -1,8 +1,8 @@
 """Particles that no view sees: the views part a particle at different places, and pieces of it are left between.
 
-Such a piece is small and fits no section of any view (see `agreement`), but across one of its sides the views see a single section
-nearly always; there it is joined. Without such a side it is nothing: an outline that two views disagree on, or debris.
-What the border cuts is left as it is: of a sliver the views rarely see the same.
+Such a piece is small and fits no section of any view (see `agreement`), but across one of its sides the views see a
+single section nearly always; there it is joined. Without such a side it is nothing: an outline that two views disagree
+on, or debris. What the border cuts is left as it is: of a sliver the views rarely see the same.
 """
 
 from __future__ import annotations

@@ -225,7 +225,9 @@ class StatesView(CheckView):
     def build(self) -> None:
         """Make the parts, with the states that there are."""
         if not self._built:
+            self.changes = Text()
             super().build()
+            self.column.insertWidget(self.column.indexOf(self.plot) + 1, self.changes)
             self._offer()
 
     def show_explanation(self, explanation: Any) -> None:
@@ -302,7 +304,11 @@ class StatesView(CheckView):
         text = str(self.found.text())
         if self.found.only_one:
             text += f" Not in both: {', '.join(map(display_name, self.found.only_one))}."
-        return html.escape(text) + self._changes()
+        return text
+
+    def _show_found(self, found: Any) -> None:
+        super()._show_found(found)
+        self.changes.say("" if found is None else self._changes())
 
     def _changes(self) -> str:
         """Give the features that gained or lost, with their shares in both states, as a table."""
@@ -310,11 +316,17 @@ class StatesView(CheckView):
         settled = table[table["direction"] != "unsettled"].head(_MOST_CHANGES)
         if settled.empty or not all(each.scores["verdict"]["explains"] for each in self.found.explanations):
             return ""
-        rows = [("Share of", *self.found.names, "change ± SD")]
+        rows = [("Share (%)", *self.found.names, "Change ± SD")]
         for row in settled.itertuples():
             change = f"{100 * row.change:+.1f}".replace("-", "\N{MINUS SIGN}")
             shares = (f"{100 * row.first_share:.1f}", f"{100 * row.second_share:.1f}")
-            rows.append((display_name(row.feature), *shares, f"{change} ± {100 * row.change_sd:.1f} %"))
+            rows.append(
+                (
+                    display_name(row.feature),
+                    *shares,
+                    f"{change}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{100 * row.change_sd:.1f}",
+                )
+            )
         cells = "".join(
             "<tr>" + "".join(f"<td>{html.escape(cell)}&nbsp;&nbsp;</td>" for cell in row) + "</tr>" for row in rows
         )
