@@ -104,6 +104,25 @@ def test_sparse_ids_keep_one_row_each(model):
     assert not np.allclose(layer.get_color(5), layer.get_color(2**31 - 1))
 
 
+@needs_canvas
+def test_coloured_particles_stay_above_the_images(viewer):
+    """napari draws a layer whose colour table needs another kind of number as the lowest of all."""
+    labels = np.zeros((4, 20, 20), np.int32)
+    labels[:, :5], labels[:, 10:] = 3, 300
+    link = link_of(viewer)
+    for name in ("one", "two"):
+        viewer.add_image(np.zeros(labels.shape, np.uint8), name=name, scale=SPACING)
+    particles = ParticleSet(labels, "found", SPACING)
+    link.session.add(particles)
+    link.set_table(particles, pd.DataFrame({"label": [3, 300], "damage": [0.1, 0.2], "volume_um3": [2.0, 3.0]}))
+    visuals = viewer.window._qt_viewer.canvas.layer_to_visual
+    for colouring in (Colouring("volume_um3"), None, Colouring("damage")):
+        link.session.set_colouring(particles, colouring)
+        settle()
+        orders = [visuals[layer].node.order for layer in viewer.layers]
+        assert orders == sorted(orders) and len(set(orders)) == len(orders), orders
+
+
 def test_colours_follow_the_values_and_go_back(model, labels, table):
     link = link_of(model)
     particles = ParticleSet(labels, "found", SPACING)

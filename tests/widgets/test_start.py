@@ -8,6 +8,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_cathode.errors import InputError
+from napari_cathode.plugin.layers import tomogram_of
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import ParticleSet
 from napari_cathode.widgets import flow as flow_module
@@ -45,6 +46,42 @@ def test_states_follow_what_there_is(model):
     flat = model.add_image(grey[12], name="slice")
     assert reached(link, flat).states[FUSE] == NOT_NEEDED
     assert reached(link, flat).states[FIND] == TO_DO, "those particles are of another image"
+
+
+def test_particles_of_another_tomogram_of_the_same_shape_count_for_nothing(model):
+    """States of one cell are often cut to the same shape: the second is not analysed because the first is."""
+    grey, labels = _balls()
+    first, second = (model.add_image(array, scale=(0.2,) * 3, units=("um",) * 3) for array in (grey, grey.copy()))
+    link = link_of(model)
+    particles = ParticleSet(labels, "p", (0.2,) * 3, tomogram=tomogram_of(first))
+    link.show(particles, first)
+    assert reached(link, first).particles is particles
+    assert reached(link, second).particles is None
+    assert set(reached(link, second).states.values()) == {TO_DO}
+
+
+@needs_canvas
+def test_a_voxel_size_is_that_of_its_image_alone_and_an_odd_one_is_told(viewer, qtbot):
+    grey, _ = _balls()
+    first = viewer.add_image(grey, scale=(0.2,) * 3, units=("um",) * 3)
+    start = open_dock(viewer, START)
+    second = viewer.add_image(grey.copy(), scale=(0.2,) * 3, units=("um",) * 3)
+    start.image.layer = second
+    size = start.voxel_size
+    size._boxes[2].setValue(0.3)
+    assert tuple(second.scale) == (0.2, 0.2, 0.3)
+    assert tuple(first.scale) == (0.2, 0.2, 0.2)
+    assert size._hint.text() == ""
+    for box in size._boxes:
+        box.setValue(200.0)
+    assert "200 nm is 0.2" in size._hint.text()
+    size._boxes[0].setValue(1.0)
+    size._boxes[1].setValue(1.0)
+    size._boxes[2].setValue(15.0)
+    assert "factor of 15" in size._hint.text()
+    start._surveying = True
+    start.refresh()
+    assert not size.isEnabled(), "a run measures with the voxel size that it began with"
 
 
 @needs_canvas

@@ -118,7 +118,8 @@ def rescale(viewer: Any, layer: Layer, spacing_um: Spacing) -> None:
     """
     shown = np.asarray(layer.world_to_data(viewer.dims.point[-layer.ndim :]), float)
     for other in [other for other in viewer.layers if other is not layer and _is_on_grid(other, layer)]:
-        set_spacing(other, spacing_um)
+        if not (is_image(other) and spacing_of(other) is not None):  # another image has a voxel size of its own
+            set_spacing(other, spacing_um)
     set_spacing(layer, spacing_um)
     axes = list(range(viewer.dims.ndim - layer.ndim, viewer.dims.ndim))
     viewer.dims.set_point(axes, list(world_point(layer, shown, viewer.layers.units)))

@@ -390,3 +390,5 @@ class Link:
         binding = self._bindings[particles]
         binding.hides = particles.filter.hide_others and particles.shown is not None
         show_colours(binding.layer, particles, binding.plain)
+        # napari draws a layer with a new colour table as the lowest of all until layers are put in order again.
+        self.layers.events.reordered()

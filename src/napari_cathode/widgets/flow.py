@@ -59,7 +59,7 @@ def reached(link: Link, layer: Any) -> Reached:
     known = [found for found in link.session.predictions if shows(layer, found.tomogram)]
     predictions = known[-1] if known else None
     particles = link.session.current
-    if particles is not None and tuple(particles.labels.shape) != tomogram.shape:
+    if particles is not None and not _of(particles, layer, tomogram):
         particles = None
     there = particles is not None
     states = {
@@ -73,6 +73,13 @@ def reached(link: Link, layer: Any) -> Reached:
     if particles is not None and particles.explanation is not None:
         states[EXPLAIN] = STALE if particles.explanation_out_of_date else DONE
     return Reached(predictions, particles, states)
+
+
+def _of(particles: ParticleSet, layer: Any, tomogram: Tomogram) -> bool:
+    """Whether particles are those of a layer's tomogram: labels from elsewhere may be, where the shape is the same."""
+    if tuple(particles.labels.shape) != tomogram.shape:
+        return False
+    return particles.tomogram is None or shows(layer, particles.tomogram)
 
 
 def settled(tomogram: Tomogram, region: Region) -> Tomogram:

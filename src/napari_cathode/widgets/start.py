@@ -62,6 +62,7 @@ class StartWidget(docks.Docked, Panel):
         self.sample_button = QPushButton("Sample")
         self.image = LayerChoice(self._viewer, is_image)
         self.voxel_size = VoxelSize(self._viewer)
+        self.voxel_size.changed.connect(self._look_ahead)
         self.before = Beforehand(self._kept, all_steps=True)
         self.button = primary_button("Run all", "Runs the steps with usual settings; results appear one by one.")
         self.runner = Runner()
@@ -249,6 +250,7 @@ class StartWidget(docks.Docked, Panel):
             if step == self.flow.step or step in elsewhere or (step == FIND and self._surveying):
                 states[step] = RUNNING
         busy = self.runner.running or bool(self.flow.step) or self._surveying
+        self.voxel_size.setEnabled(layer is not None and not busy)  # the run measures with what it began with
         known = {**states, "busy": str(busy), "elsewhere": str(bool(elsewhere)), "layer": str(layer is not None)}
         if known == self._known:
             return

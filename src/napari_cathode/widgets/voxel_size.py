@@ -6,6 +6,7 @@ import weakref
 from contextlib import suppress
 from typing import Any
 
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QAbstractSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_cathode.errors import InputError
@@ -17,6 +18,7 @@ from .parts import Text
 
 _DECIMALS = 9
 _ASKING = "border-left: 3px solid #e0a000; padding: 2px 2px 2px 8px;"
+_LARGE_UM = 20.0
 _ASK = "The file states no voxel size. Give it in µm; without it nothing can be measured."
 
 
@@ -28,6 +30,8 @@ class VoxelSize(QWidget):
     viewer : napari.Viewer
         Shows the layer.
     """
+
+    changed = Signal()
 
     def __init__(self, viewer: Any) -> None:
         super().__init__()
@@ -95,7 +99,8 @@ class VoxelSize(QWidget):
         spacing = (values[0], values[1], values[2])
         if self._layer is not None and not _close(spacing_of(self._layer), spacing):
             rescale(self._viewer(), self._layer, spacing)
-            self._hint.say("")
+            self._hint.say(_doubt(spacing))
+            self.changed.emit()
         return spacing
 
     def _write(self, spacing: Any) -> None:
@@ -111,6 +116,16 @@ class VoxelSize(QWidget):
         self._write([length or value for length in self._lengths])
         with suppress(InputError):  # a length is missing still
             self.spacing()
+
+
+def _doubt(spacing: Spacing) -> str:
+    """Say what is unusual about a voxel size that was typed."""
+    largest, smallest = max(spacing), min(spacing)
+    if largest > _LARGE_UM:
+        return f"{largest:g} µm is a large voxel. Voxel sizes are in µm: 200 nm is 0.2."
+    if largest > 10 * smallest:
+        return f"The lengths differ by a factor of {largest / smallest:.0f}; check that all are in µm."
+    return ""
 
 
 def _close(one: Spacing | None, other: Spacing) -> bool:
