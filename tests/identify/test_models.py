@@ -98,7 +98,10 @@ def test_weights_that_changed_are_not_run_from_the_old_onnx_file(shipped, tmp_pa
     assert models.open_model(folder).onnx == folder / "model.onnx"
     with (folder / "weights_best.h5").open("ab") as file:
         file.write(b"retrained")
-    from napari_cathode.identify import export
+    from napari_cathode.identify import export, unet
 
     monkeypatch.setattr(export.importlib.util, "find_spec", lambda name: None)
+    if unet.AVAILABLE:
+        assert models.open_model(folder).onnx is None, "it runs from its weights"
+    monkeypatch.setattr(unet, "read_unet", lambda info: None)
     assert "pip install" in said(folder)

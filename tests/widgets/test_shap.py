@@ -123,6 +123,8 @@ def test_a_clicked_particle_shows_its_waterfall_and_what_if(viewer, qtbot):
     widths = [patch.get_width() for patch in bars.axes.patches]
     assert sum(widths) == pytest.approx(found.explained[5] - found.base_values[5])
     panel.particle.waterfall.feature_clicked.emit("sphericity")
+    words = panel.particle.answer.text()
+    assert "Sphericity is" in words and f"<b>{panel.particle._found.predicted:.3g}</b>" in words, "as it is"
     panel.particle.slider.setValue(panel.particle.slider.maximum())
     assert "instead of" in panel.particle.answer.text() and "Sphericity" in panel.particle.answer.text()
     session.selection = {1}  # cut by the border

@@ -256,8 +256,22 @@ class ParticleView(View):
         self.slider.blockSignals(True)
         self.slider.setValue(place)
         self.slider.blockSignals(False)
-        self._answer(place)
+        if np.isnan(present):
+            self._answer(place)
+        else:
+            self._say_present()
         self.curve.redraw()
+
+    def _say_present(self) -> None:
+        """Say what is predicted of the particle as it is: the slider's places are not its very value."""
+        found = self._found
+        unit = unit_of(found.feature)
+        feature, target = (html.escape(display_name(name)) for name in (found.feature, self.explanation.target))
+        self.answer.say(
+            f"{feature} is {found.present:.3g}{f' {unit}' if unit else ''}: predicted {target} "
+            f"<b>{found.predicted:.3g}</b>. Move the slider to see it with another value."
+        )
+        self.curve.mark(found.present, found.predicted)
 
     def _answer(self, place: int) -> None:
         found = self._found
