@@ -1,5 +1,6 @@
 """Start here: from a tomogram to coloured particles, step by step."""
 
+import dask.array as da
 import numpy as np
 import pytest
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
@@ -58,6 +59,15 @@ def test_particles_of_another_tomogram_of_the_same_shape_count_for_nothing(model
     assert reached(link, first).particles is particles
     assert reached(link, second).particles is None
     assert set(reached(link, second).states.values()) == {TO_DO}
+
+
+def test_particles_of_a_lazy_slice_are_its_own(model):
+    grey, labels = _balls()
+    layer = model.add_image(da.from_array(grey[12]), scale=(0.2,) * 2, units=("um",) * 2)
+    link = link_of(model)
+    particles = ParticleSet(labels[12:13], "p", (0.2,) * 3, tomogram=tomogram_of(layer))
+    link.show(particles, layer)
+    assert reached(link, layer).particles is particles
 
 
 @needs_canvas

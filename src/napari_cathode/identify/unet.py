@@ -143,7 +143,7 @@ def _arranged(kernels: dict[str, tuple[FloatArray, FloatArray]], info: ModelInfo
     known = {*entry, *chain(*down), *middle, *chain(*up), "features", "prob", "dist"}
     if len(entry) != poolings * convolutions or 2**poolings != grid or known != set(names):
         raise _OtherMake
-    first = next(iter([*entry, *down[0]]))
+    first = [*entry, *down[0]][0]
     first_kernel, first_bias = kernels[first]
     channels = first_bias.size
     if first_kernel.shape != (3, 3, 1, channels) or channels % BLOCK:

@@ -6,6 +6,7 @@ import weakref
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_cathode.errors import InputError
@@ -16,7 +17,7 @@ from napari_cathode.kept_process import KeptProcess
 from napari_cathode.measure import MeasureParameters, check_scale
 from napari_cathode.parameters import to_dict
 from napari_cathode.plugin.finding_steps import Found, iter_find_layer
-from napari_cathode.plugin.layers import prepare_labels, shows, tomogram_of
+from napari_cathode.plugin.layers import full_data, prepare_labels, shows, tomogram_of
 from napari_cathode.plugin.link import Link
 from napari_cathode.plugin.steps import ViewsToFuse, iter_explain_table, iter_fuse_layers, iter_measure_layers
 from napari_cathode.session import Colouring, ParticleSet, Predictions
@@ -79,7 +80,8 @@ def _of(particles: ParticleSet, layer: Any, tomogram: Tomogram) -> bool:
     """Whether particles are those of a layer's tomogram: labels from elsewhere may be, where the shape is the same."""
     if tuple(particles.labels.shape) != tomogram.shape:
         return False
-    return particles.tomogram is None or shows(layer, particles.tomogram)
+    lazy_slice = tomogram.is_slice and not isinstance(full_data(layer), np.ndarray)  # its volume is made anew each time
+    return particles.tomogram is None or lazy_slice or shows(layer, particles.tomogram)
 
 
 def settled(tomogram: Tomogram, region: Region) -> Tomogram:
