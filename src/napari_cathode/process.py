@@ -1,6 +1,6 @@
 """Run a step in a process of its own, so that nothing it does can freeze the caller, and it can be ended at any moment.
 
-Python's global lock is held by StarDist's suppression, by tree fits, by compilation and by much else; a thread is no
+Python's global lock is held by training, by tree fits, by compilation and by much else; a thread is no
 shelter from that. The child is started as ``python -m napari_cathode.process`` rather than by `multiprocessing`,
 which would import the caller's main script (napari with all its plugins) once more.
 

@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from napari_cathode.progress import Progress, Steps
 
+from .polygon_kernels import survivors
 from .rescale import BoolArray, FloatArray
-from .stardist2d import Polygons, draw_polygons, one_thread
+from .stardist2d import Polygons, candidates, draw_polygons
 from .views import VIEW_AXIS
 
 FLOOR = 0.1
@@ -70,15 +71,7 @@ class Candidates:
         overlap : float
             Candidates that overlap a more probable survivor by more than this share of the smaller area go.
         """
-        from stardist.nms import non_maximum_suppression_inds
-
-        if not len(self):
-            return self
-        with one_thread():
-            kept = non_maximum_suppression_inds(
-                self.distances, self.centres, scores=self.probability, thresh=overlap, verbose=False
-            )
-        return self._some(kept)
+        return self._some(survivors(self.centres, self.distances, overlap))
 
     def draw(self) -> npt.NDArray[np.int32]:
         """Draw all of them as labels, shape (y, x); see `draw_polygons`."""
@@ -118,12 +111,8 @@ def collect(
     floor : float
         Those of at most this probability are left out.
     """
-    rows, columns = np.nonzero(probability > floor)
-    values = probability[rows, columns]
-    order = np.argsort(values)[::-1]  # as StarDist orders them
-    rows, columns = rows[order], columns[order]
-    centres = np.stack([rows * grid[0], columns * grid[1]], axis=1).astype(np.int32)
-    return Candidates(centres, distance[rows, columns], values[order], shape, scale, inside)
+    centres, values, distances = candidates(probability, distance, grid, floor)
+    return Candidates(centres, distances, values, shape, scale, inside)
 
 
 @dataclass(frozen=True)

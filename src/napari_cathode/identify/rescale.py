@@ -106,7 +106,7 @@ def rescale(image: FloatArray, scale: tuple[float, ...]) -> FloatArray:
     """Resize an image or a volume linearly, blurred before where it shrinks so that fine noise does not alias.
 
     Pixel *areas* correspond: pixel i of the result covers (i … i + 1) / scale of the image, so that a point p of the
-    result lies at (p + 0.5) / scale − 0.5 of the image (see `to_full`).
+    result lies at (p + 0.5) / scale − 0.5 of the image.
 
     Parameters
     ----------
@@ -142,9 +142,3 @@ def resize_to(image: FloatArray, shape: tuple[int, int]) -> FloatArray:
         return image
     factors = [new / old for new, old in zip(shape, image.shape, strict=True)]
     return ndimage.zoom(image, factors, order=1, mode="nearest", grid_mode=True, output=np.float32, prefilter=False)
-
-
-def to_full(points: npt.NDArray[Any], scale: tuple[float, float]) -> npt.NDArray[Any]:
-    """Carry points (…, 2) in pixels (y, x) of a rescaled image over to the pixels of the original one."""
-    factors = np.asarray(scale, float)
-    return (np.asarray(points, float) + 0.5) / factors - 0.5

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .rescale import BoolArray, FloatArray, to_full
+from .polygon_kernels import draw, survivors
+from .rescale import BoolArray, FloatArray
 
 
 @dataclass(frozen=True)
@@ -60,30 +60,23 @@ def select_polygons(
     -------
     Polygons
     """
-    from stardist.nms import non_maximum_suppression
-
     if inside is not None:
         probability = np.where(inside, probability, np.float32(0))
-    # b = 0: StarDist drops candidates within two grid points of the border, and with them particles that it cuts.
-    with one_thread():
-        centres, scores, distances = non_maximum_suppression(
-            distance, probability, grid=grid, b=0, prob_thresh=probability_threshold, nms_thresh=overlap_threshold
-        )
-    return Polygons(centres, distances, scores)
+    centres, scores, distances = candidates(probability, distance, grid, probability_threshold)
+    kept = survivors(centres, distances, overlap_threshold)
+    return Polygons(centres[kept], distances[kept], scores[kept])
 
 
-def one_thread() -> Any:
-    """Let StarDist's suppression run in one thread: OpenMP's waiting costs five times the CPU and gains no time."""
-    return _thread_pools().limit(limits=1, user_api="openmp")
-
-
-@cache
-def _thread_pools() -> Any:
-    """Find the thread pools of loaded libraries, once: the search costs more than a slice's suppression."""
-    import stardist.lib.stardist2d  # noqa: F401  # a pool is found only once its library is loaded
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
+def candidates(
+    probability: FloatArray, distance: FloatArray, grid: tuple[int, int], threshold: float
+) -> tuple[npt.NDArray[np.int32], FloatArray, FloatArray]:
+    """Give the centres, probabilities and distances of all grid points above a probability, the highest first."""
+    rows, columns = np.nonzero(probability > threshold)
+    values = probability[rows, columns]
+    order = np.argsort(values)[::-1]  # as StarDist orders them
+    rows, columns = rows[order], columns[order]
+    centres = np.stack([rows * grid[0], columns * grid[1]], axis=1).astype(np.int32)
+    return centres, values[order], distance[rows, columns]
 
 
 def draw_polygons(
@@ -107,16 +100,10 @@ def draw_polygons(
     ndarray of int32, shape (y, x)
         Labels 1…n in order of falling probability.
     """
-    from skimage.draw import polygon
-    from stardist.geometry import dist_to_coord
-
     labels = np.zeros(shape, np.int32)
     order = np.argsort(-polygons.probability, kind="stable")
-    outlines = dist_to_coord(polygons.distances, polygons.centres)
-    for rank in range(len(order) - 1, -1, -1):
-        outline = to_full(outlines[order[rank]].T, scale)
-        rows, columns = polygon(outline[:, 0], outline[:, 1], shape)  # type: ignore[no-untyped-call]
-        labels[rows, columns] = rank + 1
+    numbers = np.arange(1, len(order) + 1, dtype=np.int32)
+    draw(labels, polygons.centres[order], polygons.distances[order], scale, numbers)
     if field_of_view is not None:
         labels[~field_of_view] = 0
     return compact(labels)
