@@ -9,7 +9,7 @@ import pytest
 from discs import disc_slice
 
 from napari_cathode.errors import InputError
-from napari_cathode.identify import IdentifyParameters
+from napari_cathode.identify import IdentifyParameters, predict
 from napari_cathode.identify.models import open_model
 from napari_cathode.identify.network import Network, kept_network
 from napari_cathode.identify.providers import CPU, choose_providers, open_session
@@ -124,3 +124,20 @@ def test_a_volume_is_surveyed_for_views_that_are_fused_and_for_each_model(tmp_pa
     assert [view for view, _ in survey.others] == ["yz"] and survey.of_view("xz") is survey
     assert survey.of_view("yz").parameters.model == str(own) and survey.of_view("yz").fused is not None
     assert survey.parameters.model_yz == str(own)
+
+
+def test_views_that_are_fused_are_timed_at_their_own_threshold(monkeypatch):
+    """It is lower, and lets several times as many candidates through."""
+    image, _ = disc_slice()
+    used = []
+    usual = predict.StarDistFinder.iter_find
+
+    def watched(finder, *arguments):
+        used.append(finder.parameters.prob_threshold)
+        return usual(finder, *arguments)
+
+    monkeypatch.setattr(predict.StarDistFinder, "iter_find", watched)
+    drain(iter_survey(Tomogram(np.stack([image] * 3), (1, 1, 1)), IdentifyParameters(diameter_um=40.0)))
+    info = open_model(IdentifyParameters().model).info
+    assert set(used) == {info.probability_threshold, info.fused_probability_threshold}
+    assert info.fused_probability_threshold < info.probability_threshold

@@ -142,9 +142,10 @@ def iter_survey(
     found: dict[str, Survey] = {}
     for view in ("xy", *own):
         yield Progress(done, total, "Loading the model")
-        finder = FINDERS[parameters.method](tomogram, parameters.for_view(view), False)
+        wanted = parameters.for_view(view)
+        finder = FINDERS[parameters.method](tomogram, wanted, False)
         yield Progress(done + 1, total, "Timing a piece of the image")
-        found[view] = _survey_finder(tomogram, finder, clock)
+        found[view] = _survey_finder(tomogram, finder, wanted, clock)
         done += 2
     survey = found.pop("xy")
     notes = tuple(dict.fromkeys(note for one in (survey, *found.values()) for note in one.notes))
@@ -152,8 +153,10 @@ def iter_survey(
     return replace(survey, parameters=parameters, notes=notes, slowness=_slowness(clock), others=tuple(found.items()))
 
 
-def _survey_finder(tomogram: Tomogram, finder: Finder, clock: Callable[[], float]) -> Survey:
-    """Time one way of finding particles in the xy slices of a tomogram."""
+def _survey_finder(
+    tomogram: Tomogram, finder: Finder, wanted: IdentifyParameters, clock: Callable[[], float]
+) -> Survey:
+    """Time one way of finding particles in the xy slices of a tomogram; thresholds that ``wanted`` leaves open vary."""
     parameters = finder.parameters
     network = parameters.method == "stardist2d"
     working, pixel_bytes, most = DEFAULT_WORKING_PX, 40.0, math.inf
@@ -166,7 +169,7 @@ def _survey_finder(tomogram: Tomogram, finder: Finder, clock: Callable[[], float
     slice_s, pixel_s = _costs(finder, pieces, diameter_px, clock)
     fused = None
     if network and not tomogram.is_slice:
-        fused = _costs(FINDERS[parameters.method](tomogram, parameters, True), pieces, diameter_px, clock)
+        fused = _costs(FINDERS[parameters.method](tomogram, wanted, True), pieces, diameter_px, clock)
     margin = TILE_MARGIN if network else 0
     return Survey(
         parameters,
