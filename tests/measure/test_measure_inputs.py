@@ -172,8 +172,14 @@ def test_bad_input_is_one_sentence(labels, image, spacing, field, says):
 
 @pytest.mark.parametrize("edge", [1e-7, 1e-4])  # metres, millimetres
 def test_voxel_sizes_in_other_units_are_noticed(edge):
-    with pytest.raises(InputError, match=r"closing radius of 0.6 µm is \d+ voxels.* really in µm"):
+    with pytest.raises(InputError, match=r"voxel size of .* µm looks too small: .* really in µm") as caught:
         measure(_cube(), None, (edge, edge, edge))
+    assert "closing" not in str(caught.value), "nobody asked for one"
+
+
+def test_a_length_that_somebody_chose_too_large_is_named():
+    with pytest.raises(InputError, match=r"closing radius of 40 µm is \d+ voxels"):
+        measure(_cube(), None, (0.1, 0.1, 0.1), MeasureParameters(closing_radius_um=40.0))
 
 
 def test_bad_parameters():

@@ -247,16 +247,24 @@ def check_scale(shape: tuple[int, ...], spacing_um: Spacing, parameters: Measure
         When the closing radius, the gap tolerance or the smoothing is many voxels wide and wider than the image.
     """
     edge = min(spacing_um[1:] if shape[0] == 1 else spacing_um)
-    for name, length in (
-        ("closing radius", parameters.closing_um(spacing_um)),
-        ("gap tolerance", parameters.gap_tolerance_um),
-        ("smoothing", parameters.smoothing_um),
+    usual = MeasureParameters(definitions=parameters.definitions)
+    for name, length, usual_length in (
+        ("closing radius", parameters.closing_um(spacing_um), usual.closing_um(spacing_um)),
+        ("gap tolerance", parameters.gap_tolerance_um, usual.gap_tolerance_um),
+        ("smoothing", parameters.smoothing_um, usual.smoothing_um),
     ):
-        if length / edge > max(_WIDE, *shape):
+        if length / edge <= max(_WIDE, *shape):
+            continue
+        if length <= usual_length:
+            wide = max(size * along for size, along in zip(shape, spacing_um, strict=True))
             raise InputError(
-                f"The {name} of {length:g} µm is {length / edge:.0f} voxels, more than the image is wide; check that "
-                f"the voxel size of {edge:g} µm is really in µm."
+                f"The voxel size of {edge:g} µm looks too small: the whole image would be {wide:.2g} µm wide. Is it "
+                "really in µm? 200 nm are 0.2 µm, and so are 0.0002 mm."
             )
+        raise InputError(
+            f"The {name} of {length:g} µm is {length / edge:.0f} voxels, more than the image is wide; check it, and "
+            f"that the voxel size of {edge:g} µm is really in µm."
+        )
 
 
 def _table(rows: list[dict[str, float]], dimensions: int) -> pd.DataFrame:

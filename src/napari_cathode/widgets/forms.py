@@ -91,6 +91,8 @@ class Form(QWidget):
         InputError
             When a value does not fit.
         """
+        for field in self._fields.values():
+            field.take_typed()
         return self._cls(**{name: field.value() for name, field in self._fields.items()}, **others)
 
     def set_value(self, parameters: Any) -> None:
@@ -146,6 +148,11 @@ class _Field(QWidget):
         self.editor.setDisabled(auto)
         if isinstance(self.editor, (_Whole, _Number)):
             self.editor.set_blank(auto)
+
+    def take_typed(self) -> None:
+        """Take over what is being typed: who presses a button need not leave the field first."""
+        if isinstance(self.editor, (_Whole, _Number)) and self.editor.isEnabled():
+            self.editor.interpretText()
 
     def value(self) -> Any:
         """Give what stands in the field, None for "auto"."""

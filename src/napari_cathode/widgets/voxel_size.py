@@ -7,7 +7,8 @@ from contextlib import suppress
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QAbstractSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtGui import QResizeEvent
+from qtpy.QtWidgets import QAbstractSpinBox, QBoxLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_cathode.errors import InputError
 from napari_cathode.plugin.layers import rescale, spacing_of
@@ -17,6 +18,7 @@ from .forms import number_box
 from .parts import Text
 
 _DECIMALS = 9
+_GAP_PX, _AROUND_PX = 3, 10
 _ASKING = "border-left: 3px solid #e0a000; padding: 2px 2px 2px 8px;"
 _LARGE_UM = 20.0
 _ASK = "The file states no voxel size. Give it in µm; without it nothing can be measured."
@@ -37,29 +39,35 @@ class VoxelSize(QWidget):
         super().__init__()
         self._viewer = weakref.ref(viewer)
         self._layer: Any = None
+        self._flat = False
         self._boxes = [number_box((0.0, 1e5)) for _ in range(3)]
         self._lengths = [0.0, 0.0, 0.0]  # unrounded; a box holds so many decimals only
         self._words = [QLabel(axis) for axis in "zyx"]
-        row = QHBoxLayout()
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(4)
-        for axis, (word, box) in enumerate(zip(self._words, self._boxes, strict=True)):
+        self._units = [QLabel("µm") for _ in range(3)]
+        # Beside each other, or one below the other where that would cut a number.
+        self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.setSpacing(_GAP_PX)
+        for axis, (word, box, unit) in enumerate(zip(self._words, self._boxes, self._units, strict=True)):
             box.setDecimals(_DECIMALS)
             box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
             box.setSpecialValueText("?")
-            box.setStyleSheet("min-width: 30px; padding: 1px 4px;")
+            box.setStyleSheet("min-width: 30px; padding: 1px 2px;")
             box.setKeyboardTracking(False)
             box.setToolTip("Edge length of a voxel in µm.")
             box.valueChanged.connect(lambda value, axis=axis: self._on_value(axis, value))
-            row.addWidget(word)
-            row.addWidget(box, 1)
-        row.addWidget(QLabel("µm"))
+            one = QHBoxLayout()
+            one.setSpacing(_GAP_PX)
+            one.addWidget(word)
+            one.addWidget(box, 1)
+            one.addWidget(unit)
+            self._row.addLayout(one, 1)
         self._hint = Text()
         self._hint.setStyleSheet(_ASKING)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addLayout(row)
+        layout.addLayout(self._row)
         layout.addWidget(self._hint)
         self.show_layer(None)
 
@@ -70,6 +78,7 @@ class VoxelSize(QWidget):
         flat = layer is not None and layer.ndim == 2
         for widget in (self._words[0], self._boxes[0]):
             widget.setVisible(not flat)
+        self._flat = flat
         guess = (0.0, 0.0, 0.0)
         if layer is not None and spacing is None and any(float(scale) != 1.0 for scale in layer.scale):
             own = [abs(float(scale)) for scale in layer.scale]
@@ -83,13 +92,14 @@ class VoxelSize(QWidget):
         self._write(spacing_um)
 
     def spacing(self) -> Spacing:
-        """Give the voxel size, and write it to the layer when it is new.
+        """Give the voxel size, as it is typed just now, and write it to the layer when it is new.
 
         Raises
         ------
         InputError
             When a length is missing.
         """
+        self._take_typed()
         values = list(self._lengths)
         if self._layer is not None and self._layer.ndim == 2:
             values[0] = values[1]
@@ -103,17 +113,53 @@ class VoxelSize(QWidget):
             self.changed.emit()
         return spacing
 
+    def _take_typed(self) -> None:
+        """Take over what is being typed: who presses a button need not leave the field first."""
+        for axis, box in enumerate(self._boxes):
+            box.blockSignals(True)
+            box.interpretText()
+            box.blockSignals(False)
+            if abs(box.value() - self._lengths[axis]) > 0.5 * 10.0**-_DECIMALS:
+                self._fill_in(axis, box.value())
+
+    def _fill_in(self, axis: int, value: float) -> None:
+        """Take a length, also for those that are unknown: most voxels are cubes."""
+        lengths = [value if known == axis else length for known, length in enumerate(self._lengths)]
+        new = [known for known, length in enumerate(lengths) if not length]
+        self._lengths = [length or value for length in lengths]
+        for known in new:  # no others, in one of which something may be typed already
+            self._boxes[known].blockSignals(True)
+            self._boxes[known].setValue(value)
+            self._boxes[known].blockSignals(False)
+        self._arrange()
+
     def _write(self, spacing: Any) -> None:
         self._lengths = [float(value) for value in spacing]
         for box, value in zip(self._boxes, self._lengths, strict=True):
             box.blockSignals(True)
             box.setValue(value)
             box.blockSignals(False)
+        self._arrange()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Arrange the fields so that all of each number can be read."""
+        super().resizeEvent(event)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        first = 1 if self._flat else 0
+        metrics = self.fontMetrics()
+        needed = self._units[-1].sizeHint().width()
+        for word, box in zip(self._words[first:], self._boxes[first:], strict=True):
+            digits = metrics.horizontalAdvance(box.text()) + _AROUND_PX
+            needed += word.sizeHint().width() + max(digits, box.minimumSizeHint().width()) + 2 * _GAP_PX
+        beside = needed <= self.width()
+        self._row.setDirection(QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom)
+        for axis, unit in enumerate(self._units):
+            unit.setVisible(axis == 2 or (not beside and axis >= first))
 
     def _on_value(self, axis: int, value: float) -> None:
-        """Take the first length for the others while these are unknown: most voxels are cubes."""
-        self._lengths[axis] = value
-        self._write([length or value for length in self._lengths])
+        self._fill_in(axis, value)
         with suppress(InputError):  # a length is missing still
             self.spacing()
 
