@@ -10,6 +10,9 @@ from napari_cathode.fuse.blocks import LARGE_VOXELS
 from napari_cathode.identify.survey import Estimate, Survey, estimate
 from napari_cathode.tomogram import Tomogram
 
+FIND, FUSE, MEASURE, EXPLAIN = "find", "fuse", "measure", "explain"
+"""The steps of a run."""
+
 # Seconds of a processor on which `Survey.slowness` is 1 (measured, `benchmarks/estimate.py --steps` and `--whole`).
 FUSE_S, MEASURE_S = 0.65, 0.38
 """For each million voxels."""
@@ -43,8 +46,8 @@ class WholeRun:
     ----------
     finding : Estimate
         Finding the particles.
-    seconds : float
-        All steps.
+    later : dict of str to float
+        Seconds of each step after that, by `FUSE`, `MEASURE` and `EXPLAIN`.
     memory : float
         Bytes at the peak, beside the tomogram itself.
     starting : float
@@ -52,9 +55,19 @@ class WholeRun:
     """
 
     finding: Estimate
-    seconds: float
+    later: dict[str, float]
     memory: float
     starting: float
+
+    @property
+    def steps(self) -> dict[str, float]:
+        """Seconds of each step, finding too."""
+        return {FIND: self.finding.seconds, **self.later}
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all steps."""
+        return sum(self.steps.values())
 
 
 @dataclass(frozen=True)
@@ -110,14 +123,36 @@ def estimate_run(survey: Survey, tomogram: Tomogram, views: Sequence[str]) -> Wh
         As `identify.survey.estimate`.
     """
     finding = estimate(survey, tomogram, views)
-    voxels = math.prod(tomogram.shape)
-    later, starting = MEASURE_S * voxels / 1e6 + EXPLAIN_S + PARTICLE_S * particles_in(survey, tomogram), 2 * START_S
+    slow = survey.slowness
+    later = expect_later(tomogram, particles_in(survey, tomogram), slow)
     memory = finding.memory
     if not tomogram.is_slice:
-        later, starting = later + FUSE_S * voxels / 1e6, starting + START_S
-        memory = max(memory, expect_fusing(voxels).memory)
-    slow = survey.slowness
-    return WholeRun(finding, finding.seconds + slow * (later + starting), memory, slow * starting)
+        memory = max(memory, expect_fusing(math.prod(tomogram.shape)).memory)
+    return WholeRun(finding, later, memory, slow * START_S * len(later))
+
+
+def expect_later(tomogram: Tomogram, particles: float, slow: float = 1.0) -> dict[str, float]:
+    """Estimate what each step after finding takes, at its defaults.
+
+    Parameters
+    ----------
+    tomogram : Tomogram
+        Only its shape counts.
+    particles : float
+        How many it holds, or may hold.
+    slow : float
+        `Survey.slowness`.
+
+    Returns
+    -------
+    dict of str to float
+        Seconds by `FUSE` (not of a single slice), `MEASURE` and `EXPLAIN`.
+    """
+    millions = math.prod(tomogram.shape) / 1e6
+    later = {} if tomogram.is_slice else {FUSE: slow * (FUSE_S * millions + START_S)}
+    later[MEASURE] = slow * (MEASURE_S * millions + START_S)
+    later[EXPLAIN] = slow * (EXPLAIN_S + PARTICLE_S * particles + START_S)
+    return later
 
 
 def particles_in(survey: Survey, tomogram: Tomogram) -> float:

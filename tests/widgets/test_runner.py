@@ -14,7 +14,7 @@ from napari_cathode.session import Session as ParticleSession
 from napari_cathode.widgets.background import Background, Closing
 from napari_cathode.widgets.job import Job
 from napari_cathode.widgets.review import LettingKeysGo
-from napari_cathode.widgets.runner import Runner, _duration
+from napari_cathode.widgets.runner import Runner, _left
 from napari_cathode.widgets.table_view import _Forgetting as Forgetting
 
 from .steps import iter_broken, iter_busy, iter_count, iter_wrong_input
@@ -131,7 +131,7 @@ def test_the_window_stays_free_while_a_step_computes(runner, qtbot):
     ("seconds", "text"), [(2, "a few seconds left"), (43, "about 45 s left"), (200, "about 3 min left")]
 )
 def test_remaining_time_in_words(seconds, text):
-    assert _duration(seconds) == text
+    assert _left(seconds) == text
 
 
 def test_nothing_is_left_in_napari_s_activity(runner, qtbot):

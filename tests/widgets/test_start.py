@@ -13,8 +13,21 @@ from napari_cathode.plugin.layers import tomogram_of
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import ParticleSet
 from napari_cathode.widgets import flow as flow_module
-from napari_cathode.widgets.docks import START, open_dock
-from napari_cathode.widgets.flow import DONE, EXPLAIN, FIND, FUSE, MEASURE, NOT_NEEDED, RUNNING, STALE, TO_DO, reached
+from napari_cathode.widgets import start as start_module
+from napari_cathode.widgets.docks import EDIT, START, open_dock
+from napari_cathode.widgets.flow import (
+    DONE,
+    EXPLAIN,
+    FIND,
+    FUSE,
+    MEASURE,
+    NOT_NEEDED,
+    RUNNING,
+    STALE,
+    TO_DO,
+    Reached,
+    reached,
+)
 from tests.plugin.conftest import needs_canvas, settle
 
 from .steps import iter_count
@@ -131,6 +144,7 @@ def test_what_a_step_found_stays_when_a_later_one_fails(viewer, qtbot):
     start = open_dock(viewer, START)
     settle()
     assert start.button.text() == "Run the rest"
+    assert "for the steps that are left" in start.before.facts.text()
     assert start.states[MEASURE].text() == TO_DO
     with qtbot.waitSignal(start.flow.changed, timeout=300_000):
         start.run()
@@ -138,11 +152,13 @@ def test_what_a_step_found_stays_when_a_later_one_fails(viewer, qtbot):
     qtbot.waitUntil(lambda: not start.flow.step and not start.runner.running, timeout=300_000)
     assert len(particles.table) == 16
     assert start.runner.error, "sixteen particles are too few to be explained"
-    assert start.states[MEASURE].text() == DONE and start.states[EXPLAIN].text() == TO_DO
+    assert start.states[MEASURE].text() == "16 measured" and start.states[EXPLAIN].text() == TO_DO
+    assert start.states[FUSE].text() == "16 particles", "what came out stays to be read"
+    assert start._then[0].isEnabled()
 
 
 @needs_canvas
-def test_what_a_run_will_take_is_told_first_and_stays_while_it_runs(viewer, qtbot, monkeypatch):
+def test_what_a_run_will_take_is_told_first_and_one_time_while_it_runs(viewer, qtbot, monkeypatch):
     viewer.add_image(_balls()[0], name="tomo", scale=(0.2,) * 3, units=("um",) * 3)
     start = open_dock(viewer, START)
     diameters = []
@@ -155,12 +171,60 @@ def test_what_a_run_will_take_is_told_first_and_stays_while_it_runs(viewer, qtbo
     QTest.mouseClick(start.button, Qt.MouseButton.LeftButton)  # before the panel looked at it by itself
     assert start.runner.running and start.states[FIND].text() == RUNNING and not start.button.isEnabled()
     qtbot.waitUntil(lambda: "Counting" in start.runner.status, timeout=300_000)
-    assert start.flow.step == FIND and "for all steps" in start.before.facts.text()
-    assert start.before.facts.isVisible()
+    assert start.flow.step == FIND
+    assert "left for all steps" in start.runner.status, "as soon as it begins"
+    assert start.before.facts.isVisible() and "GB of memory" in start.before.facts.text()
+    assert "About" not in start.before.facts.text(), "two times beside each other contradict"
+    inspect, correct = start._then
+    assert not inspect.isEnabled() and not correct.isEnabled() and "being found" in inspect.toolTip()
+    edit = open_dock(viewer, EDIT)
+    qtbot.waitUntil(lambda: "being found" in edit._empty.text(), timeout=5000)
+    open_dock(viewer, START)
     assert diameters == [start.before.survey.parameters.diameter_um], "it is not estimated twice"
     start.runner.cancel()
     assert start.button.isEnabled() and start.states[FIND].text() == TO_DO
+    assert "About" in start.before.facts.text() and "for all steps" in start.before.facts.text()
+    assert not inspect.isEnabled() and "no particles yet" in inspect.toolTip()
+
+
+@needs_canvas
+def test_another_run_of_all_steps_is_told_too(viewer, qtbot, monkeypatch):
+    """What was known of the first is not forgotten when it is done."""
+    layer = viewer.add_image(_balls()[0], name="tomo", scale=(0.2,) * 3, units=("um",) * 3)
+    start = open_dock(viewer, START)
+    qtbot.waitUntil(lambda: "for all steps" in start.before.facts.text(), timeout=300_000)
+    all_done = Reached(None, None, dict.fromkeys((FIND, FUSE, MEASURE, EXPLAIN), DONE))
+    monkeypatch.setattr(start_module, "reached", lambda link, layer: all_done)
+    start.refresh()
+    assert start.button.text() == "Run all again"
     assert "for all steps" in start.before.facts.text()
+    # Without what was known, as in a project that was opened, it is looked at first.
+    start.before.look(None, None)
+    start.refresh()
+    begun = []
+    monkeypatch.setattr(start.flow, "start", lambda *arguments, expected: begun.append(expected))
+    start.run()
+    qtbot.waitUntil(lambda: bool(begun), timeout=300_000)
+    assert set(begun[0]) == {FIND, FUSE, MEASURE, EXPLAIN} and layer in viewer.layers
+
+
+@needs_canvas
+def test_a_voxel_size_counts_as_it_is_typed(viewer, qtbot):
+    layer = viewer.add_image(_balls()[0], name="tomo", scale=(0.2,) * 3, units=("um",) * 3)
+    size = open_dock(viewer, START).voxel_size
+    for box in size._boxes:
+        box.setFocus()
+        box.lineEdit().selectAll()
+        QTest.keyClicks(box.lineEdit(), "0.0325")  # and no Tab, no Enter
+    assert size.spacing() == (0.0325,) * 3
+    assert tuple(layer.scale) == pytest.approx((0.0325,) * 3)
+    settle()
+    for box in size._boxes:
+        box.setValue(0.0000325)
+    settle()
+    for box in size._boxes:
+        line = box.lineEdit()
+        assert line.fontMetrics().horizontalAdvance(line.text()) <= line.width(), "no digit is cut off"
 
 
 @needs_canvas

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from napari_cathode.identify.survey import Survey
 from napari_cathode.kept_process import KeptProcess
 from napari_cathode.plugin.finding_steps import iter_survey_layer
 from napari_cathode.tomogram import Tomogram
-from napari_cathode.whole_run import estimate_run
+from napari_cathode.whole_run import FIND, estimate_run, expect_later, particles_in
 
 from .background import Background
 from .forecast import duration_text
@@ -39,6 +39,11 @@ class Beforehand(QWidget):
         Where it is done; what is loaded for it is there for the preview.
     all_steps : bool
         Whether all steps will follow, rather than finding alone.
+
+    Attributes
+    ----------
+    expected : dict of str to float
+        Seconds that each step of what was planned will take; empty while that is not known.
     """
 
     def __init__(self, kept: KeptProcess, all_steps: bool = False) -> None:
@@ -58,6 +63,9 @@ class Beforehand(QWidget):
         self._key: Any = None
         self._again = False
         self._planned: tuple[Tomogram, Sequence[str]] | None = None
+        self._left: Mapping[str, float | None] | None = None
+        self._running = False
+        self.expected: dict[str, float] = {}
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -78,7 +86,7 @@ class Beforehand(QWidget):
             self.warning.say("")
         self._again = False
         self._key, self._asked = key, None if tomogram is None else (tomogram, parameters)
-        self.survey = None
+        self.survey, self.expected = None, {}
         self._background.cancel()
         self.facts.say("" if tomogram is None else "Estimating time and memory …")
         self._timer.stop()
@@ -90,9 +98,26 @@ class Beforehand(QWidget):
         self._planned = tomogram, tuple(views)
         self._tell()
 
+    def plan_steps(
+        self, tomogram: Tomogram, views: Sequence[str], steps: Sequence[str], particles: int | None = None
+    ) -> None:
+        """Show the estimate for some of all steps, with so many particles where that is known."""
+        self._left = dict.fromkeys(steps, particles)
+        self.plan(tomogram, views)
+
+    def set_running(self, running: bool) -> None:
+        """Leave the time out while what was planned runs: the time that is left stands below."""
+        if running != self._running:
+            self._running = running
+            self._tell()
+
+    def knows(self, tomogram: Tomogram, parameters: Any) -> bool:
+        """Whether this image was surveyed with these settings."""
+        return self.survey is not None and self._key == _key(tomogram, parameters)
+
     def filled_in(self, tomogram: Tomogram, parameters: Any) -> Any:
         """Give parameters with the diameter that was estimated, when this image was surveyed with them."""
-        if self.survey is None or self._key != _key(tomogram, parameters):
+        if self.survey is None or not self.knows(tomogram, parameters):
             return parameters
         return replace(parameters, diameter_um=self.survey.parameters.diameter_um)
 
@@ -144,26 +169,50 @@ class Beforehand(QWidget):
         self.warning.say("\n".join(notes))
 
     def _tell(self) -> None:
-        if self.survey is None or self._planned is None:
+        self.expected = {}
+        if self._planned is None:
+            return
+        tomogram, views = self._planned
+        if self.survey is None:
+            self._tell_rest(tomogram)
             return
         try:
-            whole = estimate_run(self.survey, *self._planned)
+            whole = estimate_run(self.survey, tomogram, views)
         except InputError:
             self.facts.say("")
             return
-        survey, free = self.survey, psutil.virtual_memory().available
         expected: Any = whole if self._all_steps else whole.finding
-        time = f"About {duration_text(expected.seconds)}"
-        if self._all_steps:
-            time += f" for all steps, {duration_text(whole.finding.seconds)} of it to find the particles,"
-        unit = "voxels" if self._planned[0].spacing_um is None else "µm"
-        text = (
-            f"{time} and {expected.memory / 1e9:.1f} GB of memory on the "
-            f"{survey.backend}; particle diameter {survey.parameters.diameter_um:.3g} {unit}."
-        )
+        self.expected = dict(whole.steps)
+        if self._left is not None and FIND not in self._left:
+            self._tell_rest(tomogram)
+            return
+        survey, free = self.survey, psutil.virtual_memory().available
+        text = f"{expected.memory / 1e9:.1f} GB of memory on the {survey.backend}"
+        if not self._running:
+            time = f"About {duration_text(expected.seconds)}"
+            if self._all_steps:
+                time += f" for all steps, {duration_text(whole.finding.seconds)} of it to find the particles,"
+            text = f"{time} and {text}"
+        unit = "voxels" if tomogram.spacing_um is None else "µm"
+        text += f"; particle diameter {survey.parameters.diameter_um:.3g} {unit}."
         if expected.memory > free:
             text += f" Only {free / 1e9:.1f} GB are free: choose a region, or fewer views."
         self.facts.say(text)
+
+    def _tell_rest(self, tomogram: Tomogram) -> None:
+        """Say what the steps after finding take, where they alone are left."""
+        if self._left is None:
+            return
+        if FIND in self._left:  # finding is not timed, and no longer about to be
+            if not self.looking:
+                self.facts.say("")
+            return
+        survey, known = self.survey, next(iter(self._left.values()), None)
+        particles = known if known is not None else 0 if survey is None else particles_in(survey, tomogram)
+        later = expect_later(tomogram, particles, 1.0 if survey is None else survey.slowness)
+        self.expected = {step: later[step] for step in self._left if step in later}
+        seconds = sum(self.expected.values())
+        self.facts.say("" if self._running else f"About {duration_text(seconds)} for the steps that are left.")
 
 
 def _key(tomogram: Tomogram, parameters: Any) -> tuple[Any, ...]:

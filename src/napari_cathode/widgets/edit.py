@@ -23,6 +23,7 @@ from .edit_jobs import copy_job, edit_job, free_number, in_memory, search_job, v
 from .edit_preview import SplitPreview
 from .edit_tools import BRUSHES, EditTools
 from .forms import Form
+from .no_particles import NoParticles
 from .parts import Connections, Fold, Heading, Panel, Text, rule
 from .review_bar import ReviewBar
 from .runner import Runner
@@ -52,7 +53,7 @@ class EditWidget(Docked, Panel):
         self.preview = SplitPreview(self._viewer, self._link)
         self.review = ReviewBar(self._viewer, self._link)
         self.history = HistoryList(self._session)
-        self._empty = Text(_EMPTY)
+        self._empty = NoParticles(_EMPTY)
         self._state = Text()
         self._stale = Text()
         self.measure_button = QPushButton("Measure again …")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,12 +23,13 @@ from napari_cathode.plugin.link import Link
 from napari_cathode.plugin.steps import ViewsToFuse, iter_explain_table, iter_fuse_layers, iter_measure_layers
 from napari_cathode.session import Colouring, ParticleSet, Predictions
 from napari_cathode.tomogram import Region, Tomogram
+from napari_cathode.whole_run import EXPLAIN, FIND, FUSE, MEASURE
 
 from .job import Job
 from .plots import prepare_plots
 from .runner import Runner, Showing
+from .time_left import TimeLeft
 
-FIND, FUSE, MEASURE, EXPLAIN = "find", "fuse", "measure", "explain"
 STEPS = (FIND, FUSE, MEASURE, EXPLAIN)
 TO_DO, RUNNING, DONE, STALE, NOT_NEEDED = "to do", "running", "done", "out of date", "not needed"
 VIEWS = ("xy", "xz", "yz")
@@ -74,6 +76,16 @@ def reached(link: Link, layer: Any) -> Reached:
     if particles is not None and particles.explanation is not None:
         states[EXPLAIN] = STALE if particles.explanation_out_of_date else DONE
     return Reached(predictions, particles, states)
+
+
+def steps_left(states: dict[str, str], again: bool = False) -> list[str]:
+    """Give the steps that a run does: what is left, everything anew where nothing is or where it is asked for."""
+    left = [step for step in STEPS if states[step] not in (DONE, NOT_NEEDED)]
+    if again or not left:
+        left = [step for step in STEPS if states[step] != NOT_NEEDED]
+    if MEASURE in left and EXPLAIN not in left:
+        left.append(EXPLAIN)  # what is explained is measured anew
+    return left
 
 
 def _of(particles: ParticleSet, layer: Any, tomogram: Tomogram) -> bool:
@@ -125,6 +137,7 @@ class Flow(QObject):
         self._predictions: Predictions | None = None
         self._particles: ParticleSet | None = None
         self._went_well = False
+        self._time = TimeLeft()
         self.step = ""
         runner.finished.connect(self._on_finished)
 
@@ -141,6 +154,7 @@ class Flow(QObject):
         views: tuple[str, ...] = VIEWS,
         region: Region | None = None,
         again: bool = False,
+        expected: Mapping[str, float] | None = None,
     ) -> None:
         """Run what is left to do with a tomogram; everything anew where nothing is.
 
@@ -158,6 +172,8 @@ class Flow(QObject):
             The part of the tomogram that is analysed; all of it without one.
         again : bool
             Run all steps, whatever there is.
+        expected : mapping of str to float, optional
+            Seconds that each step will take, from which the time that is left of all is told.
 
         Raises
         ------
@@ -166,12 +182,10 @@ class Flow(QObject):
         """
         self.check(tomogram)
         found = reached(self._link, layer)
-        left = [step for step in STEPS if found.states[step] not in (DONE, NOT_NEEDED)]
-        again = again or not left
-        if again:
-            left = [step for step in STEPS if found.states[step] != NOT_NEEDED]
-        if MEASURE in left and EXPLAIN not in left:
-            left.append(EXPLAIN)  # what is explained is measured anew
+        left = steps_left(found.states, again)
+        again = again or FIND in left
+        known = expected or {}
+        self._time = TimeLeft([known[step] for step in left] if set(left) <= set(known) else ())
         self._identify = identify or IdentifyParameters()
         self._views = ("xy",) if tomogram.is_slice else views
         self._region = region or tuple((0, size) for size in tomogram.shape)
@@ -201,7 +215,7 @@ class Flow(QObject):
             self._runner.fail(str(error))
             return
         self.changed.emit()
-        self._runner.start(job, on_result)
+        self._runner.start(job, on_result, self._time)
 
     def _on_finished(self) -> None:
         """Go on to the next step, or leave it at what was reached."""

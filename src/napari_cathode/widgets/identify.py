@@ -26,7 +26,7 @@ from .background import Closing, ScratchFolder
 from .beforehand import Beforehand
 from .diameter_line import DiameterLine
 from .docks import FEATURES, FUSE, Docked, open_dock, open_results
-from .flow import VIEWS, Flow, settled
+from .flow import FIND, VIEWS, Flow, settled
 from .forms import Form
 from .job import Job
 from .model_choice import ModelFacts
@@ -35,6 +35,7 @@ from .preview import PreviewLayer, ShownSlice, shown_slice
 from .redrawing import Redrawing
 from .region_choice import RegionChoice
 from .runner import Runner, Showing
+from .time_left import TimeLeft
 from .voxel_size import VoxelSize
 
 _METHODS = {
@@ -234,6 +235,7 @@ class IdentifyWidget(Docked, Panel):
         in_3d = self.form.field("method").value() == "stardist3d"
         allow(self.preview_button, *obstacles, (in_3d, "A 3D network looks at the whole volume, not at a slice."))
         self.adjust.setEnabled(not self.runner.running)
+        self.before.set_running(self.runner.running or bool(self.flow.step))
 
     # ---- before a run ------------------------------------------------------------------------------
 
@@ -324,10 +326,12 @@ class IdentifyWidget(Docked, Panel):
             self.runner.fail(str(error))
             return
         parameters = self.before.filled_in(tomogram, parameters)
-        folder = ScratchFolder()
+        folder, expected = ScratchFolder(), self.before.expected.get(FIND)
         job = self._job("Find particles", tomogram, parameters, views or ("xy",), region, False, folder.path)
         self.runner.start(
-            job, lambda found: self._on_found(found, settled(tomogram, region), layer, region, parameters, folder)
+            job,
+            lambda found: self._on_found(found, settled(tomogram, region), layer, region, parameters, folder),
+            None if expected is None else TimeLeft([expected]),
         )
 
     def _job(
@@ -359,7 +363,8 @@ class IdentifyWidget(Docked, Panel):
             self.adjust.forget()
             self.preview.remove()
             parameters = self.before.filled_in(tomogram, parameters)
-            self.flow.start(layer, tomogram, parameters, views or ("xy",), region, again=True)
+            expected = self.before.expected
+            self.flow.start(layer, tomogram, parameters, views or ("xy",), region, again=True, expected=expected)
         except InputError as error:
             self.runner.fail(str(error))
 

@@ -24,6 +24,7 @@ from .background import Background, Closing, Here
 from .docks import Docked
 from .job import Job
 from .names import display_name
+from .no_particles import NoParticles
 from .particle_cuts import Cuts
 from .parts import Connections, Fold, Panel, Text
 from .plots import Plot, prepare_plots
@@ -60,6 +61,7 @@ class InspectorWidget(Docked, Panel):
         self._known: frozenset[int] = frozenset()
         self.label: int | None = None
         self.title, self.note, self.problem = Text(), Text(), Text()
+        self._none = NoParticles(_NONE)
         self.before_button = _button("◂", "The particle before in the order of the table. Key on the picture: ,")
         self.next_button = _button("▸", "The next particle in the order of the table. Key on the picture: .")
         self.cuts = Cuts()
@@ -106,6 +108,7 @@ class InspectorWidget(Docked, Panel):
             body.addWidget(fold)
             fold.hide()
         self.column.addLayout(head)
+        self.column.addWidget(self._none)
         self.column.addWidget(self.note)
         self.column.addWidget(self._body)
         self.column.addStretch(1)
@@ -150,13 +153,14 @@ class InspectorWidget(Docked, Panel):
     def _show(self) -> None:
         particles = self._session.current
         self._body.setVisible(self.label is not None)
+        self._none.setVisible(particles is None)
         for button in (self.before_button, self.next_button):
             button.setEnabled(particles is not None and particles.columns is not None)
         if particles is None or self.label is None:
             self._reading.cancel()
             self.cuts.show_look(None)
             self.title.say("")
-            self.note.say(_NONE if particles is None else _EMPTY)
+            self.note.say("" if particles is None else _EMPTY)
             return
         many = len(self._session.selection)
         self.title.say(f"<b>Particle {self.label}</b>" + (f" · {many} are selected, this one last" if many > 1 else ""))

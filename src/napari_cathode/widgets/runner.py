@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator
 from typing import Any, TypeAlias
 
@@ -17,8 +16,8 @@ from napari_cathode.progress import Progress
 
 from .job import Job, make_worker
 from .parts import Text
+from .time_left import TimeLeft
 
-_BEFORE_ESTIMATE_S = 2.0
 _SPINNER_PERCENT = 15
 _ERROR = "border-left: 3px solid #d9534f; padding: 2px 2px 2px 8px;"
 
@@ -47,7 +46,7 @@ class Runner(QWidget):
         self._reporting = False
         self._activity: activity | None = None
         self._details = ""
-        self._clock = _Clock()
+        self._time = TimeLeft()
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(8)
@@ -88,7 +87,7 @@ class Runner(QWidget):
         """The error that is shown, "" for none."""
         return str(self._error.text())
 
-    def start(self, job: Job, on_result: Callable[[Any], str | Showing | None]) -> None:
+    def start(self, job: Job, on_result: Callable[[Any], str | Showing | None], left: TimeLeft | None = None) -> None:
         """Run a step.
 
         Parameters
@@ -98,6 +97,9 @@ class Runner(QWidget):
         on_result : callable
             Called on the main thread with what the step returns; gives back the sentence that says what came out of
             it, or a generator that shows the result in parts; may raise `InputError`.
+        left : TimeLeft, optional
+            What tells how much time is left; of several steps all have the same. Else it is told from the pace of
+            this step alone.
         """
         if self._worker is not None:
             return
@@ -105,7 +107,8 @@ class Runner(QWidget):
         self.say("Starting …")
         self._on_result = on_result
         self._done = False
-        self._clock = _Clock()
+        self._time = left or TimeLeft()
+        self._time.begin()
         self._bar.setRange(0, 1000)
         self._bar.setValue(0)
         self._activity = activity(total=1000, desc=str(job))
@@ -159,8 +162,8 @@ class Runner(QWidget):
     def _show_progress(self, report: Progress) -> None:
         done = round(1000 * min(1.0, report.done / report.total)) if report.total else 0
         self._bar.setValue(done)
-        left = self._clock.remaining(done / 1000)
-        self._status.say(f"{report.what} · {left}" if left else report.what)
+        left = self._time.seconds(done / 1000)
+        self._status.say(report.what if left is None else f"{report.what} · {_left(left, self._time.more_follow)}")
         if self._activity is not None:
             self._activity.set_description(report.what or str(self._activity.desc))
         if self._activity is not None:  # its description lets the window work, and the step may end meanwhile
@@ -264,31 +267,15 @@ class _Closing:
             self._opened.close()
 
 
-class _Clock:
-    """Estimates the remaining time from the share that is done."""
-
-    def __init__(self) -> None:
-        self._since = time.monotonic()
-        self._from = 0.0
-        self._last = 0.0
-
-    def remaining(self, share: float) -> str:
-        now = time.monotonic()
-        if share < self._last:  # another part began
-            self._since, self._from = now, share
-        self._last = share
-        gained, taken = share - self._from, now - self._since
-        if taken < _BEFORE_ESTIMATE_S or gained < 0.02:
-            return ""
-        return _duration(taken * (1 - share) / gained)
-
-
-def _duration(seconds: float) -> str:
+def _left(seconds: float, in_all: bool = False) -> str:
+    """Say how much time is left, of all steps where more follow."""
     if seconds < 5:
-        return "a few seconds left"
-    if seconds < 90:
-        return f"about {5 * round(seconds / 5)} s left"
-    return f"about {round(seconds / 60)} min left"
+        left = "a few seconds"
+    elif seconds < 90:
+        left = f"about {5 * round(seconds / 5)} s"
+    else:
+        left = f"about {round(seconds / 60)} min"
+    return f"{left} left for all steps" if in_all else f"{left} left"
 
 
 def _nothing(_result: Any) -> None:

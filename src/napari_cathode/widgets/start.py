@@ -29,11 +29,28 @@ from . import docks
 from .background import Closing
 from .beforehand import Beforehand
 from .drop_area import DropArea
-from .flow import DONE, EXPLAIN, FIND, FUSE, MEASURE, NOT_NEEDED, RUNNING, STALE, STEPS, TO_DO, VIEWS, Flow, reached
+from .flow import (
+    DONE,
+    EXPLAIN,
+    FIND,
+    FUSE,
+    MEASURE,
+    NOT_NEEDED,
+    RUNNING,
+    STALE,
+    STEPS,
+    TO_DO,
+    VIEWS,
+    Flow,
+    reached,
+    steps_left,
+)
+from .no_particles import BEING_FOUND
 from .offers import Offers
 from .parts import BUSY, Connections, Fold, Heading, LayerChoice, Panel, Text, allow, form_layout, primary_button, rule
 from .runner import Runner
-from .step_list import StepList
+from .step_list import StepList, results_of
+from .time_left import Untold
 from .voxel_size import VoxelSize
 
 _JOBS = {"Find particles": FIND, "Fuse views": FUSE, "Measure particles": MEASURE, "Explain": EXPLAIN}
@@ -70,6 +87,7 @@ class StartWidget(docks.Docked, Panel):
         self.flow = Flow(self, self._viewer, self._link, self.runner, self._kept)
         self.steps = StepList(self._viewer)
         self.states = self.steps.states
+        self._then: list[QPushButton] = []
         self._surveying = self._surveyed = False
         self._known: dict[str, str] = {}
         self._lay_out()
@@ -118,6 +136,7 @@ class StartWidget(docks.Docked, Panel):
             button = QPushButton(text)
             button.setToolTip(f"<p>{help_text}</p>")
             button.clicked.connect(lambda _checked=False, panel=panel: docks.open_dock(self._viewer, panel))
+            self._then.append(button)
             row.addWidget(button, 1)
         return row
 
@@ -218,12 +237,18 @@ class StartWidget(docks.Docked, Panel):
         layer = self.image.layer
         if self.runner.running or self.flow.step:
             return
-        if layer is None or reached(self._link, layer).states[FIND] != TO_DO:
-            self.before.look(None, IdentifyParameters())
+        parameters = IdentifyParameters()
+        if layer is None:
+            self.before.look(None, parameters)
             return
-        tomogram = tomogram_of(layer)
-        self.before.look(tomogram, IdentifyParameters())
-        self.before.plan(tomogram, ("xy",) if tomogram.is_slice else VIEWS)
+        found, tomogram = reached(self._link, layer), tomogram_of(layer)
+        steps = steps_left(found.states)
+        if found.states[FIND] == TO_DO:
+            self.before.look(tomogram, parameters)
+        elif not self.before.knows(tomogram, parameters):  # what is known serves another run of all steps
+            self.before.look(None, parameters)
+        known = None if found.particles is None else found.particles.columns
+        self.before.plan_steps(tomogram, _views(tomogram), steps, None if known is None else len(known))
 
     def _on_session(self) -> None:
         self.refresh()
@@ -244,26 +269,35 @@ class StartWidget(docks.Docked, Panel):
     def refresh(self) -> None:
         """Show how far each step is."""
         layer = self.image.layer
-        states = dict(reached(self._link, layer).states)
+        found = reached(self._link, layer)
+        states = dict(found.states)
         elsewhere = self._running_elsewhere()
         for step in STEPS:
             if step == self.flow.step or step in elsewhere or (step == FIND and self._surveying):
                 states[step] = RUNNING
         busy = self.runner.running or bool(self.flow.step) or self._surveying
         self.voxel_size.setEnabled(layer is not None and not busy)  # the run measures with what it began with
+        self.before.set_running(busy)
+        results = results_of(found)
         known = {**states, "busy": str(busy), "elsewhere": str(bool(elsewhere)), "layer": str(layer is not None)}
+        known["results"] = " ".join(results.values())
+        known["particles"] = str(self._link.session.current is not None)
         if known == self._known:
             return
-        if states[FIND] != TO_DO and not busy:
-            self.before.look(None, IdentifyParameters())  # there is nothing to be estimated any more
         self._known = known
-        self.steps.show_states(states)
+        if states[FIND] != TO_DO and not busy:
+            self._look_ahead()  # less is left to be done
+        self.steps.show_states(states, results)
         allow(
             self.button,
             (layer is None, "Open a tomogram first: drop one above, or take a sample."),
             (busy, BUSY),
             (bool(elsewhere), "A step runs in another panel; wait for its end, or cancel it there."),
         )
+        none = self._link.session.current is None
+        for button in self._then:
+            finding = none and RUNNING in (states[FIND], states[FUSE])
+            allow(button, (finding, BEING_FOUND), (none, "There are no particles yet; run the steps first."))
         self.button.setText(_run_text(states))
         self.results_button.setVisible(states[MEASURE] in (DONE, STALE) and not busy)
 
@@ -281,12 +315,16 @@ class StartWidget(docks.Docked, Panel):
             self.runner.fail(str(error))
             return
         self._look_ahead()  # the voxel size may be new
+        if FIND in steps_left(reached(self._link, layer).states):
+            tomogram = tomogram_of(layer)
+            self.before.look(tomogram, IdentifyParameters())
+            self.before.plan_steps(tomogram, _views(tomogram), STEPS)
         job = self.before.job()
         if job is None:
             self._run_steps()
             return
         self._surveying, self._surveyed = True, False
-        self.runner.start(job, self._on_survey)
+        self.runner.start(job, self._on_survey, Untold())
         self.refresh()
 
     def _on_survey(self, survey: Any) -> str:
@@ -308,7 +346,8 @@ class StartWidget(docks.Docked, Panel):
             if layer is None:
                 raise InputError("The image was closed meanwhile; open it again to go on.")
             tomogram = tomogram_of(layer).with_spacing(self.voxel_size.spacing())
-            self.flow.start(layer, tomogram, self.before.filled_in(tomogram, IdentifyParameters()))
+            parameters = self.before.filled_in(tomogram, IdentifyParameters())
+            self.flow.start(layer, tomogram, parameters, expected=self.before.expected)
         except InputError as error:
             self.runner.fail(str(error))
         self.refresh()
@@ -319,6 +358,10 @@ class StartWidget(docks.Docked, Panel):
 
     def _show_results(self) -> None:
         docks.open_results(self._viewer)
+
+
+def _views(tomogram: Any) -> tuple[str, ...]:
+    return ("xy",) if tomogram.is_slice else VIEWS
 
 
 def _run_text(states: dict[str, str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
 
 from . import docks
-from .flow import DONE, EXPLAIN, FIND, FUSE, MEASURE, NOT_NEEDED, RUNNING, STALE, STEPS, TO_DO
+from .flow import DONE, EXPLAIN, FIND, FUSE, MEASURE, NOT_NEEDED, RUNNING, STALE, STEPS, TO_DO, Reached
 
 _ROWS = {
     FIND: ("Find particles", docks.IDENTIFY, "Finds particles in slices along each axis."),
@@ -30,7 +30,7 @@ class StepList(QWidget):
     Attributes
     ----------
     states : dict of str to QLabel
-        How far each step is, in words.
+        How far each step is, in words; of one that is done, what came out of it.
     """
 
     def __init__(self, viewer: Any) -> None:
@@ -53,10 +53,36 @@ class StepList(QWidget):
             for column, widget in enumerate((mark, title, state, button)):
                 grid.addWidget(widget, row, column)
 
-    def show_states(self, states: dict[str, str]) -> None:
-        """Show how far each step is."""
+    def show_states(self, states: dict[str, str], results: dict[str, str]) -> None:
+        """Show how far each step is, and of those that are done what came out, where that is known."""
         for step, state in states.items():
             mark, style = _LOOK[state]
             self._marks[step].setText(mark)
             self._marks[step].setStyleSheet(style)
-            self.states[step].setText(state)
+            self.states[step].setText(results.get(step, state) if state == DONE else state)
+
+
+def results_of(found: Reached) -> dict[str, str]:
+    """Say of each step what came out of it, in a word or two; nothing where that is not known."""
+    results: dict[str, str] = {}
+    if found.predictions is not None and len(found.predictions.views) > 1:
+        results[FIND] = f"{len(found.predictions.views)} views"
+    particles = found.particles
+    if particles is None:
+        return results
+    if particles.agreement is not None and particles.agreement_revision == particles.revision:
+        results[FUSE] = _particles(len(particles.agreement))
+    elif particles.table is not None and not particles.out_of_date:
+        results[FUSE] = _particles(len(particles.table))
+    if found.states[FUSE] == NOT_NEEDED and FUSE in results:
+        results[FIND] = results.pop(FUSE)
+    if particles.table is not None:
+        results[MEASURE] = f"{len(particles.table)} measured"
+    if particles.explanation is not None:
+        r2 = f"{particles.explanation.scores['r2_mean']:.2f}".replace("-", "\N{MINUS SIGN}")
+        results[EXPLAIN] = f"R² {r2}"
+    return results
+
+
+def _particles(count: int) -> str:
+    return "1 particle" if count == 1 else f"{count} particles"
