@@ -93,6 +93,7 @@ def _scores(r2, repeats=None, low=0.3, other=None, blocked=0.4, p=0.001, n=400):
     ("scores", "explains", "firm", "words"),
     [
         (_scores(0.4), True, True, "40 % of its variation"),
+        (_scores(0.4), True, True, "R² 0.40 (95 % interval "),
         (_scores(0.4, blocked=None), True, True, "These properties explain a part"),
         (_scores(0.1, [-0.02, 0.2], n=75), True, False, "from one division of the particles to the next"),
         (_scores(0.1, low=-0.1), True, False, "reaches down to R² −0.10"),

@@ -160,13 +160,14 @@ def test_axes_reach_over_what_a_filter_leaves_out_unless_few_are_left():
     assert high.axes.get_xlim()[1] < 20, "a third of a logarithmic axis"
 
 
-def test_stamped_points_have_the_places_sizes_and_colours_of_a_scatter_plot():
+def test_stamped_points_have_the_places_sizes_and_colours_of_a_scatter_plot(monkeypatch):
     from matplotlib import colormaps
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from napari_cathode.explain.plots.stamped import add_shaded_points
+    from napari_cathode.explain.plots import stamped as stamping
 
+    monkeypatch.setattr(stamping, "_LEAST_CONTRAST", 0.0)  # a scatter plot has a line around all points, or none
     x, y, values = np.random.default_rng(3).random((3, 300))
     values[:3] = -5, 9, 0.5  # beyond the limits
     pictures = []
@@ -174,7 +175,7 @@ def test_stamped_points_have_the_places_sizes_and_colours_of_a_scatter_plot():
         figure = Figure(figsize=(5, 4))
         axes = figure.add_subplot()
         if stamped:
-            add_shaded_points(axes, x, y, values, colormaps["viridis"], (0.1, 0.9), 18.0)
+            stamping.add_shaded_points(axes, x, y, values, colormaps["viridis"], (0.1, 0.9), 18.0, LIGHT)
         else:
             axes.scatter(x, y, c=values, cmap="viridis", vmin=0.1, vmax=0.9, s=18.0, linewidths=0)
         canvas = FigureCanvasAgg(figure)
@@ -187,3 +188,23 @@ def test_stamped_points_have_the_places_sizes_and_colours_of_a_scatter_plot():
     apart = [one for one in range(300) if np.sort(np.hypot(*(places - places[one]).T))[1] > 6]
     columns, rows = places[apart].astype(int).T
     assert len(apart) > 50 and difference[-1 - rows, columns].max() <= 6
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_points_in_the_colour_of_the_background_are_seen(theme):
+    """The lowest viridis is as dark as the dark theme, the highest as light as the light one."""
+    from matplotlib import colormaps
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    from napari_cathode.explain.plots.stamped import contrast
+
+    x = np.linspace(0, 1, 12)
+    for value in (0.0, 1.0):
+        shade = Shade(np.full(12, value), colormaps["viridis"], (0.0, 1.0), "size")
+        drawn = scatter(np.arange(1, 13), x, x, ("damage", "elongation"), theme, shade=shade)
+        figure = drawn.figure
+        FigureCanvasAgg(figure).draw()
+        left, bottom, right, top = drawn.axes.get_window_extent().extents.astype(int)
+        picture = np.asarray(figure.canvas.buffer_rgba())[::-1][bottom + 3 : top - 3, left + 3 : right - 3, :3] / 255
+        colours = np.unique(picture.reshape(-1, 3), axis=0)
+        assert max(contrast(colour, theme["background"]) for colour in colours) > 3

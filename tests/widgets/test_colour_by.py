@@ -48,7 +48,9 @@ def test_categories_get_a_colour_and_a_name_each(chooser, session):
     np.testing.assert_array_equal(values, [1, np.nan, 0])
     scale = scale_for(values, particles.colouring, particles.names_of(particles.colouring))
     assert len({tuple(colour) for colour in scale.map(values)}) == 3
-    assert chooser.bar._missing, "a particle without a name is grey"
+    assert chooser._none.isVisible() and chooser._none.legend.text() == "1 no value", (
+        "a particle without a name is grey"
+    )
     chooser.grab()
     session.set_colouring(particles, Colouring("cut"))
     np.testing.assert_array_equal(particles.values(particles.colouring)[1], [1, 0, 1])
@@ -115,6 +117,19 @@ def test_choosing_colours_and_shows_the_limits(chooser, session):
     chooser._value.activated.emit(0)
     assert session.current.colouring is None
     assert not chooser.bar.isVisible()
+
+
+def test_the_grey_is_told_with_its_reason(chooser, session):
+    particles = session.current
+    table = particles.table.assign(touches_border=[False, True, True])
+    session.set_table(particles, table)
+    session.set_colouring(particles, Colouring("damage"))
+    assert chooser._none.legend.text() == "1 cut by border"
+    session.set_table(particles, table.assign(damage=[0.1, np.nan, np.nan], touches_border=[False, False, True]))
+    assert chooser._none.legend.text() == "2 no value"
+    assert "border of the image cuts 1 of them" in chooser._none.legend.toolTip()
+    session.set_table(particles, table.assign(damage=[0.1, 0.2, 0.3]))
+    assert not chooser._none.isVisible(), "nothing is grey"
 
 
 def test_a_choice_made_elsewhere_is_shown(chooser, session):

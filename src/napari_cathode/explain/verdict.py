@@ -51,12 +51,12 @@ def _explained(target: str, found: dict[str, Any], blocked: dict[str, Any] | Non
     r2 = found["r2_mean"]
     part = "a small part" if r2 < 0.2 else "a part" if r2 < 0.5 else "much" if r2 < 0.8 else "most"
     text = (
-        f"These properties explain {part} of {target}: {100 * r2:.0f} % of its variation (95 % interval "
-        f"{_percent(found['r2_low'])} to {_percent(found['r2_high'])} %) among {found['particles']} particles, each "
+        f"These properties explain {part} of {target}: R² {_number(r2)} (95 % interval {_number(found['r2_low'])} to "
+        f"{_number(found['r2_high'])}), {100 * r2:.0f} % of its variation, among {found['particles']} particles, each "
         f"predicted by models that never saw it"
     )
     if blocked is not None:
-        text += f", and {_percent(blocked['r2_mean'])} % where whole regions were left out"
+        text += f"; R² {_number(blocked['r2_mean'])} where whole regions were left out"
     return f"{text}; {_errors(found)}."
 
 
@@ -104,7 +104,3 @@ def _doubts(explains: bool, scores: dict[str, Any]) -> list[str]:
 
 def _number(value: float) -> str:
     return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.0f}".replace("-", "\N{MINUS SIGN}")

@@ -10,12 +10,11 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QLinearGradient, QMouseEvent, QPainter, QPaintEvent, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from napari_cathode.plugin.colours import MISSING, ColourScale
+from napari_cathode.plugin.colours import ColourScale
 
 _STOPS = 33
 _BINS = 48
-_HIST, _BAR, _NEAR_PX = 22, 10, 8
-_ROOMY_PX = 260
+_HIST, _BAR, _NEAR_PX = 20, 10, 8
 _TAIL = 0.5
 """Percent of the particles at each end that may lie outside the bar; an outlier must not squeeze the rest."""
 _HELP = (
@@ -43,7 +42,6 @@ class ColourBar(QWidget):
         self._values: np.ndarray[Any, Any] = np.zeros(0)
         self._counts: np.ndarray[Any, Any] = np.zeros(0)
         self._domain = (0.0, 1.0)
-        self._missing = False
         self._dragged: int | None = None
         self._title = ""
 
@@ -55,7 +53,6 @@ class ColourBar(QWidget):
     def show_scale(
         self,
         scale: ColourScale | None,
-        missing: bool = False,
         values: np.ndarray[Any, Any] | None = None,
         title: str = "",
     ) -> None:
@@ -65,14 +62,12 @@ class ColourBar(QWidget):
         ----------
         scale : ColourScale, optional
             None shows nothing.
-        missing : bool
-            Whether the colour of particles without a value is shown, too.
         values : ndarray of float, optional
             Those of the particles, for the histogram.
         title : str
             What the values are.
         """
-        self._scale, self._missing, self._title = scale, missing, title
+        self._scale, self._title = scale, title
         self.setVisible(scale is not None)
         if scale is None:
             return
@@ -103,18 +98,13 @@ class ColourBar(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         """Ask for room for the numbers."""
-        return QSize(96 + (46 if self._missing else 0), self.sizeHint().height())
+        return QSize(96, self.sizeHint().height())
 
     # ---- drawing -----------------------------------------------------------------------------------
 
     def _area(self) -> QRectF:
         """Give where the bar is."""
-        aside = 22 + self.fontMetrics().horizontalAdvance(self._no_value()) if self._missing else 0
-        return QRectF(5, _HIST, self.width() - 10 - aside, _BAR)
-
-    def _no_value(self) -> str:
-        """Name the grey, shorter where the bar needs the room."""
-        return "no value" if self.width() >= _ROOMY_PX else "none"
+        return QRectF(5, _HIST, self.width() - 10, _BAR)
 
     def _x(self, value: float) -> float:
         low, high = self._domain
@@ -162,11 +152,6 @@ class ColourBar(QWidget):
             )
             painter.drawLine(QPointF(x, area.top() - 4), QPointF(x, area.bottom()))
         self._paint_numbers(painter, area, low, high)
-        if self._missing:
-            height = self.fontMetrics().height()
-            painter.fillRect(QRectF(area.right() + 14, area.top(), 12, _BAR), QColor.fromRgbF(*MISSING))
-            place = QRectF(area.right() + 14, area.bottom() + 6, self.width(), height)
-            painter.drawText(place, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), self._no_value())
 
     def _paint_histogram(self, painter: QPainter, area: QRectF, ink: QColor) -> None:
         if not self._counts.any():
@@ -196,8 +181,7 @@ class ColourBar(QWidget):
     def _paint_classes(self, painter: QPainter, ink: QColor) -> None:
         """Draw a box with its name for each group."""
         scale = self._scale
-        aside = 66 if self._missing else 0
-        width = (self.width() - aside) / len(scale.classes)
+        width = self.width() / len(scale.classes)
         metrics = self.fontMetrics()
         names = scale.names or tuple(map(str, scale.classes))
         for place, (number, colour) in enumerate(zip(scale.classes, scale.map(np.array(scale.classes)), strict=True)):
@@ -208,9 +192,6 @@ class ColourBar(QWidget):
             text = metrics.elidedText(name, Qt.TextElideMode.ElideRight, int(box.width()))
             place_of_text = QRectF(box.left(), _BAR + 5, box.width(), metrics.height())
             painter.drawText(place_of_text, int(Qt.AlignmentFlag.AlignHCenter), text)
-        if self._missing:
-            painter.fillRect(QRectF(self.width() - aside + 4, 1, 12, _BAR + 2), QColor.fromRgbF(*MISSING))
-            painter.drawText(QPointF(self.width() - aside + 4, _BAR + 3 + metrics.ascent()), "no value")
 
     # ---- the mouse ---------------------------------------------------------------------------------
 
@@ -239,7 +220,7 @@ class ColourBar(QWidget):
         if self._dragged is not None:
             self._dragged = None
             if self._scale is not None:
-                self.show_scale(self._scale, self._missing, self._values, self._title)
+                self.show_scale(self._scale, self._values, self._title)
 
     def mouseDoubleClickEvent(self, _event: QMouseEvent) -> None:
         """Ask for the usual limits."""

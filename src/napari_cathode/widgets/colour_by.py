@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QBoxLayout, QCheckBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from napari_cathode.plugin.colours import CHOICES, scale_for
 from napari_cathode.session import Colouring, ParticleSet, Session, category_names
 
 from .colour_bar import ColourBar
 from .names import axis_title, display_name, tooltip
+from .no_value import NoValue
 from .parts import Connections, choice_box
 
 _PLAIN = "Each its own colour"
@@ -58,8 +58,8 @@ class ColourBy(QWidget):
         self._bar = ColourBar()
         self._plain = QPushButton("Plain")
         self._plain.setToolTip("<p>Shows each particle in a colour of its own again.</p>")
-        self._hide = QCheckBox("hide")
-        self._hide.setToolTip("Hide particles without a value, such as those that the border cuts.")
+        self._none = NoValue()
+        self._hide = self._none.hide_box
         self._lay_out()
         self._value.activated.connect(self._on_chosen)
         self._map.activated.connect(self._on_chosen)
@@ -79,7 +79,7 @@ class ColourBy(QWidget):
     def _lay_out(self) -> None:
         row = QHBoxLayout()
         row.setSpacing(8)
-        row.addWidget(QLabel("Colour by"))
+        row.addWidget(QLabel("In the picture" if self._shap_only else "Colour by"))
         row.addWidget(self._value, 5)
         row.addWidget(self._map)
         row.addWidget(self._plain)
@@ -92,7 +92,7 @@ class ColourBy(QWidget):
         self._layout.addLayout(row, 7)
         below = QHBoxLayout()
         below.addWidget(self._bar, 1)
-        below.addWidget(self._hide)
+        below.addWidget(self._none)
         self._layout.addLayout(below, 4)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -170,14 +170,13 @@ class ColourBy(QWidget):
         self._plain.setVisible(particles is not None and particles.colouring is not None)
         if particles is None or colouring is None:
             self._bar.show_scale(None)
-            self._hide.hide()
+            self._none.hide()
             return
-        values = particles.values(colouring)[1]
-        missing = _has_missing(particles, values)
+        labels, values = particles.values(colouring)
         title = self._result_name(colouring.column) if colouring.result else axis_title(colouring.column)
         title = f"SHAP of {title}" if colouring.shap else title
-        self._bar.show_scale(scale_for(values, colouring, particles.names_of(colouring)), missing, values, title)
-        self._hide.setVisible(missing)
+        self._bar.show_scale(scale_for(values, colouring, particles.names_of(colouring)), values, title)
+        self._none.show_particles(particles, labels, values)
         self._hide.setChecked(colouring.hide_missing)
 
     def _on_offer(self, particles: ParticleSet | None) -> list[tuple[str, bool, bool]]:
@@ -196,12 +195,6 @@ class ColourBy(QWidget):
     def _result_name(self, column: str) -> str:
         target = display_name(self._session.current.explanation.target)
         return _RESULTS[column].format(target=target)
-
-
-def _has_missing(particles: ParticleSet, values: np.ndarray[Any, Any]) -> bool:
-    """Whether particles are there without a value: NaN, or measured but not explained."""
-    known = len(values) if particles.columns is None else len(particles.columns)
-    return bool(np.isnan(values).any()) or len(values) < known
 
 
 def numeric_columns(table: Any) -> list[str]:

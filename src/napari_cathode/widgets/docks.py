@@ -30,7 +30,7 @@ _TAB_NAMES = {
     EDIT: "Edit",
     START: "Start",
 }
-_TABLE_SHARE = 0.42
+_TABLE_SHARE, _TABLE_MOST, _TABLE_PX = 0.42, 0.5, 400
 _PANEL_WIDTH, _PANEL_SHARE = 390, 0.19
 _TURN_MS = 150
 _LAYOUT_MS = 100
@@ -122,11 +122,17 @@ def fill_screen(viewer: Any) -> None:
 def open_results(viewer: Any) -> None:
     """Open the SHAP panel at the right and the table at the bottom, below the picture.
 
-    Each in a turn of its own, and so is what each needs, lest the window stands still.
+    Each in a turn of its own, and so is what each needs, lest the window stands still. An Inspector that is in front
+    stays there.
     """
     from . import shap  # noqa: F401
 
     _later(viewer, lambda: _open_shap(viewer))
+
+
+def open_table(viewer: Any) -> None:
+    """Open the table at the bottom, below the picture."""
+    _prepare_table(viewer, None)
 
 
 def _later(viewer: Any, act: Callable[[], Any], milliseconds: int = _TURN_MS) -> None:
@@ -135,16 +141,19 @@ def _later(viewer: Any, act: Callable[[], Any], milliseconds: int = _TURN_MS) ->
 
 
 def _open_shap(viewer: Any) -> None:
+    inspector = viewer.window.dock_widgets.get(_title(INSPECTOR))
+    chosen = inspector is not None and not inspector.visibleRegion().isEmpty()
     shap = open_dock(viewer, SHAP, "right")
-    main = shap.window()
-    if isinstance(main, QMainWindow):
-        _keep_sides(main)
-    _later(viewer, lambda: _prepare_table(viewer, shap))
+    _prepare_table(viewer, shap)
+    if chosen:  # by the person who looks at it
+        _later(viewer, lambda: open_dock(viewer, INSPECTOR))
 
 
 def _prepare_table(viewer: Any, shap: Any) -> None:
     from . import features  # noqa: F401
 
+    main = viewer.window._qt_window
+    _keep_sides(main)
     _later(viewer, lambda: _open_table(viewer, shap))
 
 
@@ -155,11 +164,12 @@ def _open_table(viewer: Any, shap: Any) -> None:
 
 def _share_out(viewer: Any, shap: Any, features: Any) -> None:
     """Give both panels their share of the window; the layout is a turn of its own, too."""
-    main = shap.window()
+    main = features.window()
     if isinstance(main, QMainWindow):
-        main.resizeDocks([dock_of(features)], [round(_TABLE_SHARE * main.height())], Qt.Orientation.Vertical)
-        width = max(_PANEL_WIDTH, round(_PANEL_SHARE * main.width()))
-        main.resizeDocks([dock_of(shap)], [width], Qt.Orientation.Horizontal)
+        main.resizeDocks([dock_of(features)], [table_height(main)], Qt.Orientation.Vertical)
+        if shap is not None:
+            width = max(_PANEL_WIDTH, round(_PANEL_SHARE * main.width()))
+            main.resizeDocks([dock_of(shap)], [width], Qt.Orientation.Horizontal)
     _later(viewer, lambda: _fit(viewer, None, _LOOKS), _LAYOUT_MS)
 
 
@@ -187,12 +197,17 @@ def _keep_sides(main: QMainWindow) -> None:
     main.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
 
 
+def table_height(main: QMainWindow) -> int:
+    """Choose the height of a table below the picture: a small window gives it half, a large one what it can use."""
+    return max(round(_TABLE_SHARE * main.height()), min(_TABLE_PX, round(_TABLE_MOST * main.height())))
+
+
 def give_room(widget: QWidget) -> None:
     """Make a panel below the picture high enough for a table."""
     main, dock = widget.window(), dock_of(widget)
     if not isinstance(main, QMainWindow) or dock is None or dock.isFloating():
         return
-    height = round(_TABLE_SHARE * main.height())
+    height = table_height(main)
     if main.dockWidgetArea(dock) == _AREAS["bottom"] and dock.height() < height:
         main.resizeDocks([dock], [height], Qt.Orientation.Vertical)
 
@@ -215,6 +230,11 @@ def _panel(name: str) -> Callable[[Any], Any]:
     raise KeyError(f"{PLUGIN} has no panel {name!r}, or is disabled in napari's preferences")
 
 
+def _title(name: str) -> str:
+    """Give the title that napari's menu gives a panel, so that the menu and we open the same one."""
+    return f"{name} ({_DISPLAY_NAME})"
+
+
 def open_dock(viewer: Any, name: str, area: str = "") -> Any:
     """Show a panel of ours by its name in the menu; one that is open already comes to the front.
 
@@ -232,7 +252,7 @@ def open_dock(viewer: Any, name: str, area: str = "") -> Any:
     QWidget
         The panel.
     """
-    title = f"{name} ({_DISPLAY_NAME})"  # as napari's menu names it, so that the menu and this open the same panel
+    title = _title(name)
     widget = viewer.window.dock_widgets.get(title)
     if widget is None:
         widget = _panel(name)(viewer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,9 @@ class FeaturesWidget(Docked, QWidget):
         self.table = LinkedTable(self._session)
         self.export_button = export_button(self.export)
         self.summary = BriefText()
-        self.notes = BriefText()
+        self.notes = Text()
+        self.notes_toggle = QPushButton()
+        self.notes_toggle.setCheckable(True)
         self.population = Population()
         self.population_toggle = QPushButton("Summary")
         self.population_toggle.setCheckable(True)
@@ -133,7 +136,13 @@ class FeaturesWidget(Docked, QWidget):
         self._above = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._above.addWidget(self.summary, 1)
         buttons = QHBoxLayout()
-        for button in (self._measure_toggle, self.population_toggle, self.plots_button, self.export_button):
+        for button in (
+            self.notes_toggle,
+            self._measure_toggle,
+            self.population_toggle,
+            self.plots_button,
+            self.export_button,
+        ):
             buttons.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
         self._above.addLayout(buttons)
         results.addLayout(self._above)
@@ -159,6 +168,7 @@ class FeaturesWidget(Docked, QWidget):
         self.table.plot_requested.connect(lambda name: open_dock(self._viewer, PLOTS, "right").show_column(name))
         self.next_button.clicked.connect(lambda: open_dock(self._viewer, SHAP, "right"))
         self._measure_toggle.toggled.connect(self._arrange)
+        self.notes_toggle.toggled.connect(self._arrange)
         self.population_toggle.toggled.connect(self._refresh)
         self.runner.started.connect(self._refresh)
         self.runner.finished.connect(self._refresh)
@@ -179,8 +189,10 @@ class FeaturesWidget(Docked, QWidget):
     def _arrange(self, _checked: bool = False) -> None:
         wide = self.width() > 1.2 * self.height()
         has_table = self._has_table()
-        for text in (self.summary, self.notes):
-            text.set_brief(wide)
+        self.summary.set_brief(wide)
+        noted = bool(self.notes.text())
+        self.notes_toggle.setVisible(noted and wide)  # each line that they take there is a particle less to be seen
+        self.notes.setVisible(noted and (not wide or self.notes_toggle.isChecked()))
         self._no_table.setVisible(wide and not has_table and not self.runner.running)
         self._controls.setVisible(not has_table or self._measure_toggle.isChecked())
         explained = has_table and self._session.current.explanation is not None
@@ -263,9 +275,15 @@ class FeaturesWidget(Docked, QWidget):
         if instead:
             self.population.show_particles(particles.table, particles.summary)
         self.summary.say(_summary(particles))
-        self.notes.say("\n".join(particles.table.attrs.get("notes", ())) if has_table else "")
+        self._show_notes(particles.table.attrs.get("notes", ()) if has_table else ())
         self._arrange()
         self.button.setText("Measure again" if has_table else "Measure")
+
+    def _show_notes(self, notes: Sequence[str]) -> None:
+        text = "\n".join(notes)
+        self.notes.setText(text)
+        self.notes_toggle.setText("1 note" if len(notes) == 1 else f"{len(notes)} notes")
+        self.notes_toggle.setToolTip("".join(f"<p>{html.escape(note)}</p>" for note in notes))
 
     # ---- what is done ------------------------------------------------------------------------------
 
@@ -382,12 +400,11 @@ def _summary(particles: ParticleSet | None) -> str:
     parts = [f"{found.count} in all, {found.count_border} at the border"]
     if found.count_excluded:
         parts[0] += f", {found.count_excluded} more excluded"
+    if found.n_damage:  # with the number that it is the mean of, from which no narrow panel may part it
+        spread = f" ± {found.damage_sd:.2g}" if math.isfinite(found.damage_sd) else ""
+        parts.append(f"damage {found.damage_mean:.3g}{spread} (n = {found.n_damage})")
     if found.n_diameter:
         parts.append(f"D10/50/90 {found.d10_um:.3g}/{found.d50_um:.3g}/{found.d90_um:.3g} µm")
-    if found.n_damage:
-        spread = f" ± {found.damage_sd:.2g}" if math.isfinite(found.damage_sd) else ""
-        parts.append(f"damage {found.damage_mean:.3g}{spread}")
-        parts.append(f"damage known of {found.n_damage}")
     if math.isfinite(found.solid_fraction):
         parts.append(f"solid fraction {found.solid_fraction:.3g}")
     return " · ".join([*parts, name])

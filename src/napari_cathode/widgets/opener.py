@@ -23,6 +23,7 @@ from napari_cathode.project import (
 from napari_cathode.project.clock import SaveClock
 from napari_cathode.project.unsaved import UnsavedWork
 
+from .docks import open_table
 from .errands import Errands
 from .locating import find_missing, names_of_missing
 from .panel_parameters import apply_parameters
@@ -130,7 +131,14 @@ class Opener(Errands):
         apply_parameters(self._main, self._link)
         if self.project is None:
             self.touch()
+            self._show_table()
         self.end()
+
+    def _show_table(self) -> None:
+        """Show the table of what was recovered, from which people go on."""
+        particles, viewer = self._link.session.current, self._viewer()
+        if viewer is not None and particles is not None and particles.table is not None:
+            open_table(viewer)
 
     @property
     def missing(self) -> list[str]:

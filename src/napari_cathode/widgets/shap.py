@@ -41,6 +41,11 @@ _EMPTY = "There are no features to explain yet. Measure the particles first."
 _GOOD = "border-left: 3px solid #3c9d62; padding: 2px 2px 2px 8px;"
 _POOR = "border-left: 3px solid #d0921f; padding: 2px 2px 2px 8px;"
 
+_SCORE_HELP = (
+    "<p>R² of particles that the models never saw: 1 is perfect, 0 no better than guessing the mean. The 95 % interval "
+    "below says where it would lie with other particles of the same electrode; how far single parts of the data differ "
+    "stands under <i>Scores</i>.</p>"
+)
 _STALE = "This explanation is out of date: labels were changed, or particles excluded, since. Explain again."
 
 
@@ -123,7 +128,7 @@ class ShapWidget(Docked, Panel):
             results.addWidget(widget)
         results.addWidget(self.colour_by)
         row = QHBoxLayout()
-        row.addWidget(QLabel("Show"))
+        row.addWidget(QLabel("Figure"))
         row.addWidget(self.show_view, 1)
         row.addWidget(self.export_button)
         results.addLayout(row)
@@ -204,7 +209,8 @@ class ShapWidget(Docked, Panel):
     def _on_selection(self, labels: frozenset[int]) -> None:
         for view in self.views:
             view.show_selection(labels)
-        outside = not self._from_here and self.particle.follow.isChecked()
+        # Whoever looks at another panel finds this one as it was left.
+        outside = not self._from_here and self.particle.follow.isChecked() and self.isVisible()
         if outside and len(labels) == 1 and self._explanation() is not None:
             shown = self.views[self.show_view.currentIndex()]
             if shown is not self.particle:
@@ -250,11 +256,8 @@ class ShapWidget(Docked, Panel):
         self.verdict.say(scores["verdict"]["text"].replace(" %", "\N{NO-BREAK SPACE}%"))
         good = scores["verdict"]["explains"] and scores["verdict"]["firm"]
         self.verdict.setStyleSheet(_GOOD if good else _POOR)
-        r2 = f"{scores['r2_mean']:.2f}".replace("-", "\N{MINUS SIGN}")
-        self.score.say(
-            f"<b>{html.escape(axis_title(found.target))}</b> · R² {r2} ± {scores['r2_sd']:.2f} · "
-            f"n = {scores['particles']} · {MODEL_NAMES[scores['model']]}"
-        )
+        self.score.say(_headline(found))
+        self.score.setToolTip(_SCORE_HELP)
         self.notes.say("\n\n".join(found.notes))
         self._cautions.setVisible(bool(found.notes))
         self._cautions.set_title("1 caution" if len(found.notes) == 1 else f"{len(found.notes)} cautions")
@@ -321,3 +324,11 @@ class ShapWidget(Docked, Panel):
     def export_to(self, path: str) -> None:
         """Write the SHAP values to a file."""
         self.export_button.write_values(path)
+
+
+def _headline(explanation: Any) -> str:
+    """Write what was explained, how well, of how many particles and by what; the verdict says how sure that is."""
+    scores = explanation.scores
+    r2 = f"{scores['r2_mean']:.2f}".replace("-", "\N{MINUS SIGN}")
+    name = html.escape(axis_title(explanation.target))
+    return f"<b>{name}</b> · R² {r2} · n = {scores['particles']} · {MODEL_NAMES[scores['model']]}"

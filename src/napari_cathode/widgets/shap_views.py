@@ -371,7 +371,7 @@ class ScoresView(View):
             self.words.say("")
             return
         scores = explanation.scores
-        rows = [("Model", "R²", "95 % interval", "MAE")]
+        rows = [("Model", "R² ± SD", "95 % interval", "MAE ± SD")]
         for key, found in scores["models"].items():
             name = MODEL_NAMES[key] + (" (taken)" if key == scores["model"] else "")
             rows.append((name, *_score_cells(found)))
@@ -386,7 +386,10 @@ class ScoresView(View):
         regions = explanation.parameters.blocked_repeats if scores["blocked_folds"] is not None else 0
         text = f"<table>{cells}</table><p>All on held-out particles: {repeats} × {folds} random parts"
         text += f", {regions} × {folds} regions" if regions else ""
-        text += "; mean ± SD over these.</p>"
+        text += (
+            "; mean ± SD over these parts. The 95 % interval is that of the mean R², with other particles of the same "
+            "electrode.</p>"
+        )
         text += f"<p>{scores['particles']} particles used{f'; {dropped}' if dropped else ''}.</p>"
         text += f"<p>{len(explanation.predictors)} predictors: "
         text += html.escape(", ".join(display_name(name) for name in explanation.predictors)) + ".</p>"
@@ -397,6 +400,6 @@ def _score_cells(found: dict[str, Any]) -> tuple[str, str, str]:
     def number(value: float) -> str:
         return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
 
-    interval = f"{number(found['r2_low'])} … {number(found['r2_high'])}"
+    interval = f"{number(found['r2_low'])} to {number(found['r2_high'])}"
     error = f"{found['mae_mean']:.3g} ± {found['mae_sd']:.1g}"
     return f"{number(found['r2_mean'])} ± {found['r2_sd']:.2f}", interval, error

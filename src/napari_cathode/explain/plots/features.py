@@ -225,7 +225,7 @@ def _empty_scatter(
     else:
         from .stamped import add_shaded_points
 
-        points = add_shaded_points(axes, nothing, nothing, nothing, shade.colormap, shade.limits, 1.0)
+        points = add_shaded_points(axes, nothing, nothing, nothing, shade.colormap, shade.limits, 1.0, theme)
         bar = axes.figure.colorbar(points, ax=axes, aspect=40, pad=0.02, fraction=0.05)
         bar.outline.set_visible(False)
         bar.ax.tick_params(length=0, labelsize=8, labelcolor=theme["foreground"])

@@ -164,7 +164,7 @@ def _scatter(axes: Any, x: Floats, y: Floats, shade: Floats, theme: Theme, size:
     from .stamped import add_shaded_points
 
     known = np.isfinite(shade)
-    add_shaded_points(axes, x[known], y[known], shade[known], low_to_high(), (0.0, 1.0), size)
+    add_shaded_points(axes, x[known], y[known], shade[known], low_to_high(), (0.0, 1.0), size, theme)
     hollow = mix(theme, 0.5)
     axes.scatter(
         x[~known], y[~known], s=size * 0.7, facecolors="none", edgecolors=hollow, linewidths=0.6, rasterized=True

@@ -8,22 +8,36 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.artist import allow_rasterization
 from matplotlib.collections import PathCollection
+from matplotlib.colors import to_rgb
 from matplotlib.markers import MarkerStyle
 from matplotlib.path import Path
 from matplotlib.transforms import Affine2D, IdentityTransform
 
+from napari_cathode.explain.theme import Theme, mix
+
 _COLOURS = 64
 """As many as can be told apart in a point."""
 _PASSES = 4
+_LEAST_CONTRAST = 3.0
+"""Contrast ratio below which a point is lost in the background (WCAG 2.2, graphical objects)."""
+_LINE_PT = 0.6
 
 
 class ShadedPoints(PathCollection):
-    """Points of one size without a line around them, coloured by their values.
+    """Points of one size, coloured by their values; those that the background would swallow have a thin line around.
 
     matplotlib draws points of many colours one by one: 50,000 take it more than a tenth of a second. Here a point of
     each colour is drawn once and stamped to where it is wanted. No colour lies above all others where points are dense:
     the rows are dealt out to passes, each with an order of colours of its own.
+
+    Attributes
+    ----------
+    background, line : colour
+        What lies behind the points, and what colours the line.
     """
+
+    background: Any = "white"
+    line: Any = "black"
 
     @allow_rasterization
     def draw(self, renderer: Any) -> None:
@@ -39,14 +53,15 @@ class ShadedPoints(PathCollection):
         marker, size = self.get_paths()[0], Affine2D(self.get_transforms()[0])
         gc = renderer.new_gc()
         gc.set_clip_rectangle(axes.bbox)
-        gc.set_linewidth(0)
+        outlined = [contrast(colour, self.background) < _LEAST_CONTRAST for colour in colours]
         for turn in range(_PASSES):
             of_pass, there = groups[turn::_PASSES], places[turn::_PASSES]
             order = np.argsort(of_pass, kind="stable")
             ends = np.searchsorted(of_pass[order], np.arange(_COLOURS + 1))
             for group in np.random.default_rng(turn).permutation(np.flatnonzero(np.diff(ends))):
                 rows = order[ends[group] : ends[group + 1]]
-                gc.set_foreground(colours[group], isRGBA=True)
+                gc.set_linewidth(renderer.points_to_pixels(_LINE_PT) if outlined[group] else 0)
+                gc.set_foreground(self.line if outlined[group] else colours[group])
                 renderer.draw_markers(gc, marker, size, Path(there[rows]), IdentityTransform(), colours[group])
         gc.restore()
         self.stale = False
@@ -60,6 +75,7 @@ def add_shaded_points(
     colormap: Any,
     limits: tuple[float, float],
     size: float,
+    theme: Theme,
 ) -> ShadedPoints:
     """Add points to axes.
 
@@ -77,14 +93,27 @@ def add_shaded_points(
         Values at its ends.
     size : float
         Area of a point in square points of 1/72 inch.
+    theme : Theme
+        Colours of the figure.
     """
     circle = MarkerStyle("o")
     points = ShadedPoints(
         [circle.get_path().transformed(circle.get_transform())], [size], offsets=np.column_stack([x, y]),
         offset_transform=axes.transData, array=values, cmap=colormap, linewidths=0, rasterized=True,
     )  # fmt: skip
+    points.background, points.line = theme["background"], mix(theme, 0.5)
     points.set_clim(*limits)
     points.set_transform(IdentityTransform())
     axes.add_collection(points)
     axes.autoscale_view()
     return points
+
+
+def contrast(one: Any, other: Any) -> float:
+    """Give the contrast ratio of two colours, 1 to 21 (WCAG 2.2, relative luminance of sRGB)."""
+    bright = []
+    for colour in (one, other):
+        parts = np.array(to_rgb(colour))
+        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        bright.append(float(linear @ (0.2126, 0.7152, 0.0722)) + 0.05)
+    return max(bright) / min(bright)
