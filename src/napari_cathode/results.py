@@ -235,22 +235,22 @@ def write_importance(path: str | os.PathLike[str], explanation: Explanation) -> 
     io.write_table(Path(path), explanation.importance, IMPORTANCE_COLUMNS, _made_with(explanation))
 
 
-def write_stability(folder: str | os.PathLike[str], explanation: Explanation, stability: Stability) -> None:
-    """Write ``stability.csv``: the share of each feature with other seeds and on other subsets of the particles."""
-    io.write_table(Path(folder) / STABILITY, stability.table(), STABILITY_COLUMNS, _made_with(explanation))
+def write_stability(path: str | os.PathLike[str], explanation: Explanation, stability: Stability) -> None:
+    """Write the share of each feature with other seeds and on other subsets of the particles."""
+    io.write_table(Path(path), stability.table(), STABILITY_COLUMNS, _made_with(explanation))
 
 
-def write_interactions(folder: str | os.PathLike[str], explanation: Explanation, interactions: Interactions) -> None:
-    """Write ``interactions.csv``: the pairs of features, strongest first."""
-    io.write_table(Path(folder) / INTERACTIONS, interactions.table(), INTERACTION_COLUMNS, _made_with(explanation))
+def write_interactions(path: str | os.PathLike[str], explanation: Explanation, interactions: Interactions) -> None:
+    """Write the pairs of features, strongest first."""
+    io.write_table(Path(path), interactions.table(), INTERACTION_COLUMNS, _made_with(explanation))
 
 
-def write_comparison(folder: str | os.PathLike[str], comparison: Comparison) -> None:
-    """Write ``comparison.csv``: the shares in two states, by the size of their change."""
+def write_comparison(path: str | os.PathLike[str], comparison: Comparison) -> None:
+    """Write the shares in two states, by the size of their change."""
     first, second = comparison.names
     used = {name: _made_with(found) for name, found in zip(comparison.names, comparison.explanations, strict=True)}
     meanings = {**COMPARISON_COLUMNS, "first_share": f"Share in {first}", "second_share": f"Share in {second}"}
-    io.write_table(Path(folder) / COMPARISON, comparison.table(), meanings, used)
+    io.write_table(Path(path), comparison.table(), meanings, used)
 
 
 def write_shap(path: str | os.PathLike[str], explanation: Explanation) -> None:

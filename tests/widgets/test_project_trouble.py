@@ -214,6 +214,11 @@ def test_the_offer_does_not_cover_the_start(make_napari_viewer, qtbot, session):
     assert "balls" not in viewer.layers and "work 2" in viewer.layers, "the newest"
     panel = open_dock(viewer, PROJECT)
     assert "Save it as a project" in panel.state.text() and not dock_of(panel).isHidden()
+    qtbot.waitUntil(lambda: any("features" in str(name) for name in viewer.window.dock_widgets), timeout=TIMEOUT_MS)
+    table = open_dock(viewer, FEATURES)
+    assert table.table.isVisible(), "people go on from the table"
+    assert table.window().dockWidgetArea(dock_of(table)) == Qt.DockWidgetArea.BottomDockWidgetArea
+    qtbot.wait(1500)  # it takes its share of the window
     assert len(start.offers.offers) == 1 and len(panel.offers.offers) == 2
     for _ in range(2):
         QTest.mouseClick(start.offers.offers[0].discard_button, Qt.MouseButton.LeftButton)

@@ -15,7 +15,7 @@ from napari_cathode.explain import ExplainParameters, explain
 from napari_cathode.explain.sample import take_sample
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import Colouring, ParticleSet
-from napari_cathode.widgets.docks import SHAP, open_dock, open_inspector, open_results
+from napari_cathode.widgets.docks import INSPECTOR, SHAP, open_dock, open_inspector, open_results
 from napari_cathode.widgets.plots import prepare_plots
 from napari_cathode.widgets.shap import ShapWidget
 from tests.plugin.conftest import needs_canvas, settle
@@ -321,6 +321,23 @@ def test_a_click_leaves_the_panel_in_front_that_explains_the_particle(viewer, qt
 
 
 @needs_canvas
+def test_an_inspector_in_front_stays_there(viewer, qtbot):
+    panel = open_panel(viewer)
+    session = link_of(viewer).session
+    inspector = open_dock(viewer, INSPECTOR)
+    settle()
+    assert panel.visibleRegion().isEmpty() and not inspector.visibleRegion().isEmpty()
+    open_results(viewer)  # as the end of a run does
+    qtbot.waitUntil(lambda: len(viewer.window.dock_widgets) == 3, timeout=TIMEOUT_MS)
+    qtbot.wait(1500)
+    assert not inspector.visibleRegion().isEmpty()
+    session.selection = {int(session.current.explanation.labels[5])}
+    settle()
+    assert not inspector.visibleRegion().isEmpty()
+    assert panel.views[panel.show_view.currentIndex()] is panel.swarm_view, "as it was left"
+
+
+@needs_canvas
 @pytest.mark.slow
 def test_a_second_state_is_loaded_and_compared(viewer, qtbot, tmp_path, monkeypatch):
     panel = open_panel(viewer)
@@ -344,6 +361,13 @@ def test_a_second_state_is_loaded_and_compared(viewer, qtbot, tmp_path, monkeypa
     assert panel.states.runner.error == ""
     assert panel.states.found.names == ("p", "later")
     assert panel.states.first.text() == "p"
+    panel.export_button._offer_table()
+    assert panel.export_button._table_action.isVisible()
+    panel.export_button.write_table(str(tmp_path / "states.csv"))
+    written = pd.read_csv(tmp_path / "states.csv")
+    assert list(written["feature"]) == list(panel.states.found.table()["feature"])
+    assert {"first_share", "second_share", "change", "direction"} <= set(written.columns)
+    assert "Share in later" in (tmp_path / "states.json").read_text(encoding="utf-8")
     assert "gained or lost" in panel.states.words.text() or "Sphericity" in panel.states.words.text()
     table = panel.states.found.table().assign(direction="unsettled")
     table.loc[table["feature"] == "contact", ["direction", "first_share", "second_share"]] = "gained", 0.125, 0.5
@@ -370,5 +394,7 @@ def test_files_are_written(viewer, tmp_path):
     for name in ("figure.png", "figure.svg"):
         button.write_figure(str(tmp_path / name))
         assert (tmp_path / name).stat().st_size > 3000
+    button._offer_table()
+    assert not button._table_action.isVisible(), "the importance is in the menu anyhow"
     button.write_figure(str(tmp_path / "figure.bmp"))
     assert "should end in .png or .svg" in panel.runner.error

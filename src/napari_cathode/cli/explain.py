@@ -141,7 +141,7 @@ def _stability(out: Path, explanation: Explanation, figures: dict[str, Any], qui
     from napari_cathode.explain.plots import stability_rows
 
     found = follow(iter_stability(explanation), quiet)
-    results.write_stability(out, explanation, found)
+    results.write_stability(out / results.STABILITY, explanation, found)
     figures["stability"] = lambda: stability_rows(found)
     typer.echo(found.text())
     return {
@@ -156,7 +156,7 @@ def _interactions(out: Path, explanation: Explanation, figures: dict[str, Any], 
     from napari_cathode.explain.plots import interaction_bars
 
     found = follow(iter_interactions(explanation), quiet)
-    results.write_interactions(out, explanation, found)
+    results.write_interactions(out / results.INTERACTIONS, explanation, found)
     if len(explanation.predictors) > 1:
         figures["interactions"] = lambda: interaction_bars(found)
 
@@ -167,7 +167,7 @@ def _compare(
     from napari_cathode.explain.plots import comparison_rows
 
     found = follow(iter_compare(*tables, settings, names), quiet)
-    results.write_comparison(out, found)
+    results.write_comparison(out / results.COMPARISON, found)
     figures["comparison"] = lambda: comparison_rows(found)
     typer.echo(found.text())
     described = [results.describe_explanation(each) for each in found.explanations]

@@ -79,7 +79,9 @@ class ShapWidget(Docked, Panel):
             self.states,
         )
         self.show_view = choice_box()
-        self.export_button = ExportButton(self._exported, self._figure, self.runner.say, self.runner.fail)
+        self.export_button = ExportButton(
+            self._exported, self._figure, self._table_shown, self.runner.say, self.runner.fail
+        )
         self._from_here = False
         self._before: View | None = None
         self.stale = Text()
@@ -209,8 +211,8 @@ class ShapWidget(Docked, Panel):
     def _on_selection(self, labels: frozenset[int]) -> None:
         for view in self.views:
             view.show_selection(labels)
-        # Whoever looks at another panel finds this one as it was left.
-        outside = not self._from_here and self.particle.follow.isChecked() and self.isVisible()
+        covered = self.visibleRegion().isEmpty()  # who looks at another panel finds this one as it was left
+        outside = not self._from_here and self.particle.follow.isChecked() and not covered
         if outside and len(labels) == 1 and self._explanation() is not None:
             shown = self.views[self.show_view.currentIndex()]
             if shown is not self.particle:
@@ -320,6 +322,10 @@ class ShapWidget(Docked, Panel):
     def _figure(self) -> Any:
         plots = self.views[self.show_view.currentIndex()].plots
         return plots[0].draw_anew() if plots else None
+
+    def _table_shown(self) -> tuple[str, Any]:
+        view = self.views[self.show_view.currentIndex()]
+        return view.title, view.written
 
     def export_to(self, path: str) -> None:
         """Write the SHAP values to a file."""

@@ -139,6 +139,13 @@ class StabilityView(CheckView):
     def _job(self) -> Job:
         return Job("Check the ranking", iter_check_stability, self.explanation)
 
+    @property
+    def written(self) -> Callable[[str], None] | None:
+        """Writes the share of each feature in each repeat; see `View.written`."""
+        from napari_cathode import results
+
+        return None if self.found is None else lambda path: results.write_stability(path, self.explanation, self.found)
+
     def _words(self) -> str:
         return str(self.found.text())
 
@@ -170,6 +177,15 @@ class InteractionsView(CheckView):
 
     def _job(self) -> Job:
         return Job("Find pairs of features", iter_find_interactions, self.explanation)
+
+    @property
+    def written(self) -> Callable[[str], None] | None:
+        """Writes the pairs, strongest first; see `View.written`."""
+        from napari_cathode import results
+
+        return (
+            None if self.found is None else lambda path: results.write_interactions(path, self.explanation, self.found)
+        )
 
     def _words(self) -> str:
         return ""
@@ -299,6 +315,13 @@ class StatesView(CheckView):
             names = (names[0], f"{names[1]} (2)")
         table = self.second.currentData()
         return Job("Compare two states", iter_compare_tables, current.table, table, self._parameters(), names)
+
+    @property
+    def written(self) -> Callable[[str], None] | None:
+        """Writes what gained and what lost; see `View.written`."""
+        from napari_cathode import results
+
+        return None if self.found is None else lambda path: results.write_comparison(path, self.found)
 
     def _words(self) -> str:
         text = str(self.found.text())

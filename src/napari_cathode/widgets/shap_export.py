@@ -25,6 +25,9 @@ class ExportButton(QPushButton):
         Gives the explanation and the name of its particles, or None.
     figure : callable
         Draws the figure that is shown, in light colours; None where there is none.
+    table : callable
+        Gives the title of the view that is shown, and what writes the table behind its figure, None where there is
+        none.
     say, fail : callable
         Show a sentence, or an error.
     """
@@ -33,15 +36,19 @@ class ExportButton(QPushButton):
         self,
         explanation: Callable[[], tuple[Any, str] | None],
         figure: Callable[[], Any],
+        table: Callable[[], tuple[str, Callable[[str], None] | None]],
         say: Callable[[str], None],
         fail: Callable[[str], None],
     ) -> None:
         super().__init__("Export")
-        self._explanation, self._figure, self._say, self._fail = explanation, figure, say, fail
+        self._explanation, self._figure, self._table = explanation, figure, table
+        self._say, self._fail = say, fail
         menu = QMenu(self)
         menu.addAction("SHAP values (CSV, Parquet) …", self._ask_values)
         menu.addAction("Importance (CSV, Parquet) …", self._ask_importance)
+        self._table_action = menu.addAction("", self._ask_table)
         menu.addAction("Figure shown (PNG, SVG) …", self._ask_figure)
+        menu.aboutToShow.connect(self._offer_table)
         self.setMenu(menu)
 
     def write_values(self, path: str) -> None:
@@ -71,6 +78,25 @@ class ExportButton(QPushButton):
             return
         self._say(f"Wrote the figure to {path}.")
 
+    def write_table(self, path: str) -> None:
+        """Write the table behind the figure that is shown."""
+        title, write = self._table()
+        if write is None:
+            self._fail(f"There is no table of {title} yet; press the button of that view first.")
+            return
+        try:
+            write(path)
+        except InputError as error:
+            self._fail(str(error))
+            return
+        self._say(f"Wrote the table of {title} to {path}.")
+
+    def _offer_table(self) -> None:
+        """Offer the table of the view that is shown, where it has one."""
+        title, write = self._table()
+        self._table_action.setText(f"{title} (CSV, Parquet) …")
+        self._table_action.setVisible(write is not None)
+
     def _write(self, path: str, write: Callable[[str, Any], None], what: str) -> None:
         given = self._explanation()
         if given is None:
@@ -87,6 +113,9 @@ class ExportButton(QPushButton):
 
     def _ask_importance(self) -> None:
         self._ask("importance", _TABLES, self.write_importance)
+
+    def _ask_table(self) -> None:
+        self._ask(self._table()[0], _TABLES, self.write_table)
 
     def _ask_figure(self) -> None:
         self._ask("figure", _FIGURES, self.write_figure)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,11 @@ class View(QWidget):
         self.explanation = explanation
         for plot in self.plots:
             plot.redraw()
+
+    @property
+    def written(self) -> Callable[[str], None] | None:
+        """What writes the table behind the figure to a file; None where there is none yet."""
+        return None
 
     def show_selection(self, labels: frozenset[int]) -> None:
         """Show which particles are selected."""
