@@ -18,7 +18,7 @@ from .forms import number_box
 from .parts import Text
 
 _DECIMALS = 9
-_GAP_PX, _AROUND_PX = 3, 10
+_GAP_PX, _AROUND_PX, _LEAST_PX = 2, 7, 32
 _ASKING = "border-left: 3px solid #e0a000; padding: 2px 2px 2px 8px;"
 _LARGE_UM = 20.0
 _ASK = "The file states no voxel size. Give it in µm; without it nothing can be measured."
@@ -52,7 +52,7 @@ class VoxelSize(QWidget):
             box.setDecimals(_DECIMALS)
             box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
             box.setSpecialValueText("?")
-            box.setStyleSheet("min-width: 30px; padding: 1px 2px;")
+            box.setStyleSheet("min-width: 30px; padding: 1px;")
             box.setKeyboardTracking(False)
             box.setToolTip("Edge length of a voxel in µm.")
             box.valueChanged.connect(lambda value, axis=axis: self._on_value(axis, value))
@@ -152,7 +152,7 @@ class VoxelSize(QWidget):
         needed = self._units[-1].sizeHint().width()
         for word, box in zip(self._words[first:], self._boxes[first:], strict=True):
             digits = metrics.horizontalAdvance(box.text()) + _AROUND_PX
-            needed += word.sizeHint().width() + max(digits, box.minimumSizeHint().width()) + 2 * _GAP_PX
+            needed += word.sizeHint().width() + max(digits, _LEAST_PX) + 2 * _GAP_PX
         beside = needed <= self.width()
         self._row.setDirection(QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom)
         for axis, unit in enumerate(self._units):

@@ -18,8 +18,8 @@ from napari_cathode.explain.theme import Theme, mix
 _COLOURS = 64
 """As many as can be told apart in a point."""
 _PASSES = 4
-_LEAST_CONTRAST = 3.0
-"""Contrast ratio below which a point is lost in the background (WCAG 2.2, graphical objects)."""
+_LEAST_CONTRAST = 2.0
+"""Contrast ratio (WCAG 2.2) below which a point is lost in the background; a line around all would dull them."""
 _LINE_PT = 0.6
 
 
