@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QMenu
 
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import Colouring, ParticleSet
-from napari_cathode.widgets.docks import FEATURES, open_dock
+from napari_cathode.widgets.docks import EDIT, FEATURES, open_dock
 from tests.plugin.conftest import SPACING, click, settle
 
 
@@ -54,3 +54,30 @@ def test_a_right_click_on_the_picture_excludes(viewer, labels, table):
     assert particles.excluded == {3} and particles.table["review_excluded"].tolist() == [True, False]
     click(viewer, (0, 0), button=Qt.MouseButton.RightButton)
     assert link.session.selection == {3}, "where there is no particle nothing opens"
+
+
+def test_settings_widen_no_small_window(viewer, labels, table, qtbot):
+    """On a screen of 1366 pixels settings and table have no room beside each other, with panels at both sides."""
+    main = viewer.window._qt_window
+    main.resize(1366, 768)
+    link = link_of(viewer)
+    particles = ParticleSet(labels, "found", SPACING)
+    link.show(particles)
+    link.set_table(particles, table.assign(damage=[0.1, 0.2], touches_border=[False, True]))
+    link.session.set_colouring(particles, Colouring("damage"))
+    open_dock(viewer, EDIT, "right")
+    panel = open_dock(viewer, FEATURES, "bottom")
+    settle()
+    qtbot.wait(200)
+    assert main.width() == 1366 and panel.table.isVisible()
+    for shown in (True, False):
+        QTest.mouseClick(panel._measure_toggle, Qt.MouseButton.LeftButton)
+        settle()
+        qtbot.wait(200)
+        assert main.width() == 1366
+        assert panel.button.isVisible() == shown and panel.table.isVisible() != shown
+    main.resize(1900, 900)
+    settle()
+    QTest.mouseClick(panel._measure_toggle, Qt.MouseButton.LeftButton)
+    settle()
+    assert panel.button.isVisible() and panel.table.isVisible(), "beside each other where there is room"

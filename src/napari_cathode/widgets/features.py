@@ -60,7 +60,7 @@ GROUP_NAMES = {
     "cracks": "Cracks and pores",
     "surroundings": "Contacts and neighbours",
 }
-_CONTROLS_WIDTH = 340
+_CONTROLS_WIDTH, _RESULTS_WIDTH = 340, 580
 _SIDE_BY_SIDE = 620
 """Width from which the summary has its buttons beside it, not below it."""
 _TABLES = "Tables (*.csv *.tsv *.txt *.parquet)"
@@ -102,7 +102,7 @@ class FeaturesWidget(Docked, QWidget):
         self._measure_toggle.setCheckable(True)
         self._measure_toggle.setToolTip("Shows what is measured, and how.")
         self.next_button = QPushButton("Next: explain what drives the damage")
-        self._measured_now = False
+        self._measured_now = self._instead = False
         self._empty = Text(_EMPTY)
         self._no_table = Text(_NO_TABLE)
         self.forecast = Forecast()
@@ -194,16 +194,26 @@ class FeaturesWidget(Docked, QWidget):
         self.notes_toggle.setVisible(noted and wide)  # each line that they take there is a particle less to be seen
         self.notes.setVisible(noted and (not wide or self.notes_toggle.isChecked()))
         self._no_table.setVisible(wide and not has_table and not self.runner.running)
-        self._controls.setVisible(not has_table or self._measure_toggle.isChecked())
+        asked = self._measure_toggle.isChecked()
+        # Where both have no room beside each other, settings stand in the place of the table: the window would grow.
+        tight = wide and has_table and asked and self.width() < _CONTROLS_WIDTH + _RESULTS_WIDTH
+        if not asked:
+            self._controls.setVisible(not has_table)
+        for widget in (self.table, self.colour_by):
+            widget.setVisible(has_table and not self._instead and not tight)
+        self.population.setVisible(self._instead and not tight)
+        if asked:
+            self._controls.show()
         explained = has_table and self._session.current.explanation is not None
         self.next_button.setVisible(has_table and self._measured_now and not explained and not wide)
-        self._layout.setDirection(QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom)
-        beside = _CONTROLS_WIDTH if wide and self._controls.isVisibleTo(self) else 0
+        way = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
+        self._layout.setDirection(QBoxLayout.Direction.BottomToTop if tight else way)
+        beside = _CONTROLS_WIDTH if wide and not tight and self._controls.isVisibleTo(self) else 0
         side_by_side = self.width() - beside > _SIDE_BY_SIDE
         self._above.setDirection(QBoxLayout.Direction.LeftToRight if side_by_side else QBoxLayout.Direction.TopToBottom)
-        self._layout.setStretch(0, 1 if not has_table and not wide else 0)
-        self._layout.setStretch(1, 1 if has_table or wide else 0)
-        self._controls.setMaximumWidth(_CONTROLS_WIDTH if wide else _UNLIMITED)
+        self._layout.setStretch(0, 1 if tight or (not has_table and not wide) else 0)
+        self._layout.setStretch(1, 1 if (has_table or wide) and not tight else 0)
+        self._controls.setMaximumWidth(_CONTROLS_WIDTH if wide and not tight else _UNLIMITED)
         self._controls.setMaximumHeight(self.height() // 2 if has_table and not wide else _UNLIMITED)
 
     def _has_table(self) -> bool:
@@ -268,11 +278,8 @@ class FeaturesWidget(Docked, QWidget):
             widget.setVisible(has_table)
         summed = has_table and particles.summary is not None and not particles.out_of_date
         self.population_toggle.setVisible(summed)
-        instead = summed and self.population_toggle.isChecked()
-        for widget in (self.table, self.colour_by):
-            widget.setVisible(has_table and not instead)
-        self.population.setVisible(instead)
-        if instead:
+        self._instead = summed and self.population_toggle.isChecked()
+        if self._instead:
             self.population.show_particles(particles.table, particles.summary)
         self.summary.say(_summary(particles))
         self._show_notes(particles.table.attrs.get("notes", ()) if has_table else ())
