@@ -70,11 +70,12 @@ def test_settings_widen_no_small_window(viewer, labels, table, qtbot):
     settle()
     qtbot.wait(200)
     assert main.width() == 1366 and panel.table.isVisible()
-    for shown in (True, False):
+    width = panel.width()
+    for shown in (True, False, True, False):
         QTest.mouseClick(panel._measure_toggle, Qt.MouseButton.LeftButton)
         settle()
         qtbot.wait(200)
-        assert main.width() == 1366
+        assert main.width() == 1366 and panel.width() == width
         assert panel.button.isVisible() == shown and panel.table.isVisible() != shown
     main.resize(1900, 900)
     settle()

@@ -197,24 +197,30 @@ class FeaturesWidget(Docked, QWidget):
         asked = self._measure_toggle.isChecked()
         # Where both have no room beside each other, settings stand in the place of the table: the window would grow.
         tight = wide and has_table and asked and self.width() < _CONTROLS_WIDTH + _RESULTS_WIDTH
-        if not asked:
-            self._controls.setVisible(not has_table)
-        for widget in (self.table, self.colour_by):
-            widget.setVisible(has_table and not self._instead and not tight)
-        self.population.setVisible(self._instead and not tight)
-        if asked:
-            self._controls.show()
+        # What goes goes first, since each part that is shown makes room for itself at once.
+        parts = (
+            (self._controls, asked or not has_table),
+            (self.table, has_table and not self._instead and not tight),
+            (self.colour_by, has_table and not self._instead and not tight),
+            (self.population, self._instead and not tight),
+        )
+        for part, shown in parts:
+            if not shown:
+                part.hide()
         explained = has_table and self._session.current.explanation is not None
         self.next_button.setVisible(has_table and self._measured_now and not explained and not wide)
         way = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
         self._layout.setDirection(QBoxLayout.Direction.BottomToTop if tight else way)
-        beside = _CONTROLS_WIDTH if wide and not tight and self._controls.isVisibleTo(self) else 0
+        beside = _CONTROLS_WIDTH if wide and not tight and (asked or not has_table) else 0
         side_by_side = self.width() - beside > _SIDE_BY_SIDE
         self._above.setDirection(QBoxLayout.Direction.LeftToRight if side_by_side else QBoxLayout.Direction.TopToBottom)
         self._layout.setStretch(0, 1 if tight or (not has_table and not wide) else 0)
         self._layout.setStretch(1, 1 if (has_table or wide) and not tight else 0)
         self._controls.setMaximumWidth(_CONTROLS_WIDTH if wide and not tight else _UNLIMITED)
         self._controls.setMaximumHeight(self.height() // 2 if has_table and not wide else _UNLIMITED)
+        for part, shown in parts:
+            if shown:
+                part.show()
 
     def _has_table(self) -> bool:
         particles = self._session.current
