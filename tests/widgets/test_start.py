@@ -14,6 +14,7 @@ from napari_cathode.plugin.link import link_of
 from napari_cathode.session import ParticleSet
 from napari_cathode.widgets import flow as flow_module
 from napari_cathode.widgets import start as start_module
+from napari_cathode.widgets import voxel_size as voxel_module
 from napari_cathode.widgets.docks import EDIT, START, open_dock
 from napari_cathode.widgets.flow import (
     DONE,
@@ -227,6 +228,33 @@ def test_a_voxel_size_counts_as_it_is_typed(viewer, qtbot):
     for box in size._boxes:
         line = box.lineEdit()
         assert line.fontMetrics().horizontalAdvance(line.text()) + 4 <= line.width(), "no digit is cut off"
+
+
+@needs_canvas
+def test_a_button_that_is_pressed_right_after_typing_does_not_move_away(viewer, qtbot, monkeypatch):
+    """What is said below the voxel size goes when it is known, and all below it moves up."""
+    layer = viewer.add_image(_balls()[0], name="tomo")
+    start = open_dock(viewer, START)
+    settle()
+    begun = []
+    monkeypatch.setattr(start, "_run_steps", lambda: begun.append(tuple(layer.scale)))
+    monkeypatch.setattr(start.before, "job", lambda: None)
+    box, place = start.voxel_size._boxes[0], start.button.rect().center()
+    held = [Qt.MouseButton.LeftButton]
+    monkeypatch.setattr(voxel_module.QGuiApplication, "mouseButtons", lambda: held[0])  # QTest does not tell Qt of it
+    box.setFocus()
+    box.lineEdit().selectAll()
+    QTest.keyClicks(box.lineEdit(), "0.2")
+    settle()
+    where = start.button.mapToGlobal(place)
+    QTest.mousePress(start.button, Qt.MouseButton.LeftButton, pos=place)
+    box.interpretText()  # as the field does that loses the focus
+    settle()
+    assert box.value() == 0.2 and start.button.mapToGlobal(place) == where
+    held[0] = Qt.MouseButton.NoButton
+    QTest.mouseRelease(start.button, Qt.MouseButton.LeftButton, pos=place)
+    assert begun == [(0.2, 0.2, 0.2)]
+    qtbot.waitUntil(lambda: not start.voxel_size._hint.isVisible(), timeout=5000)
 
 
 @needs_canvas

@@ -41,7 +41,6 @@ class ModelFacts(QWidget):
         self._box = box
         self._dimensions = dimensions
         self.summary = Text()
-        self.summary.setStyleSheet("font-size: 11px;")
         self.card_button = QPushButton("Model card")
         self.card_button.setToolTip("Training data, accuracy and limits of this model.")
         self.folder_button = QPushButton("Open model folder …")

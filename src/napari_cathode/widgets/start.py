@@ -117,8 +117,8 @@ class StartWidget(docks.Docked, Panel):
         self.column.addWidget(rule())
         self.column.addWidget(Heading("Steps"))
         self.column.addWidget(self.steps)
-        self.column.addWidget(self.before)
         self.column.addWidget(self.button)
+        self.column.addWidget(self.before)  # not above the button, which it would move while somebody aims at it
         self.column.addWidget(self.runner)
         self.column.addWidget(self.results_button)
         self.column.addWidget(rule())

@@ -104,7 +104,7 @@ class TrainWidget(Docked, Panel):
         self.column.addWidget(self._running_row)
         self.column.addWidget(self.runner)
         self.column.addWidget(self.use_button)
-        self.column.addWidget(self.plot, 1)
+        self.column.addWidget(self.plot, 100)
         exported = QWidget()
         export = QHBoxLayout(exported)
         export.setContentsMargins(0, 0, 0, 0)
@@ -113,7 +113,7 @@ class TrainWidget(Docked, Panel):
         export.addWidget(self.onnx_button)
         self.export_fold = Fold("Export a model", exported)
         self.column.addWidget(self.export_fold)
-        self.column.addStretch(0)
+        self.column.addStretch(1)  # while there is no plot; else the forms would drift apart
         self.use_button.hide()
         self.plot.hide()
 

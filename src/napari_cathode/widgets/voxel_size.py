@@ -6,8 +6,8 @@ import weakref
 from contextlib import suppress
 from typing import Any
 
-from qtpy.QtCore import Signal
-from qtpy.QtGui import QResizeEvent
+from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtGui import QGuiApplication, QResizeEvent
 from qtpy.QtWidgets import QAbstractSpinBox, QBoxLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_cathode.errors import InputError
@@ -19,6 +19,7 @@ from .parts import Text
 
 _DECIMALS = 9
 _GAP_PX, _AROUND_PX, _LEAST_PX = 2, 7, 32
+_RELEASE_MS = 50
 _ASKING = "border-left: 3px solid #e0a000; padding: 2px 2px 2px 8px;"
 _LARGE_UM = 20.0
 _ASK = "The file states no voxel size. Give it in µm; without it nothing can be measured."
@@ -62,6 +63,12 @@ class VoxelSize(QWidget):
             one.addWidget(box, 1)
             one.addWidget(unit)
             self._row.addLayout(one, 1)
+        self._unit_of_all = QLabel("µm")
+        self._row.addWidget(self._unit_of_all)
+        self._after_release = QTimer(self)
+        self._after_release.setSingleShot(True)
+        self._after_release.setInterval(_RELEASE_MS)
+        self._after_release.timeout.connect(self._apply)
         self._hint = Text()
         self._hint.setStyleSheet(_ASKING)
         layout = QVBoxLayout(self)
@@ -131,7 +138,6 @@ class VoxelSize(QWidget):
             self._boxes[known].blockSignals(True)
             self._boxes[known].setValue(value)
             self._boxes[known].blockSignals(False)
-        self._arrange()
 
     def _write(self, spacing: Any) -> None:
         self._lengths = [float(value) for value in spacing]
@@ -149,17 +155,30 @@ class VoxelSize(QWidget):
     def _arrange(self) -> None:
         first = 1 if self._flat else 0
         metrics = self.fontMetrics()
-        needed = self._units[-1].sizeHint().width()
+        needed = self._unit_of_all.sizeHint().width()
         for word, box in zip(self._words[first:], self._boxes[first:], strict=True):
             digits = metrics.horizontalAdvance(box.text()) + _AROUND_PX
             needed += word.sizeHint().width() + max(digits, _LEAST_PX) + 2 * _GAP_PX
         beside = needed <= self.width()
         self._row.setDirection(QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom)
         for axis, unit in enumerate(self._units):
-            unit.setVisible(axis == 2 or (not beside and axis >= first))
+            unit.setVisible(not beside and axis >= first)
+        self._unit_of_all.setVisible(beside)
 
     def _on_value(self, axis: int, value: float) -> None:
         self._fill_in(axis, value)
+        self._apply()
+
+    def _apply(self) -> None:
+        """Give the layer what was typed, but not between the press and the release of a mouse button.
+
+        The press on a button takes the focus from the field. If what is said below it came or went then, the button
+        would move from under the mouse, and not be pressed.
+        """
+        if QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton:
+            self._after_release.start()
+            return
+        self._arrange()
         with suppress(InputError):  # a length is missing still
             self.spacing()
 
