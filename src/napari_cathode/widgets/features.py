@@ -61,7 +61,7 @@ GROUP_NAMES = {
     "surroundings": "Contacts and neighbours",
 }
 _CONTROLS_WIDTH, _RESULTS_WIDTH = 340, 580
-_SIDE_BY_SIDE = 620
+_SIDE_BY_SIDE = 750
 """Width from which the summary has its buttons beside it, not below it."""
 _TABLES = "Tables (*.csv *.tsv *.txt *.parquet)"
 _UNLIMITED = 16_777_215

@@ -237,7 +237,8 @@ class PlotsWidget(Docked, Panel):
             parts += [f"median {cell_text(float(np.median(values[0])))}",
                       f"mean {cell_text(float(np.mean(values[0])))}{spread}"]  # fmt: skip
         elif count > 2:
-            parts.append(f"rank correlation {_rank_correlation(*values):.2f} (Spearman)".replace("-", "\N{MINUS SIGN}"))
+            found = f"{round(_rank_correlation(*values), 2) + 0.0:.2f}"  # and no minus sign before a zero
+            parts.append(f"rank correlation {found} (Spearman)".replace("-", "\N{MINUS SIGN}"))
         left = (
             ("excluded", ~counted),
             ("filtered out", counted & ~shown),

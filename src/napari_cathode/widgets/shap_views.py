@@ -377,16 +377,14 @@ class ScoresView(View):
             self.words.say("")
             return
         scores = explanation.scores
-        rows = [("Model", "R² ± SD", "95 % interval", "MAE ± SD")]
+        rows = [("", ("R² ± SD", "95 % interval", "MAE ± SD"))]
         for key, found in scores["models"].items():
             name = MODEL_NAMES[key] + (" (taken)" if key == scores["model"] else "")
-            rows.append((name, *_score_cells(found)))
+            rows.append((name, _score_cells(found)))
         if scores["blocked_folds"] is not None:
-            rows.append(("regions left out", *_score_cells(scores["blocked_folds"])))
-        rows.append(("guessing the mean", "0", "", f"{scores['baseline_mae']:.3g}"))
-        cells = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}&nbsp;&nbsp;</td>" for cell in row) + "</tr>" for row in rows
-        )
+            rows.append(("regions left out", _score_cells(scores["blocked_folds"])))
+        rows.append(("guessing the mean", ("0", "", f"{scores['baseline_mae']:.3g}")))
+        cells = "".join(map(_score_rows, *zip(*rows, strict=True)))
         folds, repeats = explanation.parameters.folds, len(scores["r2_repeats"])
         dropped = ", ".join(f"{count} {reason}" for reason, count in explanation.dropped.items() if count)
         regions = explanation.parameters.blocked_repeats if scores["blocked_folds"] is not None else 0
@@ -400,6 +398,13 @@ class ScoresView(View):
         text += f"<p>{len(explanation.predictors)} predictors: "
         text += html.escape(", ".join(display_name(name) for name in explanation.predictors)) + ".</p>"
         self.words.say(text)
+
+
+def _score_rows(name: str, numbers: tuple[str, str, str]) -> str:
+    """Write numbers below the name of what reached them: beside it a narrow panel would break them in two."""
+    heading = f"<tr><td colspan=3><b>{html.escape(name)}</b></td></tr>" if name else ""
+    cells = (number.replace(" ", "\N{NO-BREAK SPACE}") for number in numbers)
+    return heading + "<tr>" + "".join(f"<td>{html.escape(cell)}&nbsp;&nbsp;&nbsp;</td>" for cell in cells) + "</tr>"
 
 
 def _score_cells(found: dict[str, Any]) -> tuple[str, str, str]:
