@@ -1,7 +1,8 @@
 """The 3D model on simulated volumes that it never saw, beside a classical way.
 
 ``python benchmarks/accuracy_3d.py [--model NAME] [--size 160] [--seeds 9001 9002 9003] [--only CONDITION …]``. With
-``--thresholds`` it prints what the model's thresholds were chosen by: AP of each pair on volumes of other seeds.
+``--thresholds`` it prints what the model's thresholds were chosen by: AP of each pair on volumes of other seeds; with
+``--joining`` the same for how readily parts of one particle are joined.
 
 AP is TP / (TP + FP + FN) of 3D labels against the truth; "whole" leaves out true particles that the border cuts, and
 found ones whose partner is one of those. The classical way is Otsu's threshold, closed and filled, and a watershed on
@@ -16,9 +17,11 @@ from dataclasses import replace
 import numpy as np
 
 from napari_cathode.identify import IdentifyParameters, identify_volume, match
+from napari_cathode.identify.joining import iter_join
 from napari_cathode.identify.models import open_model
 from napari_cathode.identify.network import Network
 from napari_cathode.identify.parameters import DEFAULT_MODEL_3D
+from napari_cathode.identify.polyhedra import iter_draw, iter_refine, suppress
 from napari_cathode.identify.predict_3d import iter_candidates, iter_select
 from napari_cathode.identify.training_volumes import typical_diameter_3d
 from napari_cathode.progress import drain
@@ -54,7 +57,11 @@ def main() -> None:
     parser.add_argument("--only", nargs="+")
     parser.add_argument("--tune", action="store_true", help="choose the classical way's parameters, on seeds 8001 …")
     parser.add_argument("--thresholds", action="store_true", help="AP by thresholds, on seeds 8003 and 8004 of 128³")
+    parser.add_argument("--joining", action="store_true", help="the same by how readily parts are joined")
     chosen = parser.parse_args()
+    if chosen.joining:
+        by_joining(chosen.model)
+        return
     if chosen.thresholds:
         by_thresholds(chosen.model)
         return
@@ -102,6 +109,32 @@ def by_thresholds(name: str) -> None:
     for pair, several in reached.items():
         loose, strict = np.mean(several, axis=0)
         print(f"probability {pair[0]:.2f}, overlap {pair[1]:.1f}: AP50 {loose:.3f}, AP70 {strict:.3f}", flush=True)
+
+
+def by_joining(name: str) -> None:
+    """Print the AP50 and AP70 of each volume with parts joined more or less readily; 1 joins none."""
+    network = Network(open_model(name, 3))
+    shares = (0.3, 0.35, 0.4, 0.45, 0.5, 1.0)
+    info = network.info
+    for condition, seed in CHOOSING:
+        tomogram, truth, diameter_um = electrode(CONDITIONS[condition], 128, seed)
+        settings = IdentifyParameters(
+            method="stardist3d",
+            diameter_um=diameter_um,
+            prob_threshold=info.probability_threshold,
+            nms_threshold=info.overlap_threshold,
+        )
+        candidates, scale = drain(iter_candidates(network, tomogram, settings))
+        chosen = suppress(candidates, settings.prob_threshold, settings.nms_threshold)
+        chosen = drain(iter_refine(candidates, chosen))
+        labels, kept = drain(iter_draw(chosen, tomogram.shape, scale, tomogram.field_of_view))
+        row = []
+        for share in shares:
+            joined = labels.copy()
+            drain(iter_join(candidates, joined, chosen.probability[kept], scale, share))
+            values = [match(truth, joined, iou).average_precision for iou in (0.5, 0.7)]
+            row.append(f"{share:g}: {values[0]:.3f} {values[1]:.3f} ({labels.max() - joined.max()} joined)")
+        print(f"{condition:16s} {seed}  " + "  ".join(row), flush=True)
 
 
 def electrode(parameters, size: int, seed: int, step: int = 1):

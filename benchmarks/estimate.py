@@ -23,7 +23,7 @@ import numpy as np
 
 from napari_cathode.explain import ExplainParameters
 from napari_cathode.fuse import FuseParameters
-from napari_cathode.identify import IdentifyParameters, identify
+from napari_cathode.identify import IdentifyParameters, identify, identify_volume
 from napari_cathode.identify.models import open_model
 from napari_cathode.identify.survey import estimate, iter_survey
 from napari_cathode.kept_process import KeptProcess
@@ -32,7 +32,7 @@ from napari_cathode.pipeline import run
 from napari_cathode.plugin.finding_steps import iter_adjust_slice, iter_find_layer, iter_survey_layer
 from napari_cathode.plugin.steps import ViewsToFuse, iter_explain_table, iter_fuse_layers, iter_measure_layers
 from napari_cathode.progress import drain
-from napari_cathode.simulate import SimulationParameters, simulate, simulate_slice
+from napari_cathode.simulate import PRESETS, SimulationParameters, simulate, simulate_slice
 from napari_cathode.simulate.samples import load_sample
 from napari_cathode.tomogram import Tomogram
 from napari_cathode.whole_run import (
@@ -81,8 +81,14 @@ def compare_processor_seconds() -> None:
             "the same, three views": (small, every, usual),
             "the same, yz with a model of its own": (small, every, replace(usual, model_yz=str(other))),
             "the same, watershed": (small, every, classical),
+            "128³, 3D network": (volume_128(), (), IdentifyParameters(method="stardist3d")),
         }
         compare_finding(cases)
+
+
+def volume_128() -> Tomogram:
+    made = simulate(replace(PRESETS["nmc-10-cycles"], size_z=128, size_y=128, size_x=128, voxel_um=0.2), 9301)
+    return Tomogram(made.image, made.spacing_um, field_of_view=made.field_of_view)
 
 
 def compare_finding(cases: dict[str, tuple[Tomogram, tuple[str, ...], IdentifyParameters]]) -> None:
@@ -92,7 +98,10 @@ def compare_finding(cases: dict[str, tuple[Tomogram, tuple[str, ...], IdentifyPa
             survey = drain(iter_survey(tomogram, parameters, time.process_time))
         expected = estimate(survey, tomogram, views).seconds
         started = time.process_time()
-        identify(tomogram, survey.parameters, views)
+        if survey.volume is None:
+            identify(tomogram, survey.parameters, views)
+        else:
+            identify_volume(tomogram, survey.parameters)
         took = time.process_time() - started
         print(f"| {name} | {expected:.2f} | {took:.2f} | {expected / took:.2f} |", flush=True)
 

@@ -126,7 +126,9 @@ def estimate_run(survey: Survey, tomogram: Tomogram, views: Sequence[str]) -> Wh
     slow = survey.slowness
     later = expect_later(tomogram, particles_in(survey, tomogram), slow)
     memory = finding.memory
-    if not tomogram.is_slice:
+    if survey.volume is not None:
+        later.pop(FUSE, None)  # a 3D network sees the volume as it is
+    elif not tomogram.is_slice:
         memory = max(memory, expect_fusing(math.prod(tomogram.shape)).memory)
     return WholeRun(finding, later, memory, slow * START_S * len(later))
 

@@ -9,13 +9,15 @@ import pytest
 from discs import disc_slice
 
 from napari_cathode.errors import InputError
-from napari_cathode.identify import IdentifyParameters, predict
+from napari_cathode.identify import IdentifyParameters, identify_volume, predict
 from napari_cathode.identify.models import open_model
 from napari_cathode.identify.network import Network, kept_network
 from napari_cathode.identify.providers import CPU, choose_providers, open_session
 from napari_cathode.identify.survey import Survey, estimate, iter_survey
 from napari_cathode.progress import drain
+from napari_cathode.simulate import PRESETS, simulate
 from napari_cathode.tomogram import Tomogram
+from napari_cathode.whole_run import FUSE, estimate_run
 
 
 @pytest.mark.parametrize("method", ["stardist2d", "watershed"])
@@ -55,6 +57,29 @@ def test_estimates_grow_with_the_work():
     assert estimate(slower, tomogram, ("xy", "xz", "yz")).seconds > 2.9 * three.seconds
     part = estimate(survey, tomogram.part(((0, 10), (0, 200), (0, 300))), ("xy",))
     assert part.seconds == pytest.approx(one.seconds / 10)
+
+
+def test_the_work_of_a_3d_network_is_told_from_a_block():
+    made = simulate(replace(PRESETS["nmc-10-cycles"], size_z=64, size_y=80, size_x=80, voxel_um=0.2), 802)
+    tomogram = Tomogram(made.image, made.spacing_um)
+    parameters = IdentifyParameters(method="stardist3d", diameter_um=4.8)
+    survey = drain(iter_survey(tomogram, parameters))
+    assert survey.parameters.diameter_um == 4.8
+    whole = estimate(survey, tomogram, ())
+    candidates = identify_volume(tomogram, parameters).candidates
+    held = 4 * (64 + 4) * len(candidates.probability) / (64 * 80 * 80)
+    assert survey.volume.candidate_bytes == pytest.approx(2.2 * held, rel=0.4)
+    large = Tomogram(np.broadcast_to(np.uint8(0), (512, 512, 512)), made.spacing_um)
+    more = estimate(survey, large, ())
+    assert more.seconds > 100 * whole.seconds > 0
+    assert 2e9 < more.memory < 12e9
+    assert FUSE in estimate_run(replace(survey, volume=None), tomogram, ("xy",)).steps
+    assert FUSE not in estimate_run(survey, tomogram, ("xy",)).steps
+
+
+def test_a_3d_network_wants_a_volume():
+    with pytest.raises(InputError, match="single slice"):
+        drain(iter_survey(Tomogram(disc_slice()[0][None]), IdentifyParameters(method="stardist3d", diameter_um=20)))
 
 
 def test_a_card_is_preferred_and_the_processor_comes_last():

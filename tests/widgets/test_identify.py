@@ -232,6 +232,16 @@ def test_time_memory_and_backend_are_told_before_the_run(viewer, qtbot, panel):
     assert panel.before.facts.text().startswith("About 1 s")
 
 
+def test_the_work_of_a_3d_network_is_told_too(viewer, qtbot, panel):
+    panel.form.field("method").set_value("stardist3d")
+    qtbot.waitUntil(
+        lambda: panel.before.survey is not None and panel.before.survey.volume is not None, timeout=TIMEOUT_MS
+    )
+    text = panel.before.facts.text()
+    assert text.startswith("About ")
+    assert "GB of memory" in text
+
+
 @pytest.mark.parametrize(
     ("image", "words"),
     [

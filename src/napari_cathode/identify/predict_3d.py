@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from napari_cathode.progress import Progress, Steps, drain, stretch
 from napari_cathode.tomogram import Spacing, Tomogram
 
 from .diameter import estimate_diameter
+from .joining import iter_join
 from .models import ModelInfo, open_model
 from .network import Network
 from .parameters import IdentifyParameters
@@ -97,7 +99,7 @@ def iter_identify_volume(tomogram: Tomogram, parameters: IdentifyParameters | No
     check_diameter(tomogram, parameters)
     yield Progress(5, 1000, "Loading the model")
     network = Network(open_model(parameters.model_3d, 3))
-    parameters = _with_thresholds(parameters, network.info)
+    parameters = with_thresholds(parameters, network.info)
     candidates, scale = yield from stretch(iter_candidates(network, tomogram, parameters), 10, 850)
     selected, labels = yield from stretch(
         iter_select(candidates, parameters, tomogram.shape, scale, tomogram.field_of_view), 850, 1000
@@ -130,7 +132,7 @@ def iter_candidates(
         Working voxels per voxel (z, y, x).
     """
     grey = volume_grey_range(tomogram, parameters.percentile_low, parameters.percentile_high)
-    factors = _factors(tomogram, parameters, network.info)
+    factors = factors_of(tomogram, parameters, network.info)
     _check_size(tomogram, factors)
     volume = yield from stretch(iter_working_volume(tomogram, grey, factors), 0, 100)
     candidates = yield from stretch(_iter_blocks(network, volume), 100, 1000)
@@ -144,23 +146,26 @@ def iter_select(
     scale: tuple[float, float, float],
     field_of_view: npt.NDArray[np.bool_] | None = None,
 ) -> Steps[tuple[Polyhedra, npt.NDArray[np.int32]]]:
-    """Choose one candidate per particle, refine its surface by the others, and draw it.
+    """Choose one candidate per particle, refine its surface by the others, draw it, and join parts of one particle.
 
     Returns
     -------
     polyhedra : Polyhedra
-        One for each label 1…n.
+        One for each label 1…n; the most probable one of joined parts.
     labels : ndarray of int32, shape (z, y, x)
     """
     assert parameters.prob_threshold is not None and parameters.nms_threshold is not None
     yield Progress(0, 1000, "Choosing one candidate per particle")
     chosen = suppress(candidates, parameters.prob_threshold, parameters.nms_threshold)
     chosen = yield from stretch(iter_refine(candidates, chosen), 0, 500)
-    labels, kept = yield from stretch(iter_draw(chosen, shape, scale, field_of_view), 500, 1000)
-    return chosen.pick(kept), labels
+    labels, kept = yield from stretch(iter_draw(chosen, shape, scale, field_of_view), 500, 950)
+    chosen = chosen.pick(kept)
+    leaders = yield from stretch(iter_join(candidates, labels, chosen.probability, scale), 950, 1000)
+    return chosen.pick(leaders), labels
 
 
-def _with_thresholds(parameters: IdentifyParameters, info: ModelInfo) -> IdentifyParameters:
+def with_thresholds(parameters: IdentifyParameters, info: ModelInfo) -> IdentifyParameters:
+    """Fill in the model's thresholds where they are left open."""
     probability, overlap = parameters.prob_threshold, parameters.nms_threshold
     return replace(
         parameters,
@@ -169,7 +174,7 @@ def _with_thresholds(parameters: IdentifyParameters, info: ModelInfo) -> Identif
     )
 
 
-def _factors(tomogram: Tomogram, parameters: IdentifyParameters, info: ModelInfo) -> tuple[float, float, float]:
+def factors_of(tomogram: Tomogram, parameters: IdentifyParameters, info: ModelInfo) -> tuple[float, float, float]:
     """Give the working voxels per voxel: particles get the size that the model knows, along each axis."""
     if info.diameter_px is None:
         return 1.0, 1.0, 1.0
@@ -189,6 +194,22 @@ def _check_size(tomogram: Tomogram, factors: tuple[float, float, float]) -> None
         )
 
 
+def _core_and_beyond(divisor: tuple[int, ...]) -> tuple[int, int]:
+    """Give the edge of a block's core and the mirrored rim in working voxels, as multiples that the network wants."""
+    largest = max(divisor)
+    return max(largest, BLOCK // largest * largest), -(-MIRRORED // largest) * largest
+
+
+def block_sizes(working: tuple[int, ...], divisor: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Give the sizes of the blocks that a network is fed of a volume in working voxels."""
+    core, beyond = _core_and_beyond(divisor)
+    along = []
+    for size in working:
+        whole = size + 2 * beyond
+        along.append([min(whole, s + core + MARGIN) - max(0, s - MARGIN) for s in range(0, whole, core)])
+    return list(itertools.product(*along))
+
+
 def _iter_blocks(network: Network, volume: WorkingVolume) -> Steps[Polyhedra]:
     """Run the network over the blocks and keep what it proposes in their cores.
 
@@ -196,10 +217,8 @@ def _iter_blocks(network: Network, volume: WorkingVolume) -> Steps[Polyhedra]:
     network knows far better. Centres beyond the faces belong to mirror images and do not count.
     """
     size, grid = np.array(volume.image.shape), np.array(network.info.grid)
-    divisor = max(network.info.divisor)
-    beyond = -(-MIRRORED // divisor) * divisor
+    core, beyond = _core_and_beyond(network.info.divisor)
     mirrored = [np.pad(np.arange(n), beyond, "symmetric") for n in size]
-    core = max(divisor, BLOCK // divisor * divisor)
     blocks = list(network.tiles(tuple(n + 2 * beyond for n in size), (core,) * 3, MARGIN))
     centres, distances, probabilities = [], [], []
     for number, (outer, inner, target) in enumerate(blocks):

@@ -20,6 +20,7 @@ from .models import open_model
 from .network import cores, fed, kept_network
 from .parameters import IdentifyParameters
 from .predict import FINDERS, Finder, check_diameter, diameter_in_view
+from .survey_3d import VolumeCosts, estimate_volume, iter_time_block
 from .views import VIEW_AXIS, check_views, sample_values, whole_views
 
 TIMED_EDGE, SHORT_EDGE = 384, 64
@@ -67,6 +68,8 @@ class Survey:
         Working pixels that are looked at at once, at most, where slices are tiled.
     others : tuple of (str, Survey)
         Views that have a model of their own, and what is known of it.
+    volume : VolumeCosts, optional
+        Of a 3D network; what is said of slices and pixels above then means nothing.
     """
 
     parameters: IdentifyParameters
@@ -81,6 +84,7 @@ class Survey:
     margin: int = TILE_MARGIN
     most: float = 2.5e6
     others: tuple[tuple[str, Survey], ...] = ()
+    volume: VolumeCosts | None = None
 
     def of_view(self, view: str) -> Survey:
         """Give what is known of the model for a view."""
@@ -111,7 +115,7 @@ def iter_survey(
     Two squares from the middle of a few xy slices are timed, network, suppression and drawing together: the speed
     depends on the computer, on the model, and on how crowded the image is. Where several views will be fused the
     threshold is lower, and the suppression has several times as much to do; that is timed by itself. So is each model
-    where views have models of their own.
+    where views have models of their own. For a 3D network a block in the middle is timed.
 
     Parameters
     ----------
@@ -136,6 +140,10 @@ def iter_survey(
         sample_values(tomogram)
         parameters = replace(parameters, diameter_um=estimate_diameter(tomogram))
     check_diameter(tomogram, parameters)
+    if parameters.method == "stardist3d":
+        backend, working, costs = yield from iter_time_block(tomogram, parameters, clock)
+        slow = _slowness(clock)
+        return Survey(parameters, (), backend, 0.0, 0.0, working, 0.0, slowness=slow, volume=costs)
     views = [] if tomogram.is_slice or parameters.method != "stardist2d" else ["xz", "yz"]
     own = [view for view in views if parameters.model_of(view) != parameters.model_of("xy")]
     done, total = 1, 3 + 2 * len(own)
@@ -238,9 +246,12 @@ def estimate(survey: Survey, tomogram: Tomogram, views: Sequence[str]) -> Estima
     tomogram : Tomogram
         Only its shape and spacing count.
     views : sequence of str
-        As `iter_identify` takes them.
+        As `iter_identify` takes them; a 3D network has none.
     """
     assert survey.parameters.diameter_um is not None
+    if survey.volume is not None:
+        seconds, held = estimate_volume(survey.volume, tomogram, survey.parameters, survey.working_px)
+        return Estimate(seconds, PROCESS_BYTES + held)
     chosen = whole_views(tomogram, check_views(tomogram, views), survey.parameters.diameter_um)
     seconds, largest = 0.0, 0.0
     for view in chosen:

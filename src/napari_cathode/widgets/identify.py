@@ -250,8 +250,6 @@ class IdentifyWidget(Docked, Panel):
             return
         try:
             tomogram, parameters = tomogram_of(layer).with_spacing(spacing), self.form.value()
-            if parameters.method == "stardist3d":
-                raise InputError("The work of 3D networks is not estimated.")
             planned, views = self._plan(layer, tomogram)
             self.before.look(tomogram, parameters)
             self.before.plan(planned, views)
