@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 PROBABILITIES = (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
 OVERLAPS = (0.3, 0.4, 0.5)
-PROBABILITIES_3D = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
-OVERLAPS_3D = (0.2, 0.3, 0.4)
+PROBABILITIES_3D = (0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
+OVERLAPS_3D = (0.2, 0.3)
 _KINDS = {2: "slices", 3: "volumes"}
 _ATTEMPTS = 5
 TOLERANCE = 0.003

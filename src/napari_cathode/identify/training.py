@@ -273,11 +273,12 @@ def main(arguments: Iterable[str] | None = None) -> None:
     parser.add_argument("--patch", type=int)
     parser.add_argument("--diameter", type=float, dest="diameter_px", help="working diameter in pixels")
     parser.add_argument("--grid", type=int, nargs="+", help="pixels between two predictions, along each axis")
+    parser.add_argument("--filters", type=int, help="of the first level (StarDist's unet_n_filter_base)")
     parser.add_argument("--until", type=int, help="stop and export after this step; resume later")
     chosen = parser.parse_args(None if arguments is None else list(arguments))
     given = {
         name: getattr(chosen, name)
-        for name in ("steps", "seed", "learning_rate", "batch", "patch", "diameter_px")
+        for name in ("steps", "seed", "learning_rate", "batch", "patch", "diameter_px", "filters")
         if getattr(chosen, name) is not None
     }
     if chosen.grid:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,13 +63,15 @@ class VolumePool(SlicePool):
 
     def __getitem__(self, index: int) -> LabelledVolume:  # type: ignore[override]
         if index not in self._held:
-            image, labels = self.raw(index)
-            flat = _constant(image)
-            grey = grey_range(image[~flat])
-            diameter = typical_diameter_3d(labels) or 24.0
-            self._held[index] = grey.normalise(image).astype(np.float16), labels.astype(np.uint16), diameter
+            self._held[index] = self._prepared(index)
         small, labels, diameter_px = self._held[index]
         return LabelledVolume(small, labels, diameter_px)  # converted patch by patch: whole volumes are large
+
+    def _prepared(self, index: int) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.uint16], float]:
+        image, labels = self.raw(index)
+        grey = grey_range(image[~_constant(image)])
+        diameter = typical_diameter_3d(labels) or 24.0
+        return grey.normalise(image).astype(np.float16), labels.astype(np.uint16), diameter
 
 
 def _constant(image: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
@@ -135,13 +138,27 @@ def targets_3d(labels: Labels, n_rays: int, grid: tuple[int, int, int]) -> tuple
         Distances in voxels along the rays to the particle's edge, and the probability again as weight.
     """
     from stardist.geometry import star_dist3D
+
+    probability = probability_3d(labels, grid)
+    distance = star_dist3D(labels, rays_of(n_rays), grid=grid)
+    return probability[..., None], np.concatenate([distance, probability[..., None]], axis=-1).astype(np.float32)
+
+
+def probability_3d(labels: Labels, grid: tuple[int, int, int]) -> FloatArray:
+    """Compute the first of `targets_3d`, without its last axis."""
     from stardist.utils import edt_prob
 
     every = tuple(slice(None, None, step) for step in grid)
     full = (labels > 0).astype(np.float32) if labels.min() == labels.max() else edt_prob(labels)
-    probability = full[every].astype(np.float32)
-    distance = star_dist3D(labels, rays_of(n_rays), grid=grid)
-    return probability[..., None], np.concatenate([distance, probability[..., None]], axis=-1).astype(np.float32)
+    return np.ascontiguousarray(full[every], np.float32)
+
+
+def cut_blocks(
+    pool: VolumePool, available: int, rng: np.random.Generator, size: int, patch: int, diameter_px: float, jitter: float
+) -> Iterator[tuple[FloatArray, Labels]]:
+    """Cut ``size`` cubes with their labels from the first ``available`` volumes of a pool; see `cut_block`."""
+    for index in rng.integers(0, available, size):
+        yield cut_block(pool[int(index)], rng, patch, diameter_px, jitter)
 
 
 def make_batch_3d(
@@ -164,8 +181,7 @@ def make_batch_3d(
         As `targets_3d`, stacked.
     """
     images, probabilities, distances = [], [], []
-    for index in rng.integers(0, available, size):
-        image, labels = cut_block(pool[int(index)], rng, patch, diameter_px, jitter)
+    for image, labels in cut_blocks(pool, available, rng, size, patch, diameter_px, jitter):
         probability, distance = targets_3d(labels, n_rays, grid)
         images.append(image[..., None])
         probabilities.append(probability)

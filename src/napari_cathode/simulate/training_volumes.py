@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .parameters import SimulationParameters
-from .randomise import randomise, realistic
+from .randomise import crystals, randomise, realistic
 from .volume import simulate
 
 SMALLEST, LARGEST = 14.0, 40.0
@@ -20,7 +20,8 @@ def training_volume(
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
     """Draw a random electrode and simulate a small volume of it, as training data.
 
-    Two of five are close to known kinds of picture (`realistic`), the others are of all kinds (`randomise`).
+    Three of ten are close to known kinds of picture (`realistic`), three show single crystals (`crystals`), the others
+    are of all kinds (`randomise`).
 
     Parameters
     ----------
@@ -47,12 +48,13 @@ def volume_parameters(rng: np.random.Generator, shape: tuple[int, int, int]) -> 
     the imaging shrink with the particles.
     """
     plane = (shape[1], shape[2])
-    if rng.random() < 0.4:
+    kind = rng.random()
+    if kind < 0.3:
         p = realistic(rng, plane, "coarse" if rng.random() < 0.4 else "fine")
         if rng.random() < 0.75:
             p = replace(p, outside="none", collector=0.0)
     else:
-        p = randomise(rng, plane)
+        p = (crystals if kind < 0.6 else randomise)(rng, plane)
     diameter = float(np.exp(rng.uniform(np.log(SMALLEST), np.log(LARGEST))))
     ratio = diameter * p.voxel_um / p.diameter_um
     mean = float(rng.uniform(0.02, 0.2))
@@ -62,7 +64,9 @@ def volume_parameters(rng: np.random.Generator, shape: tuple[int, int, int]) -> 
         voxel_um=p.diameter_um / diameter,
         damage_mean=mean,
         damage_spread=mean * 0.5,
-        blur=float(np.clip(p.blur * ratio, 0.45, 2.0)),
+        # Whole volumes are often taken fast and binned less: blurred and noisy beyond what slices are drawn with.
+        blur=float(np.clip(p.blur * ratio * np.exp(rng.uniform(0, 1.2)), 0.45, 2.2)),
+        noise=p.noise * (rng.uniform(1.2, 2.2) if rng.random() < 0.25 else 1.0),
         noise_grain=max(0.4, p.noise_grain * ratio),
         fringe_width=max(1.0, p.fringe_width * ratio),
         background_grain=max(1.0, p.background_grain * ratio),
