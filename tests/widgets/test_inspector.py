@@ -87,6 +87,23 @@ def test_a_click_shows_the_particle_its_row_and_its_neighbours(viewer, qtbot, la
 
 
 @needs_canvas
+def test_only_what_is_out_of_date_is_called_so(viewer, qtbot, labels, table):
+    link = link_of(viewer)
+    particles = ParticleSet(labels, "found", SPACING)
+    link.show(particles)
+    link.session.set_agreement(particles, table[["label"]].assign(agreement=0.9))
+    link.set_table(particles, table)
+    inspector = open_dock(viewer, INSPECTOR)
+    link.session.selection = {7}
+    assert inspector.note.text() == ""
+    link.session.touch(particles)
+    assert "measure again" in inspector.note.text()
+    link.set_table(particles, table)  # which has followed the edit
+    assert "How far the views agree" in inspector.note.text() and "measure" not in inspector.note.text()
+    settle()
+
+
+@needs_canvas
 def test_keys_walk_the_order_of_the_table(viewer, qtbot, labels, wider):
     link = link_of(viewer)
     particles = ParticleSet(labels, "found", SPACING)

@@ -156,6 +156,10 @@ def test_what_a_step_found_stays_when_a_later_one_fails(viewer, qtbot):
     assert start.states[MEASURE].text() == "16 measured" and start.states[EXPLAIN].text() == TO_DO
     assert start.states[FUSE].text() == "16 particles", "what came out stays to be read"
     assert start._then[0].isEnabled()
+    assert "for the step that is left" in start.before.facts.text()
+    start.runner.say("Found 16 particles.")
+    link.session.touch(particles)
+    assert start.runner.status == "", "the labels are others now"
 
 
 @needs_canvas

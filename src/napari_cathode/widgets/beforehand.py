@@ -212,7 +212,8 @@ class Beforehand(QWidget):
         later = expect_later(tomogram, particles, 1.0 if survey is None else survey.slowness)
         self.expected = {step: later[step] for step in self._left if step in later}
         seconds = sum(self.expected.values())
-        self.facts.say("" if self._running else f"About {duration_text(seconds)} for the steps that are left.")
+        rest = "step that is" if len(self.expected) == 1 else "steps that are"
+        self.facts.say("" if self._running else f"About {duration_text(seconds)} for the {rest} left.")
 
 
 def _key(tomogram: Tomogram, parameters: Any) -> tuple[Any, ...]:

@@ -37,6 +37,7 @@ _EMPTY = (
 )
 _NONE = "There are no particles yet. Find them first, or open a Labels layer and choose it here in any panel."
 _STALE = "The labels were changed since these values were measured; measure again."
+_NOT_COMPARED = "How far the views agree was found before the labels were changed; compare again in Fuse views."
 _LINK = {True: "#6cb8ff", False: "#0a5fa8"}
 _BARS = 6
 _TURN_MS = 40
@@ -176,16 +177,16 @@ class InspectorWidget(Docked, Panel):
         rows = [] if table is None else standings(table, self.label)
         self.values.show_rows(rows)
         self._reveal(self._all, bool(rows))
-        stale = particles.out_of_date or (
-            particles.agreement is not None and particles.agreement_revision != particles.revision
-        )
+        compared = particles.agreement is None or particles.agreement_revision == particles.revision
         notes = []
         if table is None:
             notes.append("Nothing is measured yet; open Particle features to measure.")
         elif not rows:
             notes.append("The table does not know this particle.")
-        if stale:
+        if particles.out_of_date:
             notes.append(_STALE)
+        elif not compared:
+            notes.append(_NOT_COMPARED)
         self.note.say(" ".join(notes))
         self._show_neighbours(particles)
         self._show_why(particles)
