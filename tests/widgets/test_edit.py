@@ -211,6 +211,7 @@ def test_nothing_to_edit_says_what_to_do(viewer):
     panel = open_dock(viewer, EDIT)
     settle()
     assert "Find particles first" in panel._empty.text() and panel._empty.isVisible()
+    assert not panel._state.isVisible(), "nothing can be clicked"
     assert not panel.tools.isVisible() and not panel.history.isVisible()
 
 

@@ -17,7 +17,7 @@ from napari_cathode.plugin.layers import is_helper
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import ParticleSet, Predictions
 from napari_cathode.tomogram import Tomogram
-from napari_cathode.widgets.docks import FEATURES, FUSE, IDENTIFY, SHAP, START, TRAIN, dock_of, open_dock
+from napari_cathode.widgets.docks import EDIT, FEATURES, FUSE, IDENTIFY, PLOTS, SHAP, START, TRAIN, dock_of, open_dock
 from napari_cathode.widgets.fuse import FuseWidget, fused_name
 from napari_cathode.widgets.parts import BriefText, ask_table_path, choice_box
 from napari_cathode.widgets.voxel_size import VoxelSize
@@ -39,6 +39,20 @@ viewer.close()
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=600, check=False)
     assert "loaded: []" in done.stdout, done.stdout + done.stderr
+
+
+def test_no_panel_is_cut_off_in_the_dock_of_a_narrower_one(viewer, qtbot):
+    """Start is the narrowest; whoever goes on to another panel sees all of it, and the window stays on its screen."""
+    main = viewer.window._qt_window
+    main.resize(1366, 768)
+    open_dock(viewer, START, "right")
+    settle()
+    for name in (IDENTIFY, FUSE, EDIT, PLOTS, TRAIN, SHAP):
+        panel = open_dock(viewer, name)
+        settle()
+        qtbot.wait(100)
+        assert panel.widget().width() <= panel.viewport().width(), name
+    assert main.width() == 1366
 
 
 def test_empty_panels_say_what_to_do_and_share_one_dock(viewer):

@@ -75,7 +75,7 @@ def _drawn(qtbot, plot):
 def test_every_view_draws_in_both_themes(viewer, qtbot):
     panel = open_panel(viewer)
     viewer.window._qt_window.resize(1366, 768)
-    shown = panel.views[6].words.text()
+    shown = panel.views[6].words.text().replace("\N{NO-BREAK SPACE}", " ")
     scores = panel.swarm_view.explanation.scores
     assert f"{scores['mae_mean']:.3g} ± {scores['mae_sd']:.1g}" in shown
     assert "1 × 3 random parts, 1 × 3 regions" in shown

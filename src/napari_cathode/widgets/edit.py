@@ -148,7 +148,7 @@ class EditWidget(Docked, Panel):
         self._in_file.say("" if particles is None else _where(particles.labels))
         self.copy_button.setVisible(particles is not None and not in_memory(particles.labels))
         self.copy_button.setEnabled(free)
-        self._state.say(_selected(sorted(self._session.selection)))
+        self._state.say("" if particles is None else _selected(sorted(self._session.selection)))
         following = self._link.remeasuring.running(particles)
         stale = particles is not None and particles.out_of_date
         self._stale.say(self._describe_age(particles) if not following else "Measuring what the edit changed …")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari.layers import Layer
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
 from qtpy.QtGui import QPainter, QPaintEvent, QShowEvent, QTextDocumentFragment
 from qtpy.QtWidgets import (
     QComboBox,
@@ -342,6 +342,7 @@ class Panel(QScrollArea):
 
     def __init__(self) -> None:
         super().__init__()
+        self._told_width = 0
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -350,7 +351,6 @@ class Panel(QScrollArea):
         self.column.setContentsMargins(10, 8, 10, 8)
         self.column.setSpacing(8)
         self.setWidget(inner)
-        self.setMinimumWidth(300)
 
     def align_labels(self) -> None:
         """Let the fields of all forms begin at the same place."""
@@ -366,6 +366,13 @@ class Panel(QScrollArea):
         """Align once fonts are known."""
         super().showEvent(event)
         self.align_labels()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Tell the dock when the form needs another width: a scroll area by itself keeps that to itself."""
+        if event.type() == QEvent.Type.LayoutRequest and self.minimumSizeHint().width() != self._told_width:
+            self._told_width = self.minimumSizeHint().width()
+            self.updateGeometry()
+        return bool(super().eventFilter(watched, event))
 
     def sizeHint(self) -> QSize:
         """Prefer the width of the form, so that nothing is cut off."""
