@@ -259,12 +259,13 @@ def summarise_card(info: ModelInfo) -> str:
     """Say in a few sentences what a model is for and how good it is; see `ModelInfo.summary`."""
     card = info.card
     first = f"{card.get('description', f'StarDist {info.dimensions}D, {info.n_rays} rays, no model card')}."
+    flat = info.dimensions == 2
     if info.diameter_px is None:
         scale = "Images keep their size: nothing is known about the size that its particles had in training."
     else:
-        scale = f"Images are rescaled so that particles measure {info.diameter_px:g} pixels."
+        scale = f"Images are rescaled so that particles measure {info.diameter_px:g} {'pixels' if flat else 'voxels'}."
     rows = card.get("accuracy", {}) if isinstance(card.get("accuracy"), Mapping) else {}
-    titles = {"simulated": "simulated slices", "real": "a real slice"}
+    titles = {"simulated": f"simulated {'slices' if flat else 'volumes'}", "real": "a real slice"}
     scores = [
         f"F1 {row['f1']:.2f} on {titles.get(kind, kind)}"
         for kind, rows_of_kind in rows.items()
