@@ -70,6 +70,18 @@ def test_distances_below_zero_are_no_area():
     assert survivors(centre, distance, 0.3).tolist()[0]
 
 
+@pytest.mark.parametrize("spike", [np.nan, np.inf, -np.inf, 1e30, -1e30])
+def test_one_outline_without_bounds_leaves_the_others_alone(spike):
+    centre, distance = crowd(2, n=500)
+    usual = survivors(centre, distance, 0.3)
+    last = int(np.flatnonzero(usual)[-1])
+    distance[last, 3] = spike
+    assert (survivors(centre, distance, 0.3)[:last] == usual[:last]).all()
+    labels = np.zeros((300, 300), np.int32)
+    draw(labels, centre[usual], distance[usual], (1.0, 1.0), np.arange(1, usual.sum() + 1))
+    assert (labels == usual[: last + 1].sum()).any()
+
+
 @pytest.mark.parametrize("scale", [(1.0, 1.0), (0.4, 0.7)])
 def test_drawing_is_that_of_scikit_image(scale):
     centre, distance = crowd(3, n=80, edge=120)

@@ -26,6 +26,8 @@ CELL = 16.0
 """Edge in pixels of the cells that neighbours are looked up in."""
 SMALLEST = np.float32(1e-3)
 """Least distance along a ray, as StarDist has it."""
+FARTHEST = np.float32(1e6)
+"""Pixels beyond which no outline is followed: a spike in the image can send a network anywhere, to infinity too."""
 
 
 @cache
@@ -259,6 +261,11 @@ def _survivors(centre, distance, threshold, rays, sides):  # type: ignore[no-unt
     return alive
 
 
+def _bound(distance: FloatArray) -> FloatArray:
+    """Give distances that can be reckoned with: those that are no numbers are 0."""
+    return np.ascontiguousarray(np.clip(np.nan_to_num(distance), -FARTHEST, FARTHEST), np.float32)
+
+
 def survivors(centre: npt.NDArray[Any], distance: FloatArray, threshold: float) -> BoolArray:
     """Choose polygons by greedy non-maximum suppression (Schmidt et al., MICCAI 2018).
 
@@ -279,7 +286,7 @@ def survivors(centre: npt.NDArray[Any], distance: FloatArray, threshold: float) 
     if not len(centre):
         return np.zeros(0, np.bool_)
     rays, sides = _sectors(distance.shape[1])
-    centre, distance = np.ascontiguousarray(centre, np.float64), np.ascontiguousarray(distance, np.float32)
+    centre, distance = np.ascontiguousarray(centre, np.float64), _bound(distance)
     alive: BoolArray = _survivors(centre, distance, np.float32(threshold), rays, sides)
     return alive
 
@@ -340,6 +347,6 @@ def draw(
     """
     angle = 2 * np.pi * np.arange(distance.shape[1]) / distance.shape[1]
     rays = np.stack([np.sin(angle), np.cos(angle)], axis=1)
-    centre, distance = np.ascontiguousarray(centre, np.float64), np.ascontiguousarray(distance, np.float32)
+    centre, distance = np.ascontiguousarray(centre, np.float64), _bound(distance)
     number = np.ascontiguousarray(number, np.int32)
     _draw(labels, centre, distance, np.asarray(scale, np.float64), number, rays, np.empty(len(rays)))
