@@ -9,7 +9,7 @@ import pytest
 from discs import disc_slice
 
 from napari_cathode.errors import InputError
-from napari_cathode.identify import IdentifyParameters, identify_volume, predict
+from napari_cathode.identify import IdentifyParameters, identify_volume, predict, predict_3d, survey_3d
 from napari_cathode.identify.models import open_model
 from napari_cathode.identify.network import Network, kept_network
 from napari_cathode.identify.providers import CPU, choose_providers, open_session
@@ -75,6 +75,48 @@ def test_the_work_of_a_3d_network_is_told_from_a_block():
     assert 2e9 < more.memory < 12e9
     assert FUSE in estimate_run(replace(survey, volume=None), tomogram, ("xy",)).steps
     assert FUSE not in estimate_run(survey, tomogram, ("xy",)).steps
+
+
+class CoarseNetwork:
+    """A 3D network that sees one particle in the middle of each block, with a grid and a depth of one's choice."""
+
+    backend, pixel_bytes, tiles = "processor", 1.0, Network.tiles
+
+    def __init__(self, grid, divisor, diameter_px):
+        info = open_model("nmc-3d", 3).info
+        self.info = replace(info, grid=grid, divisor=divisor, diameter_px=diameter_px)
+
+    def run_block(self, block):
+        shape = [-(-size // step) for size, step in zip(block.shape, self.info.grid, strict=True)]
+        probability = np.zeros(shape, np.float32)
+        probability[tuple(size // 2 for size in shape)] = 0.9
+        return probability, np.full((*shape, self.info.n_rays), 5, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("grid", "divisor", "diameter_px", "spacing"),
+    [
+        ((4, 4, 4), (32, 32, 32), 16.0, (1, 1, 1)),
+        ((4, 4, 4), (32, 32, 32), None, (1, 1, 1)),
+        ((1, 2, 2), (4, 8, 8), 16.0, (6, 1, 1)),
+        ((2, 2, 2), (8, 8, 8), 16.0, (100, 1, 1)),  # a voxel is thicker than a block
+    ],
+)
+def test_3d_networks_of_any_make_are_timed(monkeypatch, grid, divisor, diameter_px, spacing):
+    network = CoarseNetwork(grid, divisor, diameter_px)
+    monkeypatch.setattr(survey_3d, "kept_network", lambda _model: network)
+    monkeypatch.setattr(predict_3d, "Network", lambda _model: network)
+    image = np.random.default_rng(0).integers(0, 255, (3, 70, 70), np.uint8)
+    tomogram = Tomogram(image, spacing)
+    parameters = IdentifyParameters(method="stardist3d", diameter_um=16.0)
+    survey = drain(iter_survey(tomogram, parameters))
+    assert estimate(survey, tomogram, ()).seconds > 0
+    blocks = []
+    usual = network.run_block
+    monkeypatch.setattr(network, "run_block", lambda block: blocks.append(block.size) or usual(block))
+    assert identify_volume(tomogram, parameters).labels.any()
+    costs = replace(survey.volume, fed_s=1.0, voxel_s=0.0)
+    assert survey_3d.estimate_volume(costs, tomogram, parameters, diameter_px or 0.0)[0] == sum(blocks)
 
 
 def test_a_3d_network_wants_a_volume():

@@ -37,12 +37,15 @@ class VolumeCosts:
         Memory for each working voxel that the network is fed at once.
     candidate_bytes : float
         Memory of the candidates for each working voxel.
+    divisor : tuple of int
+        Sizes that suit the network are multiples of it; blocks are cut by it.
     """
 
     fed_s: float
     voxel_s: float
     fed_bytes: float
     candidate_bytes: float
+    divisor: tuple[int, ...] = (1, 1, 1)
 
 
 def iter_time_block(
@@ -71,12 +74,14 @@ def iter_time_block(
         middle.append(((size - edge) // 2, (size - edge) // 2 + edge))
     part = tomogram.part((middle[0], middle[1], middle[2]))
     working = working_shape(part.shape, factors)
-    (fed,) = block_sizes(working, info.divisor)
+    blocks = block_sizes(working, info.divisor)  # several where voxels are far thicker than particles
+    fed = max(blocks, key=math.prod)
     noise = np.random.default_rng(0).random(fed, np.float32)
     network.run_block(noise[: info.divisor[0] * 2, : info.divisor[1] * 2])  # warms up
     started = clock()
     network.run_block(noise)
-    network_s = clock() - started
+    fed_s = (clock() - started) / math.prod(fed)
+    network_s = fed_s * sum(map(math.prod, blocks))
     yield Progress(2, 3, "Timing a block of the volume")
     drain(iter_candidates(network, part, wanted))  # what is compiled on its first call is not timed
     started = clock()
@@ -85,10 +90,11 @@ def iter_time_block(
     rest_s = max(clock() - started - network_s, 0.05 * network_s)
     count = math.prod(working)
     costs = VolumeCosts(
-        network_s / math.prod(fed),
+        fed_s,
         rest_s / count,
         network.pixel_bytes,
         len(candidates.probability) / count * 4 * (info.n_rays + 4) * CANDIDATE_BYTES,
+        info.divisor,
     )
     return network.backend, info.diameter_px or 0.0, costs
 
@@ -101,7 +107,7 @@ def estimate_volume(
     spacing = tomogram.spacing_um or (1.0, 1.0, 1.0)
     z, y, x = (edge * working_px / parameters.diameter_um if working_px else 1.0 for edge in spacing)
     working = working_shape(tomogram.shape, (z, y, x))
-    blocks = [math.prod(block) for block in block_sizes(working, (1, 1, 1))]
+    blocks = [math.prod(block) for block in block_sizes(working, costs.divisor)]
     voxels = math.prod(working)
     seconds = sum(blocks) * costs.fed_s + voxels * costs.voxel_s
     held = voxels * (2 + costs.candidate_bytes) + 4.0 * math.prod(tomogram.shape)
