@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +13,11 @@ from qtpy.QtTest import QTest
 from napari_cathode import io
 from napari_cathode.edit import delete
 from napari_cathode.kept_process import KeptProcess
-from napari_cathode.plugin.layers import is_helper, voxel_at
+from napari_cathode.plugin.layers import is_helper, tomogram_of, voxel_at
 from napari_cathode.plugin.link import link_of
 from napari_cathode.progress import Progress
 from napari_cathode.simulate.samples import SAMPLES
+from napari_cathode.whole_run import EXPLAIN, FIND, MEASURE
 from napari_cathode.widgets.diameter_line import DiameterLine
 from napari_cathode.widgets.docks import IDENTIFY, open_dock
 from napari_cathode.widgets.job import Job
@@ -240,6 +242,22 @@ def test_the_work_of_a_3d_network_is_told_too(viewer, qtbot, panel):
     text = panel.before.facts.text()
     assert text.startswith("About ")
     assert "GB of memory" in text
+    tomogram, parameters = tomogram_of(panel.image.layer), panel.form.value()
+    assert panel.before.knows(tomogram, replace(parameters, prob_threshold=0.7))
+    for other in ({"model_3d": "another"}, {"model_xz": "another"}):
+        assert not panel.before.knows(tomogram, replace(parameters, **other)), "it may be slower"
+
+
+def test_one_time_is_told_for_all_steps_of_a_3d_network(viewer, panel, monkeypatch):
+    panel.form.field("method").set_value("stardist3d")
+    times = []
+    monkeypatch.setattr(panel.flow, "_next", lambda: times.append(panel.flow._time))
+    expected = {FIND: 50.0, MEASURE: 20.0, EXPLAIN: 10.0}  # nothing is fused
+    layer = panel.image.layer
+    panel.flow.start(layer, tomogram_of(layer), panel.form.value(), again=True, expected=expected)
+    times[0].begin()
+    assert times[0].seconds(0.0) == 80
+    assert panel.flow._left == [FIND, MEASURE, EXPLAIN]
 
 
 @pytest.mark.parametrize(

@@ -218,13 +218,6 @@ class Beforehand(QWidget):
 
 def _key(tomogram: Tomogram, parameters: Any) -> tuple[Any, ...]:
     """Give what a survey depends on; the name stands for the data, of which a 2D layer gives a new view each time."""
-    return (
-        tomogram.name,
-        tomogram.shape,
-        tomogram.spacing_um,
-        parameters.method,
-        parameters.model,
-        parameters.diameter_um,
-        parameters.percentile_low,
-        parameters.percentile_high,
-    )
+    # With other thresholds the same is said still: a slider that moves must not start it anew.
+    settings = replace(parameters, prob_threshold=None, nms_threshold=None)
+    return tomogram.name, tomogram.shape, tomogram.spacing_um, settings

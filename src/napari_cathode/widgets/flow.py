@@ -184,9 +184,11 @@ class Flow(QObject):
         found = reached(self._link, layer)
         left = steps_left(found.states, again)
         again = again or FIND in left
+        self._identify = identify or IdentifyParameters()
+        if FIND in left and FUSE in left and self._identify.method == "stardist3d":
+            left.remove(FUSE)  # a 3D network looks at all of it at once
         known = expected or {}
         self._time = TimeLeft([known[step] for step in left] if set(left) <= set(known) else ())
-        self._identify = identify or IdentifyParameters()
         self._views = ("xy",) if tomogram.is_slice else views
         self._region = region or tuple((0, size) for size in tomogram.shape)
         self._whole, self._tomogram = tomogram, settled(tomogram, self._region)
@@ -256,8 +258,6 @@ class Flow(QObject):
             prediction = found.volume or found.views["xy"]
             how = {"identify": to_dict(prediction.parameters or self._identify)}
             self._show(prediction.labels, how)
-            if FUSE in self._left:
-                self._left.remove(FUSE)  # a 3D network looked at all of it at once
             self._went_well = True
             return f"Found {int(prediction.labels.max(initial=0))} particles."
         self._predictions = Predictions(self._tomogram.name, dict(found.views), self._tomogram)
