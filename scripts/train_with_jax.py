@@ -267,6 +267,7 @@ class Run:
                 for k in range(2):
                     moments[k] = [file[f"optimiser_{2 * i + 2 + k:03d}"] for i in range(len(weights))]
                 count, self.history = int(file["step"]), [tuple(row) for row in file["history"]]
+                self.recent = [float(loss) for loss in file["recent"]]
         self.step = count
         self.state = jax.tree.map(jnp.asarray, (weights, *moments, np.float32(count)))
         self._update = jax.jit(partial(update, p=parameters), donate_argnums=0)
@@ -333,7 +334,8 @@ def main() -> None:
 
     distances = jax.jit(partial(star_distances, p=common))
     saved = time.monotonic()
-    for image, labels, probability in batches(common, runs[0].step, chosen.out / "volumes", chosen.workers):
+    volumes = chosen.out / f"volumes-{common.seed}"  # other seeds have others
+    for image, labels, probability in batches(common, runs[0].step, volumes, chosen.workers):
         distance = distances(jax.numpy.asarray(labels))
         for run in runs:
             run.train(image, distance, probability)
