@@ -293,3 +293,10 @@ def test_without_structure_there_is_one_group():
     shap = np.random.default_rng(15).normal(size=(200, 8))
     clusters, table = cluster_profiles(shap, tuple("abcdefgh"))
     assert set(clusters) <= {0, 1} and len(table) <= 2
+
+
+def test_a_single_property_moves_up_or_down():
+    shap = np.random.default_rng(16).normal(size=(50, 1)) + 0.3
+    clusters, table = cluster_profiles(shap, ("a",))
+    assert table["drivers"].tolist()[-2:] == ["+a", "\N{MINUS SIGN}a"]
+    assert (shap[clusters == 1] > 0).all() and (shap[clusters == 2] < 0).all()

@@ -76,8 +76,9 @@ def _divide(profiles: Floats, seed: int) -> tuple[Ints, float]:
 
     best: tuple[float, Ints] = (LEAST_SILHOUETTE, np.ones(len(profiles), np.int64))
     some = min(len(profiles), _SCORED)
+    different = len(np.unique(profiles, axis=0))  # a single property gives two, up and down
     with threadpool_limits(limits=1):  # sums in the same order whatever the machine
-        for number in range(2, MOST_CLUSTERS + 1):
+        for number in range(2, min(MOST_CLUSTERS, different) + 1):
             found = KMeans(number, n_init=4, random_state=seed).fit_predict(profiles)
             if len(np.unique(found)) < 2:
                 break
