@@ -29,6 +29,10 @@ TABLES = {
     "no target": (planted_table(60).drop(columns="damage"), "no column 'damage' to explain"),
     "no label": (planted_table(60).drop(columns="label"), "no column label"),
     "constant target": (_changed(damage=0.25), "damage is 0.25 for every usable particle"),
+    "target constant but for rounding": (
+        _changed(damage=0.2 + np.arange(60) % 3 * 3e-17),
+        "damage is 0.2 for every usable particle",
+    ),
     "empty target": (_changed(damage=np.nan), "damage has no value for any particle"),
     "text target": (_changed(damage="much"), "damage holds text"),
     "infinite target": (_with("damage", np.inf), "damage holds infinite values"),

@@ -24,6 +24,9 @@ _YES = {"true", "yes", "1", "1.0", "wahr", "ja", "vrai", "oui", "verdadero", "ve
 _NO = {"false", "no", "0", "0.0", "", "nan", "none", "<na>", "falsch", "nein", "faux", "non", "falso"}
 
 
+_ROUNDING = 1e-12  # how far computed values differ, relative to the largest, that are meant to be the same
+
+
 @dataclass(frozen=True, eq=False)
 class Sample:
     """The usable particles, ordered by label.
@@ -131,7 +134,7 @@ def usable_rows(table: pd.DataFrame, target: str) -> tuple[pd.DataFrame, dict[st
 
     rows = table[usable].sort_values("label", kind="stable")
     measured = rows[target].to_numpy(dtype=np.float64, na_value=np.nan)
-    if np.ptp(measured) == 0:
+    if np.ptp(measured) <= _ROUNDING * np.abs(measured).max():
         raise InputError(
             f"The column {target} is {measured[0]:g} for every usable particle, so there is no variation to explain."
         )
