@@ -5,7 +5,7 @@ import pytest
 from discs import disc_slice
 
 from napari_cathode.identify import IdentifyParameters, identify, iter_identify
-from napari_cathode.identify.candidates import CandidateWriter, iter_redraw
+from napari_cathode.identify.candidates import CandidateWriter, collect, iter_redraw
 from napari_cathode.progress import drain
 from napari_cathode.tomogram import Tomogram
 
@@ -36,6 +36,15 @@ def test_redrawn_is_as_found_anew(crowded, kept, probability, overlap):
     np.testing.assert_array_equal(kept.above(probability).suppressed(overlap).draw(), anew)
     # The other way round too, which is what makes the probability slider quick.
     np.testing.assert_array_equal(kept.suppressed(overlap).above(probability).draw(), anew)
+
+
+def test_outlines_that_reach_nowhere_are_no_candidates():
+    probability, distance = np.full((6, 8), 0.9, np.float32), np.full((6, 8, 32), 5, np.float32)
+    for row, spike in enumerate((np.nan, np.inf, 1e30, 1e4)):
+        distance[row, 2, 7] = spike
+    kept = collect(probability, distance, (2, 2), (12, 16), (1.0, 1.0))
+    assert len(kept) == 44
+    assert np.isfinite(kept.distances).all() and kept.distances.max() == 5
 
 
 def test_thresholds_matter_here(kept):

@@ -70,8 +70,14 @@ def select_polygons(
 def candidates(
     probability: FloatArray, distance: FloatArray, grid: tuple[int, int], threshold: float
 ) -> tuple[npt.NDArray[np.int32], FloatArray, FloatArray]:
-    """Give the centres, probabilities and distances of all grid points above a probability, the highest first."""
+    """Give the centres, probabilities and distances of all grid points above a probability, the highest first.
+
+    Outlines that reach far beyond the image, or nowhere, are left out: a network draws them at spikes of grey values.
+    """
     rows, columns = np.nonzero(probability > threshold)
+    farthest = 2 * sum(size * step for size, step in zip(probability.shape, grid, strict=True))
+    possible = distance[rows, columns].max(axis=1) <= farthest
+    rows, columns = rows[possible], columns[possible]
     values = probability[rows, columns]
     order = np.argsort(values)[::-1]  # as StarDist orders them
     rows, columns = rows[order], columns[order]
