@@ -20,6 +20,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import sys
 import time
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor
@@ -329,6 +330,8 @@ def main() -> None:
     names = [chosen.name] if len(chosen.filters) == 1 else [f"{chosen.name}-{filters}" for filters in chosen.filters]
     folders = [chosen.out / name for name in names]
     runs = [Run(f, replace(common, filters=n)) for f, n in zip(folders, chosen.filters, strict=True)]
+    if len({run.step for run in runs}) > 1:
+        sys.exit("The networks were saved at different steps; train them one by one.")
 
     import jax
 
