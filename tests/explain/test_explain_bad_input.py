@@ -60,6 +60,7 @@ def test_tables(case):
 PREDICTORS = {
     "missing": (planted_table(60), ("edensity", "colour"), "no column 'colour' to explain damage by"),
     "empty": (_changed(edensity=np.nan), ("edensity",), "edensity cannot be used: it has no value"),
+    "infinite everywhere": (_changed(edensity=np.inf), ("edensity",), "edensity cannot be used: it is infinite"),
     "text": (_with("edensity", "?"), ("edensity",), "edensity cannot be used: it holds text"),
     "misspelt": (planted_table(60), ("EDensity",), "no column 'EDensity' .*; perhaps 'edensity' is meant"),
     "label": (planted_table(60), ("label", "edensity"), "label only numbers the particles; take it off"),

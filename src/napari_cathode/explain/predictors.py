@@ -247,6 +247,8 @@ def _why_unusable(table: pd.DataFrame, column: str) -> str:
         return "it holds text, not numbers"
     if table[column].isna().all():
         return "it has no value for any usable particle"
+    if np.isinf(table[column].to_numpy(float, na_value=np.nan)[table[column].notna()]).all():
+        return "it is infinite for every particle"
     return ""
 
 
