@@ -82,3 +82,26 @@ def test_settings_widen_no_small_window(viewer, labels, table, qtbot):
     QTest.mouseClick(panel._measure_toggle, Qt.MouseButton.LeftButton)
     settle()
     assert panel.button.isVisible() and panel.table.isVisible(), "beside each other where there is room"
+
+
+def test_a_table_remembered_at_the_bottom_makes_the_window_no_higher(viewer, labels, table, qtbot):
+    """As napari puts it there from the second day on."""
+    from napari.settings import get_settings
+
+    main = viewer.window._qt_window
+    main.resize(1366, 768)
+    link = link_of(viewer)
+    particles = ParticleSet(labels, "found", SPACING)
+    link.show(particles)
+    link.set_table(particles, table.assign(damage=[0.1, 0.2]))
+    positions = get_settings().application.plugin_widget_positions
+    name = f"{FEATURES} (napari-cathode)"
+    get_settings().application.plugin_widget_positions = {**positions, name: "bottom"}
+    try:
+        dock, _ = viewer.window.add_plugin_dock_widget("napari-cathode", FEATURES)
+        settle()
+        qtbot.wait(200)
+        assert main.dockWidgetArea(dock) == Qt.DockWidgetArea.BottomDockWidgetArea
+        assert main.height() == 768
+    finally:
+        get_settings().application.plugin_widget_positions = positions

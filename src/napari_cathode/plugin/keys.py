@@ -5,6 +5,7 @@ from __future__ import annotations
 from .viewer_keys import BEFORE_KEY, INSPECT_KEY, NEXT_KEY
 
 KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    ("Everywhere", (("Ctrl + Shift + S", "save the project"),)),
     (
         "On the picture",
         (

@@ -78,7 +78,7 @@ class Docked:
             return
         area = main.dockWidgetArea(dock)
         if area == _AREAS["bottom"]:
-            _keep_sides(main)
+            keep_sides(main)
         others = (widget for widget in main.findChildren(QWidget) if isinstance(widget, Docked) and widget is not self)
         for other in others:
             beside = dock_of(other)
@@ -153,7 +153,7 @@ def _prepare_table(viewer: Any, shap: Any) -> None:
     from . import features  # noqa: F401
 
     main = viewer.window._qt_window
-    _keep_sides(main)
+    keep_sides(main)
     _later(viewer, lambda: _open_table(viewer, shap))
 
 
@@ -191,7 +191,7 @@ def open_inspector(viewer: Any) -> bool:
     return free
 
 
-def _keep_sides(main: QMainWindow) -> None:
+def keep_sides(main: QMainWindow) -> None:
     """Leave the side docks their height beside one at the bottom; otherwise the window would have to grow."""
     main.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
     main.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
@@ -255,6 +255,7 @@ def open_dock(viewer: Any, name: str, area: str = "") -> Any:
     title = _title(name)
     widget = viewer.window.dock_widgets.get(title)
     if widget is None:
+        keep_sides(viewer.window._qt_window)
         widget = _panel(name)(viewer)
         viewer.window.add_dock_widget(widget, name=title)
     dock, main = dock_of(widget), widget.window()

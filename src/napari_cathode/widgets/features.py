@@ -25,7 +25,7 @@ from napari_cathode.tomogram import Tomogram
 from napari_cathode.whole_run import expect_measuring
 
 from .colour_by import ColourBy
-from .docks import PLOTS, SHAP, Docked, give_room, open_dock
+from .docks import PLOTS, SHAP, Docked, give_room, keep_sides, open_dock
 from .features_export import ask_path, export_button, write_features
 from .forecast import Forecast
 from .forms import Form
@@ -73,6 +73,7 @@ class FeaturesWidget(Docked, QWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__()
         self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        keep_sides(self._viewer.window._qt_window)  # before napari puts it where it was last: at the bottom, mostly
         self._link = link_of(napari_viewer)
         self._session = self._link.session
         self.labels = LayerChoice(self._viewer, is_particles)
