@@ -21,7 +21,7 @@ CELLS = 64
 SHELLS = 2
 """Points on each ray at which overlap is sampled."""
 DOUBT = np.float32(0.1)
-"""Overlap as sampled is off by less than this."""
+"""Overlap as sampled is trusted where it is farther than this from the threshold."""
 CELL = 16.0
 """Edge in pixels of the cells that neighbours are looked up in."""
 SMALLEST = np.float32(1e-3)
@@ -30,11 +30,16 @@ FARTHEST = np.float32(1e6)
 """Pixels beyond which no outline is followed: a spike in the image can send a network anywhere, to infinity too."""
 
 
+def _directions(n_rays: int) -> npt.NDArray[np.float64]:
+    """Give the unit vectors (y, x) of the rays."""
+    angle = 2 * np.pi * np.arange(n_rays) / n_rays
+    return np.stack([np.sin(angle), np.cos(angle)], axis=1)
+
+
 @cache
 def _sectors(n_rays: int) -> tuple[FloatArray, npt.NDArray[np.int32]]:
     """Give directions (y, x) of the rays, and the sector behind each cell of a square around the centre."""
-    angle = 2 * np.pi * np.arange(n_rays) / n_rays
-    rays = np.stack([np.sin(angle), np.cos(angle)], axis=1).astype(np.float32)
+    rays = _directions(n_rays).astype(np.float32)
     middle = (np.arange(CELLS) + 0.5) / CELLS * 2 - 1
     edge = np.ones(CELLS)
     y, x = np.stack([middle, middle, -edge, edge]), np.stack([-edge, edge, middle, middle])
@@ -345,8 +350,7 @@ def draw(
     number : ndarray of int32, shape (n,)
         The label of each.
     """
-    angle = 2 * np.pi * np.arange(distance.shape[1]) / distance.shape[1]
-    rays = np.stack([np.sin(angle), np.cos(angle)], axis=1)
+    rays = _directions(distance.shape[1])
     centre, distance = np.ascontiguousarray(centre, np.float64), _bound(distance)
     number = np.ascontiguousarray(number, np.int32)
     _draw(labels, centre, distance, np.asarray(scale, np.float64), number, rays, np.empty(len(rays)))

@@ -75,14 +75,15 @@ def candidates(
     Outlines that reach far beyond the image, or nowhere, are left out: a network draws them at spikes of grey values.
     """
     rows, columns = np.nonzero(probability > threshold)
-    farthest = 2 * sum(size * step for size, step in zip(probability.shape, grid, strict=True))
-    possible = distance[rows, columns].max(axis=1) <= farthest
-    rows, columns = rows[possible], columns[possible]
-    values = probability[rows, columns]
-    order = np.argsort(values)[::-1]  # as StarDist orders them
+    order = np.argsort(probability[rows, columns])[::-1]  # as StarDist orders them
     rows, columns = rows[order], columns[order]
+    distances = distance[rows, columns]
+    farthest = 2 * sum(size * step for size, step in zip(probability.shape, grid, strict=True))
+    possible = distances.max(axis=1) <= farthest
+    if not possible.all():
+        rows, columns, distances = rows[possible], columns[possible], distances[possible]
     centres = np.stack([rows * grid[0], columns * grid[1]], axis=1).astype(np.int32)
-    return centres, values[order], distance[rows, columns]
+    return centres, probability[rows, columns], distances
 
 
 def draw_polygons(
