@@ -164,6 +164,22 @@ def test_the_part_in_view(viewer, panel):
     assert "tomo is not in view" in panel.runner.error
 
 
+def test_what_comes_and_goes_leaves_the_chosen_region_alone(viewer, panel):
+    changes = []
+    panel.region.setCurrentIndex(1)
+    panel.region.currentIndexChanged.connect(changes.append)
+    preview = viewer.add_labels(np.zeros((5, 120, 160), int), name="preview")
+    shapes = viewer.add_shapes(name="box")
+    assert panel.region.currentIndex() == 1
+    panel.region.setCurrentIndex(2)
+    viewer.layers.remove(preview)
+    viewer.layers.move(0, 2)
+    assert panel.region.currentData() is shapes
+    viewer.layers.remove(shapes)
+    assert panel.region.whole
+    assert changes == [2, 0]
+
+
 def qtbot_wait(viewer):
     """Let the canvas be drawn, which is when napari looks up what is in view."""
     viewer.window._qt_viewer.canvas.native.repaint()

@@ -53,10 +53,11 @@ class RegionChoice(QComboBox):
         for layer in reversed(viewer.layers):
             if isinstance(layer, Shapes) and not is_helper(layer):
                 self.addItem(f"rectangle in {layer.name}", layer)
-        kept = next((i for i in range(self.count()) if self.itemData(i) is before), 0)
+        # Qt gives text as a new object each time; layers are told apart as objects.
+        kept = next((i for i in range(self.count()) if _same(self.itemData(i), before)), 0)
         self.setCurrentIndex(kept)
         self.blockSignals(False)
-        if self.currentData() is not before:
+        if not _same(self.currentData(), before):
             self.currentIndexChanged.emit(kept)
 
     @property
@@ -119,3 +120,7 @@ class RegionChoice(QComboBox):
             if high[axis] - low[axis] < 0.5:
                 low[axis], high[axis] = 0, size - 1
         return low, high
+
+
+def _same(one: Any, other: Any) -> bool:
+    return one is other or (one == _SEEN and other == _SEEN)
