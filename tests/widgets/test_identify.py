@@ -144,6 +144,38 @@ def test_thresholds_leave_a_slice_alone_that_somebody_worked_on(viewer, qtbot):
     assert particles.labels.max() == 12 and len(particles.history.done) == 1
 
 
+def test_thresholds_of_a_3d_network_without_the_network(viewer, qtbot):
+    grid = np.mgrid[:48, :64, :64]
+    image = np.full((48, 64, 64), 60.0)
+    for centre in ((14, 18, 18), (14, 46, 46), (34, 32, 20)):
+        image[np.linalg.norm(grid - np.reshape(centre, (3, 1, 1, 1)), axis=0) <= 10] = 190
+    noisy = np.clip(image + np.random.default_rng(0).normal(0, 9, image.shape), 0, 255).astype(np.uint8)
+    viewer.add_image(noisy, name="tomo", scale=(EDGE,) * 3, units=("um",) * 3)
+    panel = open_dock(viewer, IDENTIFY)
+    panel.form.field("method").set_value("stardist3d")
+    panel.form.field("diameter_um").set_value(20 * EDGE)
+    settle()
+    press(qtbot, panel.button, panel.runner)
+    assert panel.runner.error == ""
+    session = link_of(viewer).session
+    particles = session.current
+    found = particles.labels.copy()
+    assert found.max() == 3
+    assert panel.adjust.isVisibleTo(panel) and panel.adjust.button.isVisibleTo(panel)
+    panel.adjust.probability.slider.setValue(99)
+    assert panel.form.field("prob_threshold").value() == pytest.approx(0.99)
+    press(qtbot, panel.adjust.button, panel.runner)
+    assert panel.runner.status.startswith("0 particles") and not particles.labels.any()
+    assert particles.provenance["identify"]["prob_threshold"] == 0.99
+    panel.adjust.probability.slider.setValue(50)
+    press(qtbot, panel.adjust.button, panel.runner)
+    np.testing.assert_array_equal(particles.labels > 0, found > 0)
+    session.edit(particles, delete(particles.labels, [3]))
+    QTest.mouseClick(panel.adjust.button, Qt.MouseButton.LeftButton)
+    assert "Find particles makes new ones" in panel.runner.error and not panel.runner.running
+    assert particles.labels.max() == 2, "what a person corrected stays"
+
+
 def test_the_part_in_view(viewer, panel):
     choice = panel.region
     choice.setCurrentIndex(1)

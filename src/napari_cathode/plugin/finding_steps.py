@@ -34,12 +34,20 @@ class Found:
         Those of the only slice, where there is one.
     stored : StoredCandidates or None
         Those of all slices.
+    field_of_view : ndarray of bool or None
+        That of what a 3D network looked at, as `Tomogram` has it.
     """
 
     views: dict[str, Any]
     volume: Any = None
     slice: Candidates | None = None
     stored: StoredCandidates | None = None
+    field_of_view: npt.NDArray[Any] | None = None
+
+    @property
+    def adjustable(self) -> bool:
+        """Whether it can be drawn again with other thresholds."""
+        return not (self.slice is None and self.stored is None and self.volume is None)
 
 
 def iter_survey_layer(tomogram: Tomogram, parameters: Any) -> Steps[Any]:
@@ -79,7 +87,8 @@ def iter_find_layer(
     if parameters.method == "stardist3d":
         from napari_cathode.identify import iter_identify_volume
 
-        return Found({}, volume=(yield from iter_identify_volume(part, parameters)))
+        found_3d = yield from iter_identify_volume(part, parameters)
+        return Found({}, volume=found_3d, field_of_view=part.field_of_view)
     if fused and parameters.method == "stardist2d" and parameters.prob_threshold is None:
         parameters = replace(
             parameters, prob_threshold=find_model(parameters.model_of(views[0])).fused_probability_threshold
@@ -125,3 +134,15 @@ def iter_redraw_views(stored: StoredCandidates, probability: float, overlap: flo
     from napari_cathode.identify.candidates import iter_redraw
 
     return (yield from iter_redraw(stored, probability, overlap))
+
+
+def iter_redraw_volume(
+    volume: Any, field_of_view: npt.NDArray[Any] | None, probability: float, overlap: float
+) -> Steps[npt.NDArray[Any]]:
+    """Draw what a 3D network found with other thresholds; see `identify.predict_3d.iter_select`."""
+    yield Progress(0, 0, "Loading")
+    from napari_cathode.identify.predict_3d import iter_select
+
+    wanted = replace(volume.parameters, prob_threshold=probability, nms_threshold=overlap)
+    shape = volume.labels.shape
+    return (yield from iter_select(volume.candidates, wanted, shape, volume.scale, field_of_view))[1]

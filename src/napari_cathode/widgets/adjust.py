@@ -16,19 +16,19 @@ from .background import Background, Closing
 from .job import Job
 from .parts import Heading, Text, form_layout
 
-FLOOR = 0.1
+FLOOR, FLOOR_3D = 0.1, 0.2
 _STEPS = 100
 
 
 class Adjust(QWidget):
-    """Two sliders that redraw a slice while they move; all slices of a volume at the push of a button.
+    """Two sliders that redraw a slice while they move; a volume at the push of a button.
 
     Signals
     -------
     changed : (float, float)
         Somebody moved a slider: probability and overlap threshold.
     redraw_all : (float, float)
-        All slices are to be drawn with these thresholds.
+        All slices, or what a 3D network found, are to be drawn with these thresholds.
     """
 
     changed = Signal(float, float)
@@ -38,8 +38,7 @@ class Adjust(QWidget):
         super().__init__()
         self.probability = _Slider("Object probability from which a particle counts.", FLOOR, 0.99)
         self.overlap = _Slider("Overlap above which two candidates are one particle.", 0.0, 0.99)
-        self.button = QPushButton("Redraw all slices")
-        self.button.setToolTip("Draws the particles of every slice with these thresholds; the network does not run.")
+        self.button = QPushButton()
         self.count = Text()
         self._kept = KeptProcess()
         self.destroyed.connect(Closing(self._kept))
@@ -81,12 +80,17 @@ class Adjust(QWidget):
         """
         self._background.cancel()
         self._found, self._survivors, self._show = found, None, show
-        if found.slice is None and found.stored is None:
+        if not found.adjustable:
             self.hide()
             return
+        # A 3D network's own floor is higher.
+        self.probability.set_lowest(FLOOR if found.volume is None else FLOOR_3D)
         self.probability.set_value(parameters.prob_threshold)
         self.overlap.set_value(parameters.nms_threshold)
-        self.button.setVisible(found.stored is not None)
+        what = "all slices" if found.volume is None else "the particles"
+        self.button.setText(f"Redraw {what}")
+        self.button.setToolTip(f"Draws {what} with these thresholds; the network does not run.")
+        self.button.setVisible(found.slice is None)
         self.count.say("")
         self.show()
 
@@ -128,7 +132,6 @@ class _Slider(QWidget):
 
     def __init__(self, tooltip: str, low: float, high: float) -> None:
         super().__init__()
-        self._low, self._high = low, high
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(round(low * _STEPS), round(high * _STEPS))
         self._text = QLabel()
@@ -144,6 +147,12 @@ class _Slider(QWidget):
     def value(self) -> float:
         """Give the number."""
         return self.slider.value() / _STEPS
+
+    def set_lowest(self, low: float) -> None:
+        """Give another lowest number; nobody is told."""
+        self.slider.blockSignals(True)
+        self.slider.setMinimum(round(low * _STEPS))
+        self.slider.blockSignals(False)
 
     def set_value(self, value: float) -> None:
         """Show a number; nobody is told."""

@@ -389,7 +389,8 @@ class IdentifyWidget(Docked, Panel):
             how = {"identify": to_dict(prediction.parameters or parameters)}
             particles = ParticleSet(labels, f"{tomogram.name} particles", tomogram.spacing_um, tomogram, provenance=how)
             self._keep_look(self._link.show(particles, layer, first))
-            self._redrawing.follow_slice(found, particles, prediction.parameters)
+            follow = self._redrawing.follow_slice if found.volume is None else self._redrawing.follow_volume
+            follow(found, particles, prediction.parameters)
             self._offer("Next: measure the particles", lambda: open_dock(self._viewer, FEATURES))
             return f"Found {_count(labels)} particles."
         predictions = Predictions(tomogram.name, dict(found.views), tomogram)

@@ -10,7 +10,7 @@ import numpy as np
 from napari_cathode.errors import InputError
 from napari_cathode.identify import IdentifyParameters
 from napari_cathode.parameters import to_dict
-from napari_cathode.plugin.finding_steps import Found, iter_redraw_views
+from napari_cathode.plugin.finding_steps import Found, iter_redraw_views, iter_redraw_volume
 from napari_cathode.plugin.layers import prepare_labels
 from napari_cathode.plugin.link import Link
 from napari_cathode.session import ParticleSet, Predictions
@@ -20,9 +20,11 @@ from .background import ScratchFolder
 from .job import Job
 from .runner import Runner
 
+_WORKED_ON = "These particles were edited, reviewed or measured; Find particles makes new ones."
+
 
 class Redrawing:
-    """Lets the sliders of the thresholds draw a slice, or all views of the last run.
+    """Lets the sliders of the thresholds draw a slice, or all that the last run found in a volume.
 
     Parameters
     ----------
@@ -37,6 +39,7 @@ class Redrawing:
     def __init__(self, link: Link, runner: Runner, adjust: Adjust) -> None:
         self._link, self._runner, self._adjust = link, runner, adjust
         self._stored: Any = None
+        self._volume: tuple[Found, ParticleSet] | None = None
         self._folder: ScratchFolder | None = None
         self._predictions: Predictions | None = None
         self._revisions: dict[str, int] = {}
@@ -44,17 +47,22 @@ class Redrawing:
         adjust.redraw_all.connect(self.redraw_all)
 
     def forget(self) -> None:
-        """Leave the views of the last run as they are."""
-        self._stored = None
+        """Leave what the last run found as it is."""
+        self._stored = self._volume = None
 
     def keep(self, stored: Any, folder: ScratchFolder) -> None:
         """Keep what a run has stored, from which all its slices can be drawn again."""
-        self._stored, self._folder = stored, folder
+        self._stored, self._folder, self._volume = stored, folder, None
 
     def follow_slice(self, found: Found, particles: ParticleSet, used: IdentifyParameters) -> None:
         """Let the sliders draw the particles of a slice."""
         self._revision = particles.revision
         self._adjust.show_found(found, used, lambda drawn: self._redraw_slice(particles, used, drawn))
+
+    def follow_volume(self, found: Found, particles: ParticleSet, used: IdentifyParameters) -> None:
+        """Let the sliders draw the particles that a 3D network found."""
+        self._revision, self._volume = particles.revision, (found, particles)
+        self._adjust.show_found(found, used, lambda _labels: None)
 
     def follow_views(self, found: Found, predictions: Predictions, used: IdentifyParameters) -> None:
         """Let the sliders draw the views of a volume."""
@@ -65,16 +73,24 @@ class Redrawing:
         if particles not in self._link.session.particle_sets:
             return
         if not particles.untouched_since(self._revision):
-            self._runner.say("These particles were edited, reviewed or measured; Find particles makes new ones.")
+            self._runner.say(_WORKED_ON)
             return
         probability, overlap = self._adjust.probability.value(), self._adjust.overlap.value()
+        self._set_labels(particles, used, np.asarray(drawn)[np.newaxis], probability, overlap)
+
+    def _set_labels(
+        self, particles: ParticleSet, used: IdentifyParameters, labels: Any, probability: float, overlap: float
+    ) -> None:
         how = replace(used, prob_threshold=probability, nms_threshold=overlap)
         particles.provenance["identify"] = to_dict(how)
-        self._link.session.set_labels(particles, np.asarray(drawn)[np.newaxis])
+        self._link.session.set_labels(particles, labels)
         self._revision = particles.revision
 
     def redraw_all(self, probability: float, overlap: float) -> None:
-        """Draw all slices of the last run with other thresholds."""
+        """Draw what the last run found in a volume with other thresholds."""
+        if self._volume is not None:
+            self._redraw_volume(*self._volume, probability, overlap)
+            return
         predictions = self._predictions
         if self._stored is None or predictions is None:
             return
@@ -90,6 +106,31 @@ class Redrawing:
             self._refuse_painted(predictions)
             self._redraw_views(predictions, drawn, probability, overlap)
             return f"All slices are drawn with probability {probability:g} and overlap {overlap:g}."
+
+        self._runner.start(job, on_drawn)
+
+    def _redraw_volume(self, found: Found, particles: ParticleSet, probability: float, overlap: float) -> None:
+        """Draw the particles of a 3D network anew, unless somebody has worked on them."""
+
+        def refuse() -> None:
+            if particles not in self._link.session.particle_sets:
+                raise InputError("The particles of the last run were removed; Find particles makes new ones.")
+            if not particles.untouched_since(self._revision):
+                raise InputError(_WORKED_ON)
+
+        try:
+            refuse()
+        except InputError as error:
+            self._runner.fail(str(error))
+            return
+        used = found.volume.parameters
+        job = Job("Redraw particles", iter_redraw_volume, found.volume, found.field_of_view, probability, overlap)
+        job.prepare = prepare_labels
+
+        def on_drawn(labels: Any) -> str:
+            refuse()
+            self._set_labels(particles, used, labels, probability, overlap)
+            return f"{labels.max()} particles with probability {probability:g} and overlap {overlap:g}."
 
         self._runner.start(job, on_drawn)
 
