@@ -48,4 +48,6 @@ def test_the_area_weighted_median_ignores_debris():
 
 def test_nothing_to_go_by_is_said():
     with pytest.raises(InputError, match="give the particle diameter"):
+        estimate_diameter(Tomogram(np.arange(25, dtype=np.uint8).reshape(1, 5, 5)))
+    with pytest.raises(InputError, match="one constant grey"):
         estimate_diameter(Tomogram(np.full((1, 50, 50), 7, np.uint8)))

@@ -154,11 +154,24 @@ def test_images_in_which_nothing_can_be_found_are_named():
     bad(np.zeros((1, 0, 40), np.uint8), "empty")
     bad(np.zeros((0, 40, 40), np.uint8), "empty", diameter_um=10.0)
     bad(np.full((1, 60, 60), 9, np.uint8), "constant", diameter_um=20.0)
-    bad(np.full((1, 60, 60), 9, np.uint8), "constant")
+    bad(np.full((1, 60, 60), 9, np.uint8), "one constant grey")
+    bad(np.full((1, 60, 60), 9, np.complex64), "complex")
     holed = disc_slice()[0].astype(np.float32)[None]
     holed[0, 50, 50] = np.nan
     bad(holed, "NaN", diameter_um=40.0)
     bad(holed, "not numbers")
+    bad(np.arange(16.0).reshape(1, 4, 4), "give the particle diameter")
+
+
+@pytest.mark.parametrize("dtype", ["float16", ">u2", ">f4", "int8"])
+@pytest.mark.parametrize("method", METHODS)
+def test_the_kind_of_numbers_does_not_matter(method, dtype):
+    image, _ = disc_slice()
+    parameters = IdentifyParameters(method=method)
+    shifted = image.astype(int) // 2 if dtype == "int8" else image
+    plain = identify(Tomogram(shifted[None].astype(np.int32)), parameters)["xy"]
+    found = identify(Tomogram(shifted[None].astype(dtype)), parameters)["xy"]
+    np.testing.assert_array_equal(found.labels, plain.labels)
 
 
 def test_a_diameter_that_does_not_fit_the_image_is_named():

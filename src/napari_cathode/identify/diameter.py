@@ -10,7 +10,7 @@ import numpy.typing as npt
 from napari_cathode.errors import InputError
 from napari_cathode.tomogram import Tomogram
 
-from .rescale import BoolArray, as_grey, constant_part
+from .rescale import BoolArray, as_grey, constant_part, grey_range
 from .watershed import otsu_threshold, particle_mask, smooth, watershed_slice
 
 DEFAULT_DIAMETER_PX = 48.0
@@ -81,18 +81,20 @@ def estimate_diameter(tomogram: Tomogram) -> float:
     pixel = 1.0 if tomogram.spacing_um is None else float(np.sqrt(np.prod(tomogram.spacing_um[1:])))
     z = tomogram.shape[0]
     indices = sorted({int((i + 0.5) * z / SAMPLED_SLICES) for i in range(SAMPLED_SLICES)})
-    estimates = []
+    estimates, seen = [], []
     for index in indices:
         image = as_grey(tomogram.data[index])
         inside = _inside(tomogram, index, image)
         window = tuple(slice(max(0, (n - LARGEST_SAMPLE) // 2), (n + LARGEST_SAMPLE) // 2) for n in image.shape)
         found = _estimate_slice(image[window], inside[window])
+        seen.append(image[window][inside[window]])
         if found is not None:
             estimates.append(found)
     if not estimates:
+        grey_range(np.concatenate(seen), 0.0, 100.0, tomogram.name)  # says what is wrong with its grey values
         raise InputError(
-            f"No particle size could be estimated from {tomogram.name} (it is constant, empty or holds values that are "
-            "not numbers); give the particle diameter."
+            f"No particle size could be estimated from {tomogram.name}: too little of it varies; give the particle "
+            "diameter."
         )
     return float(np.median(estimates)) * pixel
 

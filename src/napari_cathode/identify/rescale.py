@@ -68,9 +68,19 @@ def grey_range(
 
 
 def as_grey(image: Any) -> npt.NDArray[Any]:
-    """Give an array-like as an array of grey values: masks (bool) as 0 and 1."""
+    """Give an array-like as an array of grey values that filters take: masks (bool) as 0 and 1, float16 as float32.
+
+    Raises
+    ------
+    InputError
+        For complex numbers.
+    """
     values = np.asarray(image)
-    return values.astype(np.uint8) if values.dtype.kind == "b" else values
+    if values.dtype.kind == "c":
+        raise InputError("The image holds complex numbers; give their magnitude or phase as grey values.")
+    if values.dtype.kind == "b":
+        return values.astype(np.uint8)
+    return values.astype(np.float32) if values.dtype == np.float16 else values
 
 
 def constant_part(image: npt.NDArray[Any], share: float = 0.01) -> BoolArray:

@@ -20,6 +20,7 @@ from .models import open_model
 from .network import cores, fed, kept_network
 from .parameters import IdentifyParameters
 from .predict import FINDERS, Finder, check_diameter, diameter_in_view
+from .rescale import as_grey
 from .survey_3d import VolumeCosts, estimate_volume, iter_time_block
 from .views import VIEW_AXIS, check_views, sample_values, whole_views
 
@@ -205,7 +206,7 @@ def _pieces(tomogram: Tomogram, factors: tuple[float, float]) -> list[Piece]:
         (SHORT_EDGE, depth // 2),
         *((TIMED_EDGE, i) for i in sorted({depth // 4, depth // 2, 3 * depth // 4})),
     ):
-        image = np.asarray(tomogram.data[index])
+        image = as_grey(tomogram.data[index])
         window = tuple(
             slice(max(0, (n - round(edge / f)) // 2), (n + round(edge / f)) // 2 + 1)
             for n, f in zip(image.shape, factors, strict=True)
