@@ -234,7 +234,7 @@ def test_identify_begins_anew_after_it_was_stopped_while_writing(command, monkey
     with monkeypatch.context() as patch:
         patch.setattr(store, "Progress", stop)
         assert command(*line, "--overwrite")[0] == 130
-    assert {path.name for path in tmp_path.iterdir()} == {"xy.zarr", "predictions.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"xy.zarr", "predictions.json", "labels.tif"}
     assert store.read_predictions(tmp_path).views["xy"].labels[:].max() > 5
 
 
@@ -250,9 +250,30 @@ def test_identify_leaves_foreign_arrays_alone(command, monkeypatch, data, tmp_pa
 
 def test_predictions_of_a_slice_are_its_particles(command, data, slice_run, tmp_path):
     given = ["--spacing", 0.1, 0.1, 0.1, "--method", "watershed", "-q"]
-    assert command("identify", data / "slice.tif", "-o", tmp_path / "seen", *given)[0] == 0
+    code, out, _ = command("identify", data / "slice.tif", "-o", tmp_path / "seen", *given)
+    assert code == 0 and f"particles are in {tmp_path / 'seen' / 'labels.tif'}" in out
+    assert (tmp_path / "seen" / "labels.tif").read_bytes() == (slice_run / "labels.tif").read_bytes()
     assert command("fuse", tmp_path / "seen", "-o", tmp_path / "labels.tif")[0] == 0
     assert (tmp_path / "labels.tif").read_bytes() == (slice_run / "labels.tif").read_bytes()
+
+
+def test_particles_of_a_slice_need_no_voxel_size_and_replace_nothing(command, monkeypatch, data, tmp_path):
+    image = tifffile.imread(data / "slice.tif")
+    np.save(tmp_path / "slice.npy", image)  # states no voxel size
+    line = ["identify", tmp_path / "slice.npy", "-o", tmp_path / "seen", "--method", "watershed", "-q"]
+    assert command(*line)[0] == 0
+    labels, spacing = io.read_labels(tmp_path / "seen" / "labels.tif")
+    assert spacing is None and labels.shape[-2:] == image.shape and labels.max() > 5
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "labels.tif").write_bytes(b"by hand")
+    monkeypatch.setattr("napari_cathode.cli.identify.follow", lambda *_: pytest.fail("it began"))
+    line[3] = tmp_path / "own"
+    code, _, err = command(*line)
+    assert code == 2 and "labels.tif already" in err
+    assert (tmp_path / "own" / "labels.tif").read_bytes() == b"by hand"
+    line[3] = tmp_path / "own" / "labels.tif" / "deeper"
+    code, _, err = command(*line)
+    assert code == 2 and "labels.tif is a file" in err
 
 
 def test_explain_takes_any_column_as_target(command, slice_run, tmp_path):

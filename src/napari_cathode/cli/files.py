@@ -49,5 +49,7 @@ def _check_permission(folder: Path) -> None:
     there = folder.absolute()
     while not there.exists():
         there = there.parent
+    if not there.is_dir():
+        raise InputError(f"{there} is a file; name a folder.")
     if not os.access(there, os.W_OK):
         raise InputError(f"{there} is a place that you may not write to; choose another.")

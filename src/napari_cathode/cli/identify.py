@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
+import numpy.typing as npt
 import typer
 
 from napari_cathode import io, results
@@ -44,7 +46,7 @@ def command(
 ) -> None:
     """Write labels and probability of each view as zarr, which `napari-cathode fuse FOLDER` reads.
 
-    With --method stardist3d there are no views to fuse: labels.tif holds the particles.
+    Of a single slice, and with --method stardist3d, there are no views to fuse: labels.tif holds the particles.
     Without a voxel size the particle diameter is in voxels.
     """
     settings = read_parameters(given, parameters)
@@ -56,6 +58,7 @@ def command(
         return
     names = ("xy",) if tomogram.is_slice else settings.views
     check_folder(out, names, overwrite)
+    may_write_into(out, [results.LABELS] if tomogram.is_slice else [], overwrite)
     identify = settings.identify
     if identify.diameter_um is None:
         identify = replace(identify, diameter_um=float(estimate_diameter(tomogram)))
@@ -63,6 +66,9 @@ def command(
     follow(iter_write_predictions(out, views, tomogram.spacing_um, str(image.absolute()), tomogram.region), quiet)
     for note in dict.fromkeys(note for view in views.values() for note in view.notes):
         typer.echo(f"Note: {note}")
+    if tomogram.is_slice:
+        _write(out / results.LABELS, views["xy"].labels, tomogram)
+        return
     typer.echo(f"Predictions of {len(views)} {'view' if len(views) == 1 else 'views'} are in {out}.")
 
 
@@ -70,5 +76,9 @@ def _whole(tomogram: Tomogram, parameters: IdentifyParameters, out: Path, overwr
     """Find particles in the whole volume and write their labels."""
     target = may_write_into(out, [results.LABELS], overwrite) / results.LABELS
     found = follow(iter_identify_volume(tomogram, parameters), quiet)
-    io.write_labels(target, found.labels, tomogram.spacing_um)
-    typer.echo(f"{found.labels.max()} particles are in {target}.")
+    _write(target, found.labels, tomogram)
+
+
+def _write(target: Path, labels: npt.NDArray[np.int32], tomogram: Tomogram) -> None:
+    io.write_labels(target, labels, tomogram.spacing_um)
+    typer.echo(f"{labels.max()} particles are in {target}.")

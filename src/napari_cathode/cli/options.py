@@ -148,7 +148,7 @@ def _as_argument(argument: str, info: ParameterInfo, section: str, prefix: str, 
 def _help(info: ParameterInfo) -> str:
     text = info.help.rstrip(".")
     default = info.default
-    if default is None or default is dataclasses.MISSING:
+    if default is None or default is dataclasses.MISSING or default == "":
         return f"{text}."
     shown = ", ".join(map(str, default)) if isinstance(default, tuple) else default
     unit = f" {info.unit}" if info.unit else ""
