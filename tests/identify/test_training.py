@@ -131,3 +131,29 @@ def test_weights_of_another_architecture_are_named(tmp_path):
     shutil.copy(shipped / "weights_best.h5", folder)
     with pytest.raises(InputError, match="cannot be loaded"):
         open_model(folder)
+
+
+def test_a_residual_network_of_stardist3d_opens_too(tmp_path):
+    from stardist import Rays_GoldenSpiral
+    from stardist.models import Config3D, StarDist3D
+
+    config = Config3D(
+        rays=Rays_GoldenSpiral(16, anisotropy=(2, 1, 1)),
+        grid=(1, 2, 2),
+        backbone="resnet",
+        resnet_n_blocks=2,
+        resnet_n_filter_base=4,
+        net_conv_after_resnet=8,
+    )
+    theirs = StarDist3D(config, name="residual", basedir=str(tmp_path))
+    theirs.keras_model.save_weights(str(tmp_path / "residual" / "weights_last.h5"))
+    network = Network(open_model(tmp_path / "residual", 3))
+    assert network.info.divisor == (1, 2, 2)
+    image = np.random.default_rng(0).random((9, 24, 22)).astype(np.float32)
+    for one, other in zip(network.run_block(image), theirs.predict(image, verbose=0), strict=True):
+        assert np.abs(one - np.maximum(other, 0 if other.ndim == 3 else 1e-3)).max() < 1e-4
+    far = np.full((1, 2, 96), 0.5, np.float32)
+    changed = far.copy()
+    changed[..., :4] = 1.0
+    difference = np.abs(network.run_block(far)[1] - network.run_block(changed)[1]).max(axis=(0, 1, 3))
+    assert network.margin // 2 < 2 * np.nonzero(difference)[0].max() - 3 <= network.margin

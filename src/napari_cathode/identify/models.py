@@ -39,7 +39,9 @@ class ModelInfo:
     divisor : tuple of int
         Image sizes along each axis have to be multiples of this.
     depth, filters : int
-        Levels of the U-Net, and filters of its first level.
+        Levels of the U-Net (0 for StarDist3D's ResNet), and filters of its first level.
+    reach : int
+        Pixels around an output that can influence it.
     probability_threshold, overlap_threshold : float
         The model's own thresholds.
     fused_probability_threshold : float
@@ -61,6 +63,7 @@ class ModelInfo:
     divisor: tuple[int, ...]
     depth: int
     filters: int
+    reach: int
     probability_threshold: float
     overlap_threshold: float
     fused_probability_threshold: float
@@ -129,18 +132,21 @@ def read_model(folder: Path, origin: str = "folder") -> ModelInfo:
     Raises
     ------
     InputError
-        Without a readable config.json of a StarDist U-Net with one channel, or when a number in it is missing.
+        Without a readable config.json of a StarDist network with one channel, or when a number in it is missing.
     """
     config = _read_json(folder / CONFIG, folder)
     try:
         dimensions = int(config["n_dim"])
         grid = tuple(int(value) for value in config["grid"])
-        depth = int(config["unet_n_depth"])
-        pool = tuple(int(value) for value in config["unet_pool"])
+        resnet = config.get("backbone") == "resnet"  # which only the grid makes coarser
+        depth = 0 if resnet else int(config["unet_n_depth"])
+        pool = (1,) * dimensions if resnet else tuple(int(value) for value in config["unet_pool"])
+        filters = int(config.get("resnet_n_filter_base" if resnet else "unet_n_filter_base", 32))
+        reach = (_resnet_reach if resnet else _unet_reach)(config, max(grid), max(pool))
         n_rays = int(config["n_rays"])
         channels = int(config["n_channel_in"])
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{folder / CONFIG} is not the configuration of a StarDist U-Net model ({error}).") from None
+        raise InputError(f"{folder / CONFIG} is not the configuration of a StarDist model ({error}).") from None
     if channels != 1:
         raise InputError(f"The model {folder.name} takes images with {channels} channels; tomograms have one.")
     thresholds = _read_json(folder / THRESHOLDS, folder) if (folder / THRESHOLDS).is_file() else {}
@@ -156,13 +162,45 @@ def read_model(folder: Path, origin: str = "folder") -> ModelInfo:
         grid=grid,
         divisor=tuple(g * p**depth for g, p in zip(grid, pool, strict=True)),
         depth=depth,
-        filters=int(config.get("unet_n_filter_base", 32)),
+        filters=filters,
+        reach=reach,
         probability_threshold=probability,
         overlap_threshold=float(thresholds.get("nms") or DEFAULT_OVERLAP),
         fused_probability_threshold=float(card.get("thresholds", {}).get("prob_fused") or probability),
         diameter_px=None if working is None else float(working),
         card=card,
     )
+
+
+def _unet_reach(config: Mapping[str, Any], grid: int, pool: int) -> int:
+    """Give how far StarDist's U-Net sees, in pixels.
+
+    Summed over its layers: each convolution reaches as many pixels as its level is coarse, times half its kernel, and
+    each pooling or upsampling adds at most one pixel of its coarse level.
+    """
+    convolutions = int(config.get("unet_n_conv_per_depth", 2)) * (max(config.get("unet_kernel_size", (3,))) // 2)
+    reach, step = 0, 1
+    while step < grid:
+        reach += convolutions * step
+        step *= 2
+        reach += step
+    for _ in range(int(config["unet_n_depth"])):
+        reach += 2 * convolutions * step  # the way down and the way up
+        step *= pool
+        reach += 2 * step
+    return reach + convolutions * step + grid  # the bottom, and the features layer
+
+
+def _resnet_reach(config: Mapping[str, Any], grid: int, _pool: int) -> int:
+    """Give how far StarDist3D's ResNet sees, in voxels: as `_unet_reach`."""
+    half = max(config.get("resnet_kernel_size", (3,))) // 2
+    reach, step = 3 + 1, 1  # two convolutions come first, of 7 and of 3 voxels
+    for _ in range(int(config["resnet_n_blocks"])):
+        if step < grid:
+            step *= 2
+            reach += step
+        reach += int(config.get("resnet_n_conv_per_block", 3)) * half * step
+    return reach + half * step  # the features layer
 
 
 @dataclass(frozen=True)

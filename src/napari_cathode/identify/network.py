@@ -116,24 +116,9 @@ class Network:
 
     @property
     def margin(self) -> int:
-        """Pixels around an output that can influence it, rounded up to the divisor.
-
-        Summed over the layers of StarDist's U-Net with two 3 × 3 convolutions a level: each reaches as many pixels
-        as its level is coarse, and each pooling or upsampling adds at most one pixel of its coarse level.
-        """
-        reach, step = 0, 1
-        while step < max(self.info.grid):
-            reach += 2 * step
-            step *= 2
-            reach += step
-        for _ in range(self.info.depth):
-            reach += 2 * (2 * step)  # the way down and the way up
-            step *= 2
-            reach += 2 * step
-        reach += 2 * step  # the bottom
-        reach += max(self.info.grid)  # the features layer
+        """Pixels around an output that can influence it, rounded up to the divisor."""
         divisor = max(self.info.divisor)
-        return -(-reach // divisor) * divisor
+        return -(-self.info.reach // divisor) * divisor
 
     def iter_predict(self, image: FloatArray) -> Iterator[tuple[FloatArray, FloatArray] | None]:
         """Run the network; yields None after each tile but the last, and at last the result.
