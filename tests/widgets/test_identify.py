@@ -81,6 +81,20 @@ def test_preview_then_thresholds_without_the_network(viewer, qtbot, panel):
     assert layer.contour == 2
 
 
+def test_layers_that_are_no_tomogram_are_named(viewer):
+    panel = open_dock(viewer, IDENTIFY)
+    settle()
+    assert panel._empty.text().startswith("Open a tomogram first")
+    viewer.add_image(np.zeros((40, 40, 3), np.uint8), name="photo")
+    assert "photo is a colour image" in panel._empty.text()
+    viewer.layers.clear()
+    assert panel._empty.text().startswith("Open a tomogram first")
+    viewer.add_image(np.zeros((2, 3, 40, 40)), name="channels")
+    assert "channels has 4 axes" in panel._empty.text()
+    viewer.add_image(balls(), name="tomo")
+    assert not panel._empty.text() and panel.button.isEnabled()
+
+
 def test_preview_along_another_axis(viewer, qtbot, panel):
     viewer.dims.order = (1, 0, 2)
     viewer.dims.set_point(1, 20 * EDGE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -56,6 +56,20 @@ def is_labels(layer: Layer) -> bool:
 def is_particles(layer: Layer) -> bool:
     """Whether a layer can hold particles and is not one view's predictions of ours."""
     return is_labels(layer) and VIEW_KEY not in layer.metadata
+
+
+def why_no_image(layers: Iterable[Layer]) -> str:
+    """Say why none of the image layers that are open can be taken as a tomogram; "" where none is open."""
+    for layer in layers:
+        if isinstance(layer, Image) and not is_helper(layer):
+            if layer.rgb:
+                return f"{layer.name} is a colour image; open it as grey values (in Fiji: Image > Type > 8-bit)."
+            if layer.ndim not in (2, 3):
+                return (
+                    f"{layer.name} has {layer.ndim} axes; a tomogram has three (z, y, x). Split it: right-click the "
+                    "layer ▸ Split Stack."
+                )
+    return ""
 
 
 def full_data(layer: Layer) -> Any:

@@ -16,7 +16,7 @@ from napari_cathode.identify.parameters import DEFAULT_MODEL, DEFAULT_MODEL_3D
 from napari_cathode.kept_process import KeptProcess
 from napari_cathode.parameters import to_dict
 from napari_cathode.plugin.finding_steps import Found, iter_find_layer
-from napari_cathode.plugin.layers import is_image, prepare_labels, spacing_of, tomogram_of
+from napari_cathode.plugin.layers import is_image, prepare_labels, spacing_of, tomogram_of, why_no_image
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import ParticleSet, Predictions
 from napari_cathode.tomogram import Region, Tomogram
@@ -92,7 +92,7 @@ class IdentifyWidget(Docked, Panel):
             self.look.addItem(text, contour)
         self._results: list[Any] = []
         self._redrawing = Redrawing(self._link, self.runner, self.adjust)
-        self._empty = Text(_EMPTY)
+        self._empty = Text()
         self._size = Text()
         self._lay_out()
         self.align_labels()
@@ -122,6 +122,8 @@ class IdentifyWidget(Docked, Panel):
         self.runner.finished.connect(self._look_ahead)
         self._connections = Connections(self)
         self._connections.connect(self._link.session.models_changed, self._offer_new_models)
+        for signal in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
+            self._connections.connect(signal, self._say_why_none)
 
     def _offer_new_models(self) -> None:
         """Add models that came since the panel was opened."""
@@ -175,13 +177,17 @@ class IdentifyWidget(Docked, Panel):
         self.voxel_size.show_layer(layer)
         self._offer_views()
         self._show_view_models()
-        self._empty.setVisible(layer is None)
+        self._say_why_none()
         shape = () if layer is None else tomogram_of(layer).shape[-layer.ndim :]
         self._size.say(" × ".join(map(str, shape)) + (" voxels" if len(shape) == 3 else " pixels") if shape else "")
         self.line.setEnabled(layer is not None)
         self.line.setChecked(False)
         self._refresh()
         self._look_ahead()
+
+    def _say_why_none(self, _event: Any = None) -> None:
+        """Say what to open, or what is wrong with what is open, while there is no image to choose."""
+        self._empty.say("" if self.image.layer is not None else why_no_image(self._viewer.layers) or _EMPTY)
 
     def _on_method(self) -> None:
         method = self.form.field("method").value()
