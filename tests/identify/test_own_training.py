@@ -122,6 +122,15 @@ def test_an_interrupted_training_ends_like_an_uninterrupted_one(discs, tmp_path)
     run_until(again, "Converting")
     for one, other in zip(weights("whole"), weights("parts"), strict=True):
         assert one == pytest.approx(other, rel=1e-3, abs=1e-5)
+    early = iter_train_own("early", [discs], TINY, out=tmp_path)
+    assert run_until(early, "Validated").numbers["step"] == 0
+    early.close()
+    assert Interrupted("early", 0, 4) in find_interrupted(tmp_path), "before the first step"
+    again = iter_resume("early", tmp_path)
+    run_until(again, "Going on from step 0")
+    run_until(again, "Converting")
+    for one, other in zip(weights("whole"), weights("early"), strict=True):
+        assert one == pytest.approx(other, rel=1e-3, abs=1e-5)
     with pytest.raises(InputError, match="no training of lost to resume"):
         next(iter_resume("lost", tmp_path))
 

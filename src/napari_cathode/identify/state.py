@@ -114,6 +114,7 @@ class TrainingState:
     def save(self, path: Path) -> None:
         """Write weights, optimiser, step and history, so that an interruption never leaves half a file."""
         network = self.model.keras_model
+        network.optimizer.build(network.trainable_variables)  # before the first step it has none of its values yet
         arrays = {f"weight_{i:03d}": value for i, value in enumerate(network.get_weights())}
         arrays |= {f"optimiser_{i:03d}": np.asarray(value) for i, value in enumerate(network.optimizer.variables)}
         path.parent.mkdir(parents=True, exist_ok=True)
