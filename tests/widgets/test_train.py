@@ -1,10 +1,12 @@
 """The Train panel: what can be chosen, and what is refused in a sentence."""
 
+import json
+
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QMessageBox
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_cathode import resources
 from napari_cathode.widgets.docks import TRAIN, open_dock
@@ -53,6 +55,19 @@ def test_layers_of_other_shapes_are_refused(panel):
     click(widget.sources.add_layers_button)
     assert widget.sources.list.count() == 0
     assert "32 × 40" in widget.runner.error and "30 × 40" in widget.runner.error
+
+
+def test_annotated_images_that_are_missing_are_named(panel, monkeypatch, tmp_path):
+    _, widget = panel
+    shape = {"name": "circle", "cx": 20, "cy": 20, "r": 9}
+    entry = {"filename": "far.png", "size": -1, "regions": [{"shape_attributes": shape}], "file_attributes": {}}
+    (tmp_path / "via.json").write_text(json.dumps({"far.png-1": entry}))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "via.json"), ""))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "elsewhere"))
+    widget.sources._ask_annotations()
+    assert widget.sources.list.count() == 0
+    assert "far.png" in widget.runner.error and str(tmp_path / "elsewhere") in widget.runner.error
 
 
 def test_a_model_is_not_replaced_without_a_yes(panel, monkeypatch):

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QListWidget, QMenu, QPushBu
 from napari_cathode.errors import InputError
 from napari_cathode.identify.own_images import IMAGE_SUFFIXES, AnnotationFile, ImagePair, Source, find_pairs
 from napari_cathode.io import read_annotations
-from napari_cathode.io.annotations import missing_pictures
+from napari_cathode.io.annotations import missing_pictures, say_missing
 from napari_cathode.plugin.layers import is_image, is_labels, tomogram_of, volume
 
 from .parts import LayerChoice, form_layout
@@ -189,7 +189,8 @@ class TrainingSources(QWidget):
             return
         folder = QFileDialog.getExistingDirectory(self, "The folder of the annotated images", str(Path(chosen).parent))
         if folder and not self.add_annotations(Path(chosen), Path(folder)):
-            self.failed.emit(f"Not all images that {Path(chosen).name} names are in {folder}.")
+            annotations, place = read_annotations(chosen), Path(folder)
+            self.failed.emit(say_missing(annotations, missing_pictures(annotations, place), place))
 
 
 def _pair(image: Any, labels: Any) -> ImagePair:
