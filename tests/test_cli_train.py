@@ -10,6 +10,7 @@ import pytest
 import tifffile
 
 from napari_cathode import cli, resources
+from napari_cathode.identify.own_training import PLAN, work_folder
 from napari_cathode.identify.parameters import DEFAULT_MODEL
 
 sys.path.insert(0, str(Path(__file__).parent / "identify"))
@@ -49,6 +50,25 @@ def test_a_model_from_a_via_file(command, tmp_path):
     assert (tmp_path / "mine.onnx").read_bytes() == (target / "model.onnx").read_bytes()
     code, _, err = command("export", "mine", "-o", tmp_path / "mine.onnx")
     assert code == 2 and "--overwrite" in err
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_who_stops_a_training_is_told_how_to_go_on(command, monkeypatch, tmp_path, begun):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((40, 40), np.uint8))
+    a, out = tmp_path / "a.tif", tmp_path / "my models"
+
+    def stop(*_):
+        if begun:
+            work = work_folder("mine", out)
+            work.mkdir(parents=True)
+            (work / PLAN).write_text("{}")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("napari_cathode.cli.train.follow", stop)
+    code, _, err = command("train", "mine", "--images", a, "--labels", a, "-o", out)
+    assert code == 130
+    expected = f"Stopped; go on with: napari-cathode train mine --resume -o '{out}'" if begun else "Stopped."
+    assert err.strip() == expected
 
 
 def test_what_cannot_be_trained_on_is_said_before_anything_is_loaded(command, tmp_path):

@@ -1,6 +1,7 @@
 """Training on own images with TensorFlow: tiny networks, one process for all of these tests."""
 
 import json
+import os
 import shutil
 import threading
 import time
@@ -99,6 +100,23 @@ def test_fine_tuning_keeps_the_best_and_never_a_worse_one(discs):
     ]
     assert card["thresholds"]["prob_fused"] <= fused
     assert card["thresholds"]["prob_fused"] <= card["thresholds"]["prob"]
+
+
+def test_a_place_that_may_not_be_written_to_is_said_before_the_training(discs, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(tmp_path))  # the tests may run as root
+    with pytest.raises(InputError, match="may not write to"):
+        next(iter_train_own("mine", [discs], TINY, out=tmp_path / "models"))
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(InputError, match="may not write to"):
+        next(iter_train_own("mine", [discs], TINY, out=tmp_path / "file" / "models"))
+
+
+def test_a_training_on_simulated_images_is_not_taken_for_one_on_own_images(tmp_path):
+    work = work_folder("sim", tmp_path)
+    work.mkdir(parents=True)
+    (work / "training.json").write_text(json.dumps({"kind": "simulated", "steps": 3, "parameters": {}}))
+    with pytest.raises(InputError, match="on simulated images; go on with it on the command line"):
+        next(iter_resume("sim", tmp_path))
 
 
 def test_an_interrupted_training_ends_like_an_uninterrupted_one(discs, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from napari_cathode.errors import InputError
 from napari_cathode.identify.models import CARD
 from napari_cathode.identify.own_images import AnnotationFile, Source, find_pairs
 from napari_cathode.identify.own_parameters import OwnTrainingParameters
-from napari_cathode.identify.own_training import iter_resume, iter_train_own
+from napari_cathode.identify.own_training import PLAN, iter_resume, iter_train_own, work_folder
 from napari_cathode.identify.parameters import DEFAULT_MODEL
 from napari_cathode.identify.simulated_training import is_simulated, iter_resume_simulated, iter_train_simulated
 from napari_cathode.identify.training import VOLUMES, TrainingParameters
@@ -108,7 +109,7 @@ def command(
     try:
         target = follow(_telling(steps, quiet), quiet)
     except KeyboardInterrupt:
-        typer.echo(f"Stopped; go on with: napari-cathode train {name} --resume", err=True)
+        typer.echo(_stopped(name, out), err=True)
         raise typer.Exit(STOPPED) from None
     typer.echo(_summary(target, out))
 
@@ -169,6 +170,14 @@ def _telling(steps: Steps[T], quiet: bool) -> Steps[T]:
             yield report
     finally:
         steps.close()
+
+
+def _stopped(name: str, out: Path | None) -> str:
+    """Say how to go on, where there is something to go on from."""
+    if not (work_folder(name, out) / PLAN).is_file():
+        return "Stopped."
+    words = ["napari-cathode", "train", name, "--resume", *([] if out is None else ["-o", str(out)])]
+    return f"Stopped; go on with: {shlex.join(words)}"
 
 
 def _summary(target: Path, out: Path | None) -> str:

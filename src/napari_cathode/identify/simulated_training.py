@@ -12,7 +12,16 @@ from napari_cathode.parameters import from_dict
 from napari_cathode.progress import Steps
 
 from .own_export import publish
-from .own_training import CHECKPOINT_SECONDS, PLAN, check_name, check_not_begun, check_start, work_folder, write_json
+from .own_training import (
+    CHECKPOINT_SECONDS,
+    PLAN,
+    check_name,
+    check_not_begun,
+    check_place,
+    check_start,
+    work_folder,
+    write_json,
+)
 from .training import MALLOC_SETTINGS, TrainingParameters, iter_train
 
 _KIND = "simulated"
@@ -55,6 +64,7 @@ def iter_train_simulated(
         The model's folder.
     """
     target = check_name(name, out, overwrite)
+    check_place(out)
     check_not_begun(name, out, overwrite)
     start = check_start(start_from, parameters.dimensions).folder if start_from else None
     work = work_folder(name, out)
