@@ -96,7 +96,7 @@ def main() -> None:
 def by_thresholds(name: str) -> None:
     """Print the mean AP50 and AP70 by probability threshold; that of the largest sum was taken."""
     network = Network(open_model(name, 3))
-    reached: dict[float, list[tuple[float, float]]] = {at: [] for at in (0.35, 0.4, 0.45, 0.5, 0.55, 0.6)}
+    reached: dict[float, list[tuple[float, float]]] = {at: [] for at in (0.3, 0.35, 0.4, 0.45, 0.5, 0.55)}
     for condition, seed in CHOOSING:
         tomogram, truth, diameter_um = electrode(CONDITIONS[condition], 128, seed)
         settings = IdentifyParameters(method="stardist3d", diameter_um=diameter_um)
@@ -111,9 +111,9 @@ def by_thresholds(name: str) -> None:
 
 
 def by_joining(name: str) -> None:
-    """Print the AP50 and AP70 of each volume with parts joined more or less readily; 1 joins none."""
+    """Print the AP50 and AP70 of each volume with parts joined more or less readily; 9 joins none."""
     network = Network(open_model(name, 3))
-    shares = (0.3, 0.35, 0.4, 0.45, 0.5, 1.0)
+    shares = (0.2, 0.25, 0.3, 0.35, 0.4, 9.0)
     info = network.info
     for condition, seed in CHOOSING:
         tomogram, truth, diameter_um = electrode(CONDITIONS[condition], 128, seed)

@@ -1,7 +1,7 @@
 """Train a StarDist model on simulated volumes on a graphics card, with JAX in place of TensorFlow.
 
 ``python scripts/train_with_jax.py --name NAME --steps N --seed S [--batch B] [--patch P] [--diameter D]
-[--filters F …] [--out FOLDER] [--workers W] [--until SECONDS]``
+[--filters F …] [--start-from FOLDER] [--out FOLDER] [--workers W] [--until SECONDS]``
 
 The same training as ``python -m napari_cathode.identify.training --dimensions 3``: the same batches, losses, optimiser
 and learning rates, for machines whose TensorFlow has no graphics card to work on. Products are rounded to bfloat16.
@@ -85,7 +85,7 @@ def make_blocks(parameters: TrainingParameters, step: int) -> tuple[np.ndarray, 
     p = parameters
     rng = np.random.default_rng([p.seed, 2, step])
     images, labels = zip(
-        *cut_blocks(_pool, p.slices_at(step), rng, p.batch, p.patch, p.diameter_px, p.jitter), strict=True
+        *cut_blocks(_pool, p.slices_at(step), rng, p.batch, p.patch, p.diameter_px, p.jitter, p.faces), strict=True
     )
     probabilities = [probability_3d(one, p.grid) for one in labels]
     return np.stack(images).astype(np.float16), np.stack(labels).astype(np.int16), np.stack(probabilities)
@@ -254,13 +254,17 @@ def update(state, image, distance, probability, rate, p: TrainingParameters):
 class Run:
     """One network in training, saved as `napari_cathode.identify.state.TrainingState` saves it."""
 
-    def __init__(self, folder: Path, parameters: TrainingParameters) -> None:
+    def __init__(self, folder: Path, parameters: TrainingParameters, start_from: Path | None = None) -> None:
         import jax
         import jax.numpy as jnp
 
         self.file, self.parameters = folder / "state" / "checkpoint.npz", parameters
         self.history, self.recent, count = [], [], 0
-        weights = fresh(parameters)
+        weights, self.started_from = fresh(parameters), None
+        if start_from is not None:
+            with np.load(start_from / "state" / "checkpoint.npz") as file:
+                weights = [file[f"weight_{i:03d}"] for i in range(len(weights))]
+            self.started_from = json.loads((start_from / "card.json").read_text())["training"]
         moments = [[np.zeros_like(weight) for weight in weights] for _ in range(2)]
         if self.file.exists():
             with np.load(self.file) as file:
@@ -296,7 +300,7 @@ class Run:
                 step=self.step,
                 history=np.array(self.history),
                 recent=np.array([float(one) for one in self.recent]),
-                started_from=json.dumps(None),
+                started_from=json.dumps(self.started_from),
                 **arrays,
             )
         os.replace(part, self.file)
@@ -311,6 +315,8 @@ def main() -> None:
     parser.add_argument("--patch", type=int, default=VOLUMES.patch)
     parser.add_argument("--diameter", type=float, default=VOLUMES.diameter_px)
     parser.add_argument("--learning-rate", type=float, default=VOLUMES.learning_rate)
+    parser.add_argument("--faces", type=float, default=VOLUMES.faces)
+    parser.add_argument("--start-from", type=Path, help="folder with state/checkpoint.npz and card.json")
     parser.add_argument("--filters", type=int, nargs="+", default=[VOLUMES.filters])
     parser.add_argument("--out", type=Path, default=Path("training"))
     parser.add_argument("--workers", type=int, default=os.cpu_count())
@@ -324,12 +330,13 @@ def main() -> None:
         patch=chosen.patch,
         diameter_px=chosen.diameter,
         learning_rate=chosen.learning_rate,
+        faces=chosen.faces,
     )
     common.check()
     begun = time.monotonic()
     names = [chosen.name] if len(chosen.filters) == 1 else [f"{chosen.name}-{filters}" for filters in chosen.filters]
     folders = [chosen.out / name for name in names]
-    runs = [Run(f, replace(common, filters=n)) for f, n in zip(folders, chosen.filters, strict=True)]
+    runs = [Run(f, replace(common, filters=n), chosen.start_from) for f, n in zip(folders, chosen.filters, strict=True)]
     if len({run.step for run in runs}) > 1:
         sys.exit("The networks were saved at different steps; train them one by one.")
 

@@ -52,6 +52,18 @@ def test_parts_are_joined_in_a_chain():
     assert (labels == (before > 0)).all()
 
 
+def test_parts_that_make_a_notched_body_together_stay_apart():
+    labels = three_blocks()
+    labels[:, :, 20:36] = 0
+    labels[8:12, 8:14, 20:36] = 3  # a thin neck, seen through as well as the whole block in the middle
+    before = labels.copy()
+    leaders = drain(iter_join(candidates(labels, (4, 14, 40, 52)), labels, PROBABILITY, (1.0,) * 3))
+    assert leaders.tolist() == [0, 1, 2]
+    assert (labels == before).all()
+    filled = three_blocks()
+    assert drain(iter_join(candidates(filled, (4, 14, 40, 52)), filled, PROBABILITY, (1.0,) * 3)).tolist() == [0]
+
+
 def test_particles_that_touch_stay_apart():
     labels = three_blocks()
     before = labels.copy()

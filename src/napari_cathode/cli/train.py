@@ -69,6 +69,14 @@ def command(
         float | None,
         typer.Option(metavar="PX", help="What particles measure across for the network (with --simulated)."),
     ] = None,
+    faces: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Share of the cubes, for each axis, that go on mirrored beyond a face, as tomograms do for a network "
+            f"(with --simulated --dimensions 3; default {VOLUMES.faces}).",
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted training of this name.")] = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="Where the model goes; your models by default.")
@@ -87,19 +95,27 @@ def command(
     if anew and start_from:
         raise InputError("Give either --start-from or --anew.")
     if resume:
-        if sources_given or given or start_from or anew or dimensions != 2 or working_diameter is not None:
+        if (
+            sources_given
+            or given
+            or start_from
+            or anew
+            or dimensions != 2
+            or working_diameter is not None
+            or faces is not None
+        ):
             raise InputError("--resume goes on with what the training began with; leave images and settings out.")
         again = iter_resume_simulated if is_simulated(name, out) else iter_resume
         steps = iter_in_process(again, name, out, overwrite)
     elif simulated:
         if sources_given:
             raise InputError("--simulated trains on simulated images; leave images, labels and classes out.")
-        parameters = _simulated(given, dimensions, working_diameter)
+        parameters = _simulated(given, dimensions, working_diameter, faces)
         steps = iter_in_process(iter_train_simulated, name, parameters, start_from, out, overwrite)
     else:
-        if dimensions != 2 or working_diameter is not None:
+        if dimensions != 2 or working_diameter is not None or faces is not None:
             raise InputError(
-                "--dimensions and --working-diameter go with --simulated only; own images train 2D models."
+                "--dimensions, --working-diameter and --faces go with --simulated only; own images train 2D models."
             )
         sources = _sources(images or [], labels or [], annotations or [], only)
         kept = _sources(validation_images or [], validation_labels or [], [], "")
@@ -131,7 +147,9 @@ def _sources(images: list[Path], labels: list[Path], annotations: list[Path], on
     return sources
 
 
-def _simulated(given: Given, dimensions: int, working_diameter: float | None) -> TrainingParameters:
+def _simulated(
+    given: Given, dimensions: int, working_diameter: float | None, faces: float | None
+) -> TrainingParameters:
     unused = [name for name in given if name not in (*_SIMULATED_NAMES, "grid")]
     if unused:
         raise InputError(f"--{unused[0].replace('_', '-')} is of no use with --simulated; leave it out.")
@@ -144,6 +162,8 @@ def _simulated(given: Given, dimensions: int, working_diameter: float | None) ->
         values["grid"] = (given["grid"],) * dimensions
     if working_diameter is not None:
         values["diameter_px"] = working_diameter
+    if faces is not None:
+        values["faces"] = faces
     parameters = replace(TrainingParameters() if dimensions == 2 else VOLUMES, **values)
     parameters.check()
     return parameters

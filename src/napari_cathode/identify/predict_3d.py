@@ -21,14 +21,12 @@ from .polyhedra import Polyhedra, iter_draw, iter_refine, suppress
 from .predict import check_diameter
 from .star_kernels import rays_of
 from .views import sample_values, volume_grey_range
-from .working_volume import WorkingVolume, iter_working_volume, working_shape
+from .working_volume import MIRRORED, WorkingVolume, iter_working_volume, working_shape
 
 BLOCK = 112
 """Edge of a block's core in working voxels."""
 MARGIN = 24
 """Working voxels around a block that its network sees: a typical particle."""
-MIRRORED = 16
-"""Working voxels by which the volume goes on beyond its faces, mirrored."""
 FLOOR = 0.2
 """Object probability below which nothing is kept as a candidate."""
 

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,9 @@ class TrainingParameters:
         Working diameter: what particles measure across for the network, in pixels.
     jitter : float
         Sizes are varied by a factor of up to 1 + jitter, both ways.
+    faces : float
+        Share of the patches of volumes, for each axis, that go on mirrored beyond a face, as tomograms do when a
+        network looks for particles in them. Nothing for networks that work slice by slice.
     learning_rate : float
         Peak learning rate of Adam; warmed up over ``warm_up`` steps, then lowered along a cosine by steps.
     warm_up : int
@@ -65,6 +69,7 @@ class TrainingParameters:
     patch: int = 128
     diameter_px: float = 24.0
     jitter: float = 0.5
+    faces: float = 0.0
     learning_rate: float = 4e-4
     warm_up: int = 100
     slice_shape: tuple[int, ...] = (512, 512)
@@ -94,6 +99,10 @@ class TrainingParameters:
             raise InputError(
                 f"The working diameter is {self.diameter_px:g} px; it must be from 4 to {self.patch} px, the patch."
             )
+        if not 0 <= self.faces <= 1 or (self.faces and self.dimensions == 2):
+            raise InputError(
+                f"The share of patches beyond a face is {self.faces:g}; it must be from 0 to 1, and 0 for slices."
+            )
 
     def pool(self, folder: Path, stream: int, make: SliceMaker) -> SlicePool:
         """Give the slices or volumes of a stream."""
@@ -103,7 +112,7 @@ class TrainingParameters:
     def batch_at(self, pool: SlicePool, step: int) -> Any:
         """Make the batch of a step: each step has its own generator, so that a resumed run sees the same batches."""
         rng = np.random.default_rng([self.seed, 2, step])
-        cut: Any = {2: make_batch, 3: make_batch_3d}[self.dimensions]
+        cut: Any = make_batch if self.dimensions == 2 else partial(make_batch_3d, faces=self.faces)
         return cut(
             pool,
             self.slices_at(step),
@@ -132,6 +141,7 @@ VOLUMES = TrainingParameters(
     patch=64,
     diameter_px=16.0,
     jitter=0.4,
+    faces=0.35,
     learning_rate=4e-4,
     slice_shape=(144, 144, 144),
     first_slices=8,
@@ -272,13 +282,14 @@ def main(arguments: Iterable[str] | None = None) -> None:
     parser.add_argument("--batch", type=int)
     parser.add_argument("--patch", type=int)
     parser.add_argument("--diameter", type=float, dest="diameter_px", help="working diameter in pixels")
+    parser.add_argument("--faces", type=float, help="share of patches that go on mirrored beyond a face, for each axis")
     parser.add_argument("--grid", type=int, nargs="+", help="pixels between two predictions, along each axis")
     parser.add_argument("--filters", type=int, help="of the first level (StarDist's unet_n_filter_base)")
     parser.add_argument("--until", type=int, help="stop and export after this step; resume later")
     chosen = parser.parse_args(None if arguments is None else list(arguments))
     given = {
         name: getattr(chosen, name)
-        for name in ("steps", "seed", "learning_rate", "batch", "patch", "diameter_px", "filters")
+        for name in ("steps", "seed", "learning_rate", "batch", "patch", "diameter_px", "faces", "filters")
         if getattr(chosen, name) is not None
     }
     if chosen.grid:

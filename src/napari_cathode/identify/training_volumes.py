@@ -12,6 +12,7 @@ import numpy.typing as npt
 from .rescale import FloatArray, grey_range, rescale
 from .star_kernels import rays_of
 from .training_data import SlicePool, vary_grey
+from .working_volume import MIRRORED
 
 Labels = npt.NDArray[np.int32]
 
@@ -82,12 +83,18 @@ def _constant(image: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
 
 
 def cut_block(
-    source: LabelledVolume, rng: np.random.Generator, patch: int, diameter_px: float, jitter: float
+    source: LabelledVolume,
+    rng: np.random.Generator,
+    patch: int,
+    diameter_px: float,
+    jitter: float,
+    faces: float = 0.0,
 ) -> tuple[FloatArray, Labels]:
     """Cut a random cube, rescaled so that particles are about as large as the network expects, and augment it.
 
     Axes are permuted and mirrored at random. Two of five cubes are first thinned out along z by a factor of up to 3, as
-    in tomograms with distant slices, and stretched again.
+    in tomograms with distant slices, and stretched again. Some go on beyond a face that cuts particles, as mirror
+    image: that is what networks are shown at the faces of a tomogram.
 
     Parameters
     ----------
@@ -101,6 +108,8 @@ def cut_block(
         Working diameter: what the volume's typical diameter becomes, times a random factor.
     jitter : float
         That factor lies log-uniformly in 1 / (1 + jitter) … 1 + jitter.
+    faces : float
+        Share of the cubes, for each axis, that go on mirrored beyond a face.
 
     Returns
     -------
@@ -124,7 +133,18 @@ def cut_block(
     image = rescale(image, tuple(patch / size for size in image.shape))
     rows = np.minimum(((np.arange(patch) + 0.5) * edge / patch).astype(int), edge - 1)
     labels = labels[np.ix_(rows, rows, rows)]
-    return vary_grey(np.ascontiguousarray(image), rng), np.ascontiguousarray(labels)
+    image = vary_grey(np.ascontiguousarray(image), rng)
+    if faces:
+        seen = np.ix_(*(_beyond_face(patch, rng, faces) for _ in range(3)))
+        image, labels = image[seen], labels[seen]
+    return image, np.ascontiguousarray(labels)
+
+
+def _beyond_face(size: int, rng: np.random.Generator, share: float) -> npt.NDArray[np.intp]:
+    """Give where the voxels along an axis come from: some beyond a face at its beginning, mirrored."""
+    beyond = int(rng.integers(MIRRORED // 2, MIRRORED * 3 // 2)) if rng.random() < share else 0
+    beyond = min(beyond, size // 3)
+    return np.pad(np.arange(size - beyond), (beyond, 0), "symmetric")
 
 
 def targets_3d(labels: Labels, n_rays: int, grid: tuple[int, int, int]) -> tuple[FloatArray, FloatArray]:
@@ -154,11 +174,18 @@ def probability_3d(labels: Labels, grid: tuple[int, int, int]) -> FloatArray:
 
 
 def cut_blocks(
-    pool: VolumePool, available: int, rng: np.random.Generator, size: int, patch: int, diameter_px: float, jitter: float
+    pool: VolumePool,
+    available: int,
+    rng: np.random.Generator,
+    size: int,
+    patch: int,
+    diameter_px: float,
+    jitter: float,
+    faces: float = 0.0,
 ) -> Iterator[tuple[FloatArray, Labels]]:
     """Cut ``size`` cubes with their labels from the first ``available`` volumes of a pool; see `cut_block`."""
     for index in rng.integers(0, available, size):
-        yield cut_block(pool[int(index)], rng, patch, diameter_px, jitter)
+        yield cut_block(pool[int(index)], rng, patch, diameter_px, jitter, faces)
 
 
 def make_batch_3d(
@@ -171,6 +198,7 @@ def make_batch_3d(
     jitter: float,
     n_rays: int,
     grid: tuple[int, int, int],
+    faces: float = 0.0,
 ) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
     """Cut a batch of ``size`` cubes from the first ``available`` volumes of a pool, with what is to be learnt.
 
@@ -181,7 +209,7 @@ def make_batch_3d(
         As `targets_3d`, stacked.
     """
     images, probabilities, distances = [], [], []
-    for image, labels in cut_blocks(pool, available, rng, size, patch, diameter_px, jitter):
+    for image, labels in cut_blocks(pool, available, rng, size, patch, diameter_px, jitter, faces):
         probability, distance = targets_3d(labels, n_rays, grid)
         images.append(image[..., None])
         probabilities.append(probability)

@@ -17,6 +17,8 @@ from .rescale import BoolArray, FloatArray, GreyRange, as_grey, rescale
 
 REACH = 4.0
 """Standard deviations at which a Gaussian is cut off."""
+MIRRORED = 16
+"""Working voxels by which a volume goes on beyond its faces, mirrored, where a network looks for particles in it."""
 
 
 @dataclass(frozen=True, eq=False)
