@@ -41,15 +41,19 @@ def test_convex_hull_is_delaunays(balls):
     assert np.array_equal(convex_hull(line), line)
 
 
-@pytest.mark.parametrize("half_width", [3, 7], ids=["closed", "wider than closing"])
-def test_a_slit_counts_alike_for_filled_and_for_solid_only_labels(draw_ellipsoid, half_width):
+@pytest.mark.parametrize(
+    ("half_width", "lost"),
+    [(3, 0.01), (5, 0.01), (7, 0.025)],
+    ids=["closed", "nearly as wide as closing", "wider than closing"],
+)
+def test_a_slit_counts_alike_for_filled_and_for_solid_only_labels(draw_ellipsoid, half_width, lost):
     image, filled, solid, void = _split_ball(draw_ellipsoid, half_width)
     planted = (void & (filled == 1)).sum() / (filled == 1).sum()
     of_filled, of_solid = (measure(labels, image, SPACING).iloc[0] for labels in (filled, solid))
     assert of_filled.damage == pytest.approx(planted, abs=0.01)
     assert of_solid.damage == pytest.approx(of_filled.damage, abs=0.01)
     # The hull is flat across a mouth, the ball is not.
-    assert of_solid.volume_um3 == pytest.approx(of_filled.volume_um3, rel=0.04)
+    assert of_solid.volume_um3 == pytest.approx(of_filled.volume_um3, rel=lost)
 
 
 def test_what_labels_cover_is_noticed_and_can_be_said(draw_ellipsoid):

@@ -20,10 +20,12 @@ BREACH = 0.15
 SHEET = 1.5
 """Voxels below the convex hull that do not join hollows: the hull spans uneven surfaces everywhere."""
 CLEARLY = 0.2
-"""Share of the way from one grey to another that a mean has to be away from it."""
+"""Share of the way from the background to a void by which a hollow has to be darker than the background."""
+NEARER = 0.5
+"""Share of that way from which on what is beside a breach is a void: blur has the edge of the two half way."""
 BRIGHT = 0.1
 """Share of the way from background to solid up to which a breach may be filled with something."""
-BEYOND = 2
+BEYOND = 1
 """Voxels by which a breach may bulge out of the hull: the hull is flat there, particles are round."""
 LOOSE = 2.0
 """Volume of the convex hull, in those of the particle, from which on only what is dark joins pieces of one label."""
@@ -39,7 +41,8 @@ def complete_outline(
     Closing loses cracks whose mouths are wider than twice its radius.
     Candidates lie inside the convex hull. Hollows that reach deeper below the hull than BREACH radii are breaches,
     unless they are bright. Shallower ones may be the particle's shape: they belong to it where they are darker than the
-    background, as cracks hold no binder. What is as dark as a void right beside a breach belongs to it, too.
+    background, as cracks hold no binder. What is darker than half way to a void right beside a breach belongs to it,
+    too. Grey is that of the nearest voxels: in the mouth of a crack a wider mean would be that of what lies before it.
 
     Parameters
     ----------
@@ -76,9 +79,9 @@ def complete_outline(
         wide = _mean(image, away, 3)
         added = breach & ~(wide > background + BRIGHT * (solid - background))
         if void < background:
-            step = CLEARLY * (background - void)
-            shallow = ~(wide > background - step)
-            beside = within_ball(added, np.ones(3), BEYOND, False) & (_mean(image, away, 1) < void + step)
+            near, contrast = _mean(image, away, 1), background - void
+            shallow = ~(near > background - CLEARLY * contrast)
+            beside = within_ball(added, np.ones(3), BEYOND, False) & (near < background - NEARER * contrast)
             added = added | (hollow & shallow) | (beside & free)
     return fill_holes(filled | added) & (free | filled)
 
