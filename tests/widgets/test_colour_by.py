@@ -61,6 +61,23 @@ def test_categories_get_a_colour_and_a_name_each(chooser, session):
         session.set_colouring(particles, Colouring("name"))
 
 
+def test_the_list_takes_the_room_that_there_is(chooser, session):
+    particles = session.current
+    session.set_table(particles, particles.table.assign(SHAP_of_PDensity=1.0, touches_border=[False, False, True]))
+    session.set_colouring(particles, Colouring("damage"))
+    assert chooser._none.isVisible(), "the legend takes its part"
+    chooser._value.setCurrentIndex(chooser._value.count() - 2)
+    name = chooser._value.currentText()
+    assert len(name) == len("SHAP of PDensity")
+    chooser.resize(600, 60)  # beside a panel at 1366 px
+    QTest.qWait(1)
+    assert chooser._value.shown_text() == name
+    assert chooser.bar.width() >= chooser.bar.minimumSizeHint().width()
+    chooser.resize(1200, 60)
+    QTest.qWait(1)
+    assert chooser.bar.width() > chooser._value.width(), "what the list does not need is the bar's"
+
+
 def test_one_click_goes_back_to_plain_labels(chooser, session):
     assert not chooser._plain.isVisible()
     session.set_colouring(session.current, Colouring("damage"))
@@ -124,7 +141,7 @@ def test_the_grey_is_told_with_its_reason(chooser, session):
     table = particles.table.assign(touches_border=[False, True, True])
     session.set_table(particles, table)
     session.set_colouring(particles, Colouring("damage"))
-    assert chooser._none.legend.text() == "1 cut by border"
+    assert chooser._none.legend.text() == "1 at border"
     session.set_table(particles, table.assign(damage=[0.1, np.nan, np.nan], touches_border=[False, False, True]))
     assert chooser._none.legend.text() == "2 no value"
     assert "border of the image cuts 1 of them" in chooser._none.legend.toolTip()

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from napari.layers import Labels
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtGui import QHelpEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox, QTabBar
+from qtpy.QtWidgets import QApplication, QComboBox, QFileDialog, QMessageBox, QTabBar, QToolTip
 
 from napari_cathode.errors import InputError
 from napari_cathode.identify import ViewPrediction
@@ -19,7 +20,7 @@ from napari_cathode.session import ParticleSet, Predictions
 from napari_cathode.tomogram import Tomogram
 from napari_cathode.widgets.docks import EDIT, FEATURES, FUSE, IDENTIFY, PLOTS, SHAP, START, TRAIN, dock_of, open_dock
 from napari_cathode.widgets.fuse import FuseWidget, fused_name
-from napari_cathode.widgets.parts import BriefText, ask_table_path, choice_box
+from napari_cathode.widgets.parts import BriefText, Choice, ask_table_path, choice_box
 from napari_cathode.widgets.voxel_size import VoxelSize
 from tests.plugin.conftest import SPACING, click, settle
 
@@ -127,6 +128,40 @@ def test_a_narrow_list_opens_as_wide_as_its_names(qtbot):
     box.showPopup()
     assert box.view().width() > box.fontMetrics().horizontalAdvance(box.itemText(1))
     box.hidePopup()
+
+
+def hovered(widget):
+    """Give what the tooltip says."""
+    place = widget.rect().center()
+    QToolTip.hideText()
+    QApplication.sendEvent(widget, QHelpEvent(QEvent.Type.ToolTip, place, widget.mapToGlobal(place)))
+    return QToolTip.text()
+
+
+def test_a_name_too_long_for_a_list_is_cut_between_letters_and_told_whole(qtbot):
+    box = choice_box()
+    qtbot.addWidget(box)
+    box.setToolTip("What is <i>shown</i>.")
+    name = "SHAP of the share of cracks < 1 µm"
+    box.addItem(name)
+    box.setFixedWidth(110)
+    box.show()
+    shown = box.shown_text()
+    assert shown.startswith("SHAP") and shown.endswith("…")
+    assert hovered(box) == "<p><b>SHAP of the share of cracks &lt; 1 µm</b></p>What is <i>shown</i>."
+    narrow = box.grab().toImage()
+    box.setItemText(0, shown)
+    assert narrow == box.grab().toImage(), "nothing else is drawn"
+    assert hovered(box) == "What is <i>shown</i>."
+    box.setItemText(0, name)
+    box.setFixedWidth(400)
+    assert box.shown_text() == name and hovered(box) == "What is <i>shown</i>."
+
+
+def test_all_lists_of_the_panels_cut_names_so(viewer):
+    for panel in (START, IDENTIFY, FUSE, FEATURES, PLOTS, SHAP, EDIT, TRAIN):
+        boxes = open_dock(viewer, panel).findChildren(QComboBox)
+        assert all(isinstance(box, Choice) for box in boxes), panel
 
 
 def test_voxel_size_is_shown_or_asked_for(qtbot, model):

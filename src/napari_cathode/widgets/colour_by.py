@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QBoxLayout, QComboBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from napari_cathode.plugin.colours import CHOICES, scale_for
 from napari_cathode.session import Colouring, ParticleSet, Session, category_names
@@ -21,7 +21,7 @@ from .parts import Connections, choice_box
 _PLAIN = "Each its own colour"
 _NO_SHAP = "choose what to show"
 _WIDE_PX = 520
-_VALUE_PX, _MAP_PX = 300, 84
+_VALUE_PX, _MAP_PX = 300, 76
 _RESULTS = {
     "prediction": "Predicted {target}",
     "residual": "{target}: measured − predicted",
@@ -48,6 +48,8 @@ class ColourBy(QWidget):
         self._offered: list[tuple[str, Any]] | None = None
         self._value = choice_box()
         self._value.setMaximumWidth(_VALUE_PX)
+        if not shap_only:  # there the panel would widen
+            self._value.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self._map = choice_box()
         self._map.setMinimumContentsLength(4)
         self._map.setMaximumWidth(_MAP_PX)
@@ -78,7 +80,7 @@ class ColourBy(QWidget):
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()
-        row.setSpacing(8)
+        row.setSpacing(6)
         row.addWidget(QLabel("In the picture" if self._shap_only else "Colour by"))
         row.addWidget(self._value, 5)
         row.addWidget(self._map)
@@ -89,11 +91,11 @@ class ColourBy(QWidget):
         self._layout = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(6)
-        self._layout.addLayout(row, 7)
+        self._layout.addLayout(row)
         below = QHBoxLayout()
         below.addWidget(self._bar, 1)
         below.addWidget(self._none)
-        self._layout.addLayout(below, 4)
+        self._layout.addLayout(below, 1)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Put the colour bar beside the lists where there is room."""
@@ -144,7 +146,6 @@ class ColourBy(QWidget):
         chosen = None if colouring is None else (colouring.column, colouring.shap, colouring.result)
         places = [place for place, (_, data) in enumerate(self._offered or ()) if data == chosen]
         self._value.setCurrentIndex(places[0] if places else 0)
-        self._value.setToolTip(self._value.currentText())  # where it is too narrow for all of it
         self._value.setEnabled(self._value.count() > 1)
         self._map.setEnabled(colouring is not None)
         self._map.setCurrentIndex(max(0, self._map.findData("" if colouring is None else colouring.colormap)))

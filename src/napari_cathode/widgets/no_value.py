@@ -39,7 +39,7 @@ class NoValue(QWidget):
             return
         missing, cut = counts
         # Without "grey" in it, beside the box of that colour, nobody can cut it to a lie.
-        self.legend.setText(f"{missing} cut by border" if cut == missing else f"{missing} no value")
+        self.legend.setText(f"{missing} at border" if cut == missing else f"{missing} no value")
         why = f"{missing} particles are grey: they have no value."
         if cut:
             why += f" The border of the image cuts {'all' if cut == missing else cut} of them."

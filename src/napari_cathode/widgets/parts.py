@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,11 @@ from qtpy.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
     QToolButton,
+    QToolTip,
     QVBoxLayout,
     QWidget,
 )
@@ -243,7 +248,40 @@ def form_layout() -> QFormLayout:
 
 
 class Choice(QComboBox):
-    """A drop-down list that opens as wide as its longest name, however narrow it is itself."""
+    """A drop-down list that names may be too long for.
+
+    Closed, it ends such a name with an ellipsis and tells the whole of it in its tooltip; it opens as wide as its
+    longest name.
+    """
+
+    def shown_text(self) -> str:
+        """Give what the closed list shows of the chosen name."""
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        field = self.style().subControlRect(
+            QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
+        )
+        room = field.width() - 2 - (0 if option.currentIcon.isNull() else option.iconSize.width() + 4)
+        return str(self.fontMetrics().elidedText(option.currentText, Qt.TextElideMode.ElideRight, room))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the closed list without a cut letter."""
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        option.currentText = self.shown_text()
+        painter = QStylePainter(self)
+        painter.setPen(self.palette().text().color())
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+        painter.end()
+
+    def event(self, event: QEvent) -> bool:
+        """Begin the tooltip with the whole name where it is cut."""
+        whole = self.currentText()
+        if event.type() != QEvent.Type.ToolTip or self.shown_text() == whole:
+            return bool(super().event(event))
+        QToolTip.showText(event.globalPos(), f"<p><b>{html.escape(whole)}</b></p>{self.toolTip()}", self)
+        return True
 
     def showPopup(self) -> None:
         """Open."""
@@ -327,7 +365,6 @@ class LayerChoice(Choice):
             self.layer_changed.emit(self.layer)
 
     def _on_index(self, _index: int) -> None:
-        self.setToolTip(self.layer.name if self.layer is not None else "")
         self.layer_changed.emit(self.layer)
 
 

@@ -13,12 +13,12 @@ from napari_cathode.errors import InputError
 from napari_cathode.plugin.layers import is_helper, tomogram_of, voxel_at, world_point
 from napari_cathode.tomogram import Region
 
-from .parts import Connections
+from .parts import Choice, Connections
 
 _WHOLE, _SEEN = "the whole image", "the part in view"
 
 
-class RegionChoice(QComboBox):
+class RegionChoice(Choice):
     """A drop-down list of places; it follows the viewer's Shapes layers.
 
     Parameters
