@@ -4,7 +4,7 @@ import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtTest import QTest
 
 from napari_cathode.edit import merge
@@ -121,6 +121,39 @@ def test_coloured_particles_stay_above_the_images(viewer):
         settle()
         orders = [visuals[layer].node.order for layer in viewer.layers]
         assert orders == sorted(orders) and len(set(orders)) == len(orders), orders
+
+
+class _Frames(QObject):
+    """Counts how often a window is put up on the screen: that takes as long as drawing what changed."""
+
+    def __init__(self, window):
+        super().__init__()
+        self.count = 0
+        window.installEventFilter(self)
+
+    def eventFilter(self, _watched, event):
+        self.count += event.type() == QEvent.Type.UpdateRequest
+        return False
+
+
+@needs_canvas
+def test_colours_and_outlines_come_with_their_thumbnails_in_one_frame(viewer, qtbot):
+    labels = np.zeros((4, 20, 20), np.int32)
+    labels[:, :5], labels[:, 10:] = 3, 300
+    link = link_of(viewer)
+    particles = ParticleSet(labels, "found", SPACING)
+    link.session.add(particles)
+    link.set_table(particles, pd.DataFrame({"label": [3, 300], "damage": [0.1, 0.2], "volume_um3": [2.0, 3.0]}))
+    link.session.set_colouring(particles, Colouring("damage"))
+    link.session.selection = {3}
+    qtbot.wait(300)
+    frames = _Frames(viewer.window._qt_window)
+    link.session.set_colouring(particles, Colouring("volume_um3"))
+    qtbot.wait(100)
+    assert frames.count == 1
+    link.session.selection = {300}
+    qtbot.wait(100)
+    assert frames.count == 2
 
 
 def test_colours_follow_the_values_and_go_back(model, labels, table):

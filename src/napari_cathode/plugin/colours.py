@@ -213,8 +213,11 @@ def recolour(
     values: np.ndarray[Any, Any],
     scale: ColourScale,
     shown: np.ndarray[Any, Any] | None = None,
-) -> None:
-    """Show each particle of a layer in the colour of its value; those that are not ``shown`` are transparent."""
+) -> bool:
+    """Show each particle of a layer in the colour of its value; those that are not ``shown`` are transparent.
+
+    Gives whether napari sliced the labels anew; often it need not.
+    """
     missing: Any = scale.missing
     if shown is not None:
         known = np.isin(ids, shown)
@@ -222,27 +225,29 @@ def recolour(
         ids = np.concatenate([ids[known], without])
         values = np.concatenate([values[known], np.full(len(without), np.nan)])
         missing = HIDDEN
-    _show(layer, label_colormap(ids, scale.map(values), largest_of(layer), missing))
+    return _show(layer, label_colormap(ids, scale.map(values), largest_of(layer), missing))
 
 
-def show_only(layer: Labels, shown: np.ndarray[Any, Any], plain: Any) -> None:
-    """Show some particles of a layer in their plain colours, and no others."""
+def show_only(layer: Labels, shown: np.ndarray[Any, Any], plain: Any) -> bool:
+    """Show some particles of a layer in their plain colours, and no others; see `recolour`."""
     ids = np.asarray(shown, np.int64)
     colours = np.asarray(plain.map(ids), np.float32).reshape(-1, 4)
-    _show(layer, label_colormap(ids, colours, largest_of(layer), HIDDEN))
+    return _show(layer, label_colormap(ids, colours, largest_of(layer), HIDDEN))
 
 
-def _show(layer: Labels, colormap: CyclicLabelColormap | IdColormap) -> None:
+def _show(layer: Labels, colormap: CyclicLabelColormap | IdColormap) -> bool:
     """Show a layer in a colormap; where only colours are others, not the place of a label among them, nothing more.
 
-    napari would slice the labels anew and send the slice to the graphics card for every colormap.
+    napari would slice the labels anew and send the slice to the graphics card for every colormap, and colour twice what
+    the chosen label colours.
     """
     if not _same_places(layer.colormap, colormap):
         layer.colormap = colormap
-        return
-    with layer._block_refresh():
+        return True
+    with layer._block_refresh(), layer.events.selected_label.blocker():
         layer.colormap = colormap
     layer._update_thumbnail()
+    return False
 
 
 def _same_places(one: Any, other: Any) -> bool:

@@ -115,11 +115,12 @@ class Highlight:
             viewer.layers.remove(self._layer)
         if not self._exists():
             self._layer = _outline_layer(layer)
-            chosen = set(viewer.layers.selection)
-            active = viewer.layers.selection.active
-            viewer.add_layer(self._layer)
-            viewer.layers.selection = chosen
-            viewer.layers.selection.active = active
+            selection = viewer.layers.selection
+            chosen, active = set(selection), selection.active
+            with selection.events.active.blocker(), selection.events.changed.blocker():  # in between nobody looks
+                viewer.add_layer(self._layer)
+                viewer.layers.selection = chosen
+                viewer.layers.selection.active = active
         elif viewer.layers[-1] is not self._layer:
             viewer.layers.move(viewer.layers.index(self._layer), len(viewer.layers))
         return self._layer
@@ -157,6 +158,11 @@ def _outline_layer(like: Labels) -> Labels:
         metadata={HELPER_KEY: "selection"},
     )
     layer.editable = False
+    for tool in (
+        "polygon",
+        "brush_stroke",
+    ):  # nobody draws here; making their visuals takes a third of all
+        layer._overlays[tool].visible = False
     own = weakref.ref(layer)
     # napari complains of outlines in 3D before anybody else hears that it is 3D now.
     layer._calculate_contour = lambda labels, place: (  # type: ignore[method-assign]

@@ -38,6 +38,13 @@ def refreshed_once(layer: Layer) -> Iterator[None]:
     layer.refresh()
 
 
+def draw_list_now(viewer: Any) -> None:
+    """Let the layer list show a thumbnail together with the picture, not a turn later: the window is put up once."""
+    window = getattr(viewer, "window", None)
+    if window is not None:
+        window._qt_viewer.layers.executeDelayedItemsLayout()
+
+
 def is_helper(layer: Layer) -> bool:
     """Whether a layer only decorates others."""
     return HELPER_KEY in layer.metadata

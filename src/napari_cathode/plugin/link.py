@@ -22,7 +22,7 @@ from napari_cathode.tomogram import Tomogram
 
 from .colours import ColourScale, forget_largest
 from .feature_copy import adopted_table, is_ours, with_user_columns, write_features
-from .layers import full_data, is_image, is_labels, same_array, spacing_of, tomogram_of, volume
+from .layers import draw_list_now, full_data, is_image, is_labels, same_array, spacing_of, tomogram_of, volume
 from .new_layers import insert_layer, labels_layer
 from .particle_colours import scale_of, show_colours
 from .preferences import connect_preferences
@@ -389,6 +389,8 @@ class Link:
     def _recolour(self, particles: ParticleSet) -> None:
         binding = self._bindings[particles]
         binding.hides = particles.filter.hide_others and particles.shown is not None
-        show_colours(binding.layer, particles, binding.plain)
-        # napari draws a layer with a new colour table as the lowest of all until layers are put in order again.
-        self.layers.events.reordered()
+        if show_colours(binding.layer, particles, binding.plain):
+            # napari draws a layer with another kind of colour table as the lowest until layers are put in order again.
+            self.layers.events.reordered()
+        else:
+            draw_list_now(self._viewer())

@@ -19,13 +19,13 @@ def scale_of(particles: ParticleSet) -> ColourScale | None:
     return scale_for(particles.values(colouring)[1], colouring, particles.names_of(colouring))
 
 
-def show_colours(layer: Labels, particles: ParticleSet, plain: Any) -> None:
-    """Show particles in their colours; ``plain`` is the colour map in which each has its own."""
+def show_colours(layer: Labels, particles: ParticleSet, plain: Any) -> bool:
+    """Show particles in their colours; ``plain`` is the colour map in which each has its own. See `recolour`."""
     colouring, shown = particles.colouring, particles.shown if particles.filter.hide_others else None
     if colouring is not None:
         ids, values = particles.values(colouring)
-        recolour(layer, ids, values, scale_for(values, colouring, particles.names_of(colouring)), shown)
-    elif shown is not None:
-        show_only(layer, shown, plain)
-    else:
-        layer.colormap = plain
+        return recolour(layer, ids, values, scale_for(values, colouring, particles.names_of(colouring)), shown)
+    if shown is not None:
+        return show_only(layer, shown, plain)
+    layer.colormap = plain
+    return True

@@ -13,7 +13,7 @@ from napari_cathode.boxes import Box, find_box
 from napari_cathode.session import ParticleSet, Session
 
 from .highlight import Highlight
-from .layers import full_data, world_point
+from .layers import draw_list_now, full_data, world_point
 from .picking import RIGHT_BUTTON, click_callback, label_at
 from .preferences import preferences
 
@@ -131,6 +131,7 @@ class Selecting:
         else:
             found = {label: self._box(particles, layer, label) for label in ids}
             self._highlight.show(layer, {label: box for label, box in found.items() if box is not None})
+        draw_list_now(self._viewer())
 
     def _box(self, particles: ParticleSet, layer: Labels, label: int) -> Box | None:
         if label not in self._boxes:
@@ -167,6 +168,7 @@ class Selecting:
         size = 2 * float(np.abs(corner - point)[-2:].max())
         if size * camera.zoom < _SMALLEST_ON_SCREEN_PX:
             camera.zoom = 4 * _SMALLEST_ON_SCREEN_PX / size
+        draw_list_now(viewer)
 
 
 def _on_steps(point: Any, ranges: Any) -> list[float]:
