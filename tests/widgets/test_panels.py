@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QApplication, QComboBox, QFileDialog, QMessageBox, QT
 
 from napari_cathode.errors import InputError
 from napari_cathode.identify import ViewPrediction
+from napari_cathode.io import read_table
 from napari_cathode.plugin.layers import is_helper
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import ParticleSet, Predictions
@@ -202,6 +203,37 @@ def test_a_voxel_size_is_not_rounded(qtbot, model, edge):
     assert size.spacing() == (edge,) * 3
 
 
+def test_three_lengths_stand_beside_each_other_as_long_as_all_can_be_read(viewer):
+    viewer.window._qt_window.resize(1366, 768)
+    viewer.add_image(np.zeros((4, 8, 8), np.uint8), scale=(0.0325,) * 3, units=("um",) * 3)
+    size = open_dock(viewer, START).voxel_size
+    settle()
+    assert len({box.y() for box in size._boxes}) == 1
+    size._boxes[1].setValue(0.064285714)
+    settle()
+    assert len({box.y() for box in size._boxes}) == 3
+    for box in size._boxes:
+        assert box.fontMetrics().horizontalAdvance(box.text()) < box.lineEdit().width()
+
+
+def test_a_length_that_no_voxel_has_is_told_rather_than_cut(qtbot, model):
+    layer = model.add_image(np.zeros((4, 8, 8)))
+    size = VoxelSize(model)
+    qtbot.addWidget(size)
+    size.show_layer(layer)
+    box = size._boxes[0]
+    box.selectAll()
+    QTest.keyClicks(box, "2000000")
+    QTest.keyClick(box, Qt.Key.Key_Return)
+    assert "2e+06 µm is more than 10 cm" in size._hint.text()
+    assert box.text() == "2000000" and layer.scale[0] == 1
+    with pytest.raises(InputError, match="too much for a voxel"):
+        size.spacing()
+    for box in size._boxes:
+        box.setValue(0.2)
+    assert size.spacing() == (0.2,) * 3 and size._hint.text() == ""
+
+
 def test_features_open_with_the_particles_that_are_current(viewer, labels):
     link = link_of(viewer)
     chosen = ParticleSet(labels, "chosen", SPACING)
@@ -273,6 +305,40 @@ def test_features_follow_the_current_particles_and_their_image(viewer, labels, t
     assert (tmp_path / "chosen.json").exists()
     viewer.layers["found"].paint((8, 20, 20), 3)
     assert "measure again" in panel.summary.text()
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_rows_are_written_as_they_are_shown(viewer, tmp_path, monkeypatch, ending):
+    link = link_of(viewer)
+    particles = ParticleSet(np.arange(1, 7, dtype=np.int32).reshape(1, 2, 3), "found", (1.0, 1.0, 1.0))
+    link.show(particles)
+    damage = [0.3, 0.1, np.nan, 0.5, 0.2, 0.4]
+    link.set_table(particles, pd.DataFrame({"label": range(1, 7), "damage": damage, "kind": list("abcdef")}))
+    panel = open_dock(viewer, FEATURES)
+    settle()
+    panel.table.view.header.setSortIndicator(1, Qt.SortOrder.DescendingOrder)
+    panel.table.filter.setText("damage > 0.15")
+    panel.table.apply_filter()
+    link.session.selection = {5, 2, 4}
+    settle()
+    written = {}
+    for which, action in zip(("all", "shown", "selected"), panel.export_button.menu().actions(), strict=True):
+        path = tmp_path / f"{which}.{ending}"
+        chosen = f"{'Parquet' if ending == 'parquet' else 'CSV'} (*.{ending})"
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, path=path, kind=chosen: (str(path), kind))
+        action.trigger()
+        assert panel.runner.error == "" and path.with_suffix(".json").exists()
+        written[which] = read_table(path)
+    assert {which: table["label"].tolist() for which, table in written.items()} == {
+        "all": [1, 2, 3, 4, 5, 6],
+        "shown": [4, 6, 1, 5],
+        "selected": [4, 5, 2],  # the filter hides 2
+    }
+    pd.testing.assert_frame_equal(written["all"], particles.table, check_dtype=False)
+    assert written["shown"]["kind"].tolist() == list("dfae")
+    if ending == "parquet":
+        with open(tmp_path / "shown.parquet", "rb") as file:
+            assert file.read(4) == b"PAR1"
 
 
 def test_the_population_is_shown_and_written(viewer, labels, tmp_path):

@@ -203,9 +203,12 @@ def test_another_run_of_all_steps_is_told_too(viewer, qtbot, monkeypatch):
     start.refresh()
     assert start.button.text() == "Run all again"
     assert "for all steps" in start.before.facts.text()
-    # Without what was known, as in a project that was opened, it is looked at first.
+    # Without what was known, as in a project that was opened, it is looked at, unasked and where somebody asks.
     start.before.look(None, None)
-    start.refresh()
+    assert start.before.facts.text() == ""
+    start.image.layer_changed.emit(layer)
+    qtbot.waitUntil(lambda: "for all steps" in start.before.facts.text(), timeout=30_000)
+    start.before.look(None, None)
     begun = []
     monkeypatch.setattr(start.flow, "start", lambda *arguments, expected: begun.append(expected))
     start.run()

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QBoxLayout, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
@@ -26,7 +25,7 @@ from napari_cathode.whole_run import expect_measuring
 
 from .colour_by import ColourBy
 from .docks import PLOTS, SHAP, Docked, give_room, keep_sides, open_dock
-from .features_export import ask_path, export_button, write_features
+from .features_export import ask_path, export_button, rows_in_order, write_features
 from .forecast import Forecast
 from .forms import Form
 from .job import Job
@@ -373,8 +372,7 @@ class FeaturesWidget(Docked, QWidget):
         particles = self._session.current
         table = particles.table
         if which != "all":
-            kept = self.table.model.labels if which == "shown" else sorted(self._session.selection)
-            table = table[table["label"].isin(np.asarray(kept, np.int64))]
+            table = rows_in_order(table, self.table.model.labels, None if which == "shown" else self._session.selection)
         try:
             self.runner.say(write_features(path, table, particles, which))
         except InputError as error:

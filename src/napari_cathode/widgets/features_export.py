@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from qtpy.QtWidgets import QMenu, QMessageBox, QPushButton, QWidget
 
@@ -48,6 +50,27 @@ def ask_path(parent: QWidget, particles: ParticleSet, which: str) -> str:
 def with_ending(path: str) -> str:
     """Give the path of a table an ending where it has none."""
     return path if path.lower().endswith(TABLE_ENDINGS) else f"{path}.csv"
+
+
+def rows_in_order(
+    table: pd.DataFrame, shown: npt.NDArray[np.int64], chosen: Collection[int] | None = None
+) -> pd.DataFrame:
+    """Give the rows of a table in the order in which the window shows them.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With a column ``label``.
+    shown : ndarray of int, shape (n,)
+        Labels from the top row of the window down.
+    chosen : collection of int, optional
+        Only these; those that the window does not show come last, by their labels. All that are shown without it.
+    """
+    order = pd.Index(shown)
+    if chosen is not None:
+        order = order[order.isin(list(chosen))].append(pd.Index(sorted(set(chosen).difference(shown.tolist()))))
+    rows = pd.Index(table["label"]).get_indexer(order)
+    return table.iloc[rows[rows >= 0]]
 
 
 def write_features(path: str, table: pd.DataFrame, particles: ParticleSet, which: str) -> str:

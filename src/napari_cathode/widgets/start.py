@@ -243,7 +243,7 @@ class StartWidget(docks.Docked, Panel):
             return
         found, tomogram = reached(self._link, layer), tomogram_of(layer)
         steps = steps_left(found.states)
-        if found.states[FIND] == TO_DO:
+        if FIND in steps:
             self.before.look(tomogram, parameters)
         elif not self.before.knows(tomogram, parameters):  # what is known serves another run of all steps
             self.before.look(None, parameters)

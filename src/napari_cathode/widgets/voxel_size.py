@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import weakref
-from contextlib import suppress
 from typing import Any
 
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QGuiApplication, QResizeEvent
-from qtpy.QtWidgets import QAbstractSpinBox, QBoxLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractSpinBox, QBoxLayout, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_cathode.errors import InputError
 from napari_cathode.plugin.layers import rescale, spacing_of
@@ -18,10 +17,11 @@ from .forms import number_box
 from .parts import Text
 
 _DECIMALS = 9
+_WIDTH_PX = 253
 _GAP_PX, _AROUND_PX, _LEAST_PX = 2, 7, 32
 _RELEASE_MS = 50
 _ASKING = "border-left: 3px solid #e0a000; padding: 2px 2px 2px 8px;"
-_LARGE_UM = 20.0
+_LARGE_UM, _LARGEST_UM, _MOST = 20.0, 1e5, 1e12
 _ASK = "The file states no voxel size. Give it in µm; without it nothing can be measured."
 
 
@@ -41,7 +41,7 @@ class VoxelSize(QWidget):
         self._viewer = weakref.ref(viewer)
         self._layer: Any = None
         self._flat = False
-        self._boxes = [number_box((0.0, 1e5)) for _ in range(3)]
+        self._boxes = [number_box((0.0, _MOST)) for _ in range(3)]
         self._lengths = [0.0, 0.0, 0.0]  # unrounded; a box holds so many decimals only
         self._words = [QLabel(axis) for axis in "zyx"]
         self._units = [QLabel("µm") for _ in range(3)]
@@ -54,6 +54,7 @@ class VoxelSize(QWidget):
             box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
             box.setSpecialValueText("?")
             box.setStyleSheet("min-width: 30px; padding: 1px;")
+            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # not as wide as its largest number
             box.setKeyboardTracking(False)
             box.setToolTip("Edge length of a voxel in µm.")
             box.valueChanged.connect(lambda value, axis=axis: self._on_value(axis, value))
@@ -104,7 +105,7 @@ class VoxelSize(QWidget):
         Raises
         ------
         InputError
-            When a length is missing.
+            When a length is missing, or no voxel can be so large.
         """
         self._take_typed()
         values = list(self._lengths)
@@ -114,6 +115,10 @@ class VoxelSize(QWidget):
             name = "the image" if self._layer is None else self._layer.name
             raise InputError(f"The voxel size of {name} is not known; give it in µm in the fields above.")
         spacing = (values[0], values[1], values[2])
+        if max(spacing) > _LARGEST_UM:
+            raise _TooLarge(
+                f"{max(spacing):g} µm is more than 10 cm, too much for a voxel. Voxel sizes are in µm: 200 nm is 0.2."
+            )
         if self._layer is not None and not _close(spacing_of(self._layer), spacing):
             rescale(self._viewer(), self._layer, spacing)
             self._hint.say(_doubt(spacing))
@@ -147,6 +152,10 @@ class VoxelSize(QWidget):
             box.blockSignals(False)
         self._arrange()
 
+    def sizeHint(self) -> QSize:
+        """Ask for the width of three numbers beside each other."""
+        return QSize(_WIDTH_PX, super().sizeHint().height())
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Arrange the fields so that all of each number can be read."""
         super().resizeEvent(event)
@@ -155,10 +164,11 @@ class VoxelSize(QWidget):
     def _arrange(self) -> None:
         first = 1 if self._flat else 0
         metrics = self.fontMetrics()
-        needed = self._unit_of_all.sizeHint().width()
+        widest = 0
         for word, box in zip(self._words[first:], self._boxes[first:], strict=True):
             digits = metrics.horizontalAdvance(box.text()) + _AROUND_PX
-            needed += word.sizeHint().width() + max(digits, _LEAST_PX) + 2 * _GAP_PX
+            widest = max(widest, word.sizeHint().width() + max(digits, _LEAST_PX) + 2 * _GAP_PX)
+        needed = self._unit_of_all.sizeHint().width() + (3 - first) * widest  # all are as wide
         beside = needed <= self.width()
         self._row.setDirection(QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom)
         for axis, unit in enumerate(self._units):
@@ -179,8 +189,16 @@ class VoxelSize(QWidget):
             self._after_release.start()
             return
         self._arrange()
-        with suppress(InputError):  # a length is missing still
+        try:
             self.spacing()
+        except _TooLarge as error:
+            self._hint.say(str(error))
+        except InputError:  # a length is missing still
+            pass
+
+
+class _TooLarge(InputError):
+    """A length that no voxel has."""
 
 
 def _doubt(spacing: Spacing) -> str:
