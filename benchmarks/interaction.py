@@ -154,7 +154,6 @@ class Window:
         """Open the panel with a scatter plot."""
         self.plots = open_dock(self.viewer, PLOTS, "right")
         PLOTS_SHOWN[:] = [self.plots.plot]
-        self.plots._ready.join()
         self._plot("c1", "damage")
         settle()
 

@@ -61,7 +61,7 @@ def test_nothing_to_colour():
 @pytest.mark.parametrize("count", [3, 400, 40_000, 80_000])
 def test_the_window_draws_them(make_napari_viewer, count):
     ids, colours = some(count)
-    viewer = make_napari_viewer(show=True)
+    viewer = make_napari_viewer(show=True, strict_qt="raise")
     data = np.zeros((60, 60), np.int32)
     data[20:40, 20:40] = ids[1]
     layer = viewer.add_layer(Labels(data, opacity=1))

@@ -190,7 +190,7 @@ def test_only_what_can_be_opened_is_claimed(tmp_path):
 def test_the_question_is_a_list_in_the_window(make_napari_viewer, tmp_path, monkeypatch):
     from qtpy.QtWidgets import QInputDialog
 
-    viewer = make_napari_viewer()
+    viewer = make_napari_viewer(strict_qt="raise")
     monkeypatch.setattr(napari, "current_viewer", lambda: viewer)
     monkeypatch.setattr(QInputDialog, "getItem", lambda parent, title, text, names, *rest: (names[1], True))
     assert reader._ask(tmp_path / "m.h5", ["a", "b"]) == ["b"]

@@ -214,12 +214,12 @@ def test_the_demo_ends_with_coloured_particles_table_and_plots(make_napari_viewe
     assert particles.colouring == Colouring("damage")
     assert particles.explanation is not None
     assert len(particles.table) > 40
-    assert heart.longest < 1.0
+    assert heart.longest < 0.2
 
 
 @needs_canvas
 def test_samples_are_in_the_menu_and_fit_their_images(make_napari_viewer):
-    viewer = make_napari_viewer()
+    viewer = make_napari_viewer(strict_qt="raise")
     for key in SAMPLES:
         image, truth = viewer.open_sample("napari-cathode", key)
         assert image.visible and not truth.visible
@@ -239,7 +239,7 @@ def test_the_large_sample_comes_through_a_progress_bar(make_napari_viewer, qtbot
     from .steps import iter_small_sample
 
     monkeypatch.setattr(samples, "iter_generate_large", iter_small_sample)
-    viewer = make_napari_viewer()
+    viewer = make_napari_viewer(strict_qt="raise")
     image, _ = viewer.open_sample("napari-cathode", "nmc-large")
     expected = simulate_slice(SAMPLES["nmc-slice"].parameters.__class__(size_z=1, size_y=64, size_x=64), 0)
     assert np.array_equal(image.data, expected.image[0])

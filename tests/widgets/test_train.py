@@ -14,7 +14,7 @@ from napari_cathode.widgets.docks import TRAIN, open_dock
 
 @pytest.fixture
 def panel(make_napari_viewer):
-    viewer = make_napari_viewer(show=True)
+    viewer = make_napari_viewer(show=True, strict_qt="raise")
     widget = open_dock(viewer, TRAIN)
     return viewer, widget
 

@@ -353,10 +353,11 @@ class Link:
             data = particles.labels[0] if layer.ndim == 2 else particles.labels
             # Views of the same memory: napari wants several scales where there were several.
             layer.data = [data, data[..., ::2, ::2]] if layer.multiscale else data
-        else:
-            layer.refresh(extent=False)  # changed in place
-        if particles.colouring is not None:
-            self._recolour(particles)
+        with layer._block_refresh():
+            anew = particles.colouring is not None and self._show_colours(particles)
+        layer.refresh(extent=False)  # once: they may have changed in place, and the colours with them
+        if anew:
+            self._put_in_order()
 
     def _on_preferred_colours(self, _event: Any = None) -> None:
         """Colour anew where nobody chose a colour map."""
@@ -387,10 +388,17 @@ class Link:
         return scale_of(particles)
 
     def _recolour(self, particles: ParticleSet) -> None:
-        binding = self._bindings[particles]
-        binding.hides = particles.filter.hide_others and particles.shown is not None
-        if show_colours(binding.layer, particles, binding.plain):
-            # napari draws a layer with another kind of colour table as the lowest until layers are put in order again.
-            self.layers.events.reordered()
+        if self._show_colours(particles):
+            self._put_in_order()
         else:
             draw_list_now(self._viewer())
+
+    def _show_colours(self, particles: ParticleSet) -> bool:
+        """Colour a layer; say whether that is more than other colours."""
+        binding = self._bindings[particles]
+        binding.hides = particles.filter.hide_others and particles.shown is not None
+        return show_colours(binding.layer, particles, binding.plain)
+
+    def _put_in_order(self) -> None:
+        """Put layers in order again: napari draws one with another kind of colour table as the lowest."""
+        self.layers.events.reordered()

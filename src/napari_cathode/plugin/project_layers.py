@@ -95,26 +95,30 @@ def iter_show_state(viewer: Any, state: ProjectState) -> Generator[None, None, N
         if not state.particle_sets and not any(looks.values()):
             link.views.look_at(predictions)  # nothing else shows yet what was found
     for particles in state.particle_sets:
-        _show(link, particles, state)
-        yield
+        yield from _iter_show(link, particles, state)
     if state.current is not None:
         link.session.current = state.current
         link.session.selection = state.selection
     viewer.reset_view()
 
 
-def _show(link: Link, particles: ParticleSet, state: ProjectState) -> None:
-    """Add a particle set; what depends on its layer follows when the layer is there."""
+def _iter_show(link: Link, particles: ParticleSet, state: ProjectState) -> Generator[None, None, None]:
+    """Add a particle set; what depends on its layer follows when the layer is there, in later turns."""
     colouring, wanted = particles.colouring, particles.filter
     particles.colouring, particles.filter, particles.shown = None, Filter(), None
     layer = link.show(particles, *_place_of(link, particles.tomogram))
+    yield
+    if link.layer_of(particles) is not layer:
+        return  # somebody closed it meanwhile
     link.return_columns(particles)
     apply_look(layer, state.looks.get(particles, {}))
+    yield
     try:
         link.session.set_colouring(particles, colouring)
         link.session.set_filter(particles, wanted)
     except InputError:
         pass  # the columns that they speak of could not be read
+    yield
     link.session.changed.emit(particles, "history")  # what was not measured yet when it was saved is measured now
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
-from qtpy.QtCore import QTimer
+from matplotlib.figure import Figure
 from qtpy.QtGui import QPaintEvent
 
 from .plots import TURN_MS
+from .turns import Turn
 
 
 class FigureCanvas(FigureCanvasQTAgg):
@@ -17,6 +18,10 @@ class FigureCanvas(FigureCanvasQTAgg):
 
     _draw_pending = False
 
+    def __init__(self, figure: Figure) -> None:
+        super().__init__(figure)
+        self._turn = Turn(self, self._draw_idle, TURN_MS)
+
     @property
     def pending(self) -> bool:
         """Whether it is to be drawn in a later turn."""
@@ -26,7 +31,7 @@ class FigureCanvas(FigureCanvasQTAgg):
         """Draw in a later turn."""
         if not self._draw_pending and not self._is_drawing:
             self._draw_pending = True
-            QTimer.singleShot(TURN_MS, self._draw_idle)
+            self._turn.start()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Show what was drawn last."""

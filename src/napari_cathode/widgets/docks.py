@@ -10,6 +10,8 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabBar, QWidget
 
+from .turns import later
+
 PLUGIN = "napari-cathode"
 _DISPLAY_NAME = "Cathode"
 IDENTIFY, FUSE, FEATURES, SHAP = "Identify particles", "Fuse views", "Particle features", "SHAP explanation"
@@ -137,7 +139,7 @@ def open_table(viewer: Any) -> None:
 
 def _later(viewer: Any, act: Callable[[], Any], milliseconds: int = _TURN_MS) -> None:
     """Do something in a later turn, unless the window was closed meanwhile."""
-    QTimer.singleShot(milliseconds, lambda: act() if hasattr(viewer.window, "_qt_window") else None)
+    later(lambda: act() if hasattr(viewer.window, "_qt_window") else None, milliseconds)
 
 
 def _open_shap(viewer: Any) -> None:

@@ -19,6 +19,7 @@ from napari_cathode.plugin.link import Link
 from napari_cathode.session import ParticleSet
 
 from .parts import Connections, Text, primary_button
+from .turns import Turn
 
 _COLOURS = np.array(
     [
@@ -31,6 +32,8 @@ _COLOURS = np.array(
     ]
 )
 """Colours that colour-blind people can tell apart (Okabe and Ito)."""
+
+_CLEAR_MS = 60
 
 
 class SplitPreview(QWidget):
@@ -52,6 +55,7 @@ class SplitPreview(QWidget):
         self._link = link
         self._waiting: tuple[ParticleSet, Change, int] | None = None
         self._layer: Labels | None = None
+        self._clearing = Turn(self, self._clear, _CLEAR_MS)
         self._words = Text()
         self.accept_button = primary_button("Accept (Enter)", "Splits the particle as the picture shows it.")
         self.discard_button = QPushButton("Discard")
@@ -77,6 +81,7 @@ class SplitPreview(QWidget):
 
     def show_change(self, particles: ParticleSet, change: Change) -> None:
         """Show a split."""
+        self._clear()
         self._waiting = (particles, change, particles.revision)
         parts = change.details["into"]
         self._words.say(f"Particle {parts[0]} becomes {len(parts)}: {', '.join(map(str, parts))}.")
@@ -89,7 +94,8 @@ class SplitPreview(QWidget):
         if self._waiting is None:
             return
         particles, change, _revision = self._waiting
-        self.discard()
+        self._end()
+        self._clearing.start()  # when the parts are drawn: napari takes as long for that as all else here
         try:
             self._link.session.edit(particles, change)
         except InputError as error:
@@ -101,11 +107,20 @@ class SplitPreview(QWidget):
 
     def discard(self) -> None:
         """Leave the particle as it is."""
+        self._end()
+        self._clear()
+
+    def _clear(self) -> None:
+        """Take the parts away."""
+        self._clearing.stop()
         viewer, layer, self._layer = self._viewer(), self._layer, None
         if viewer is not None and layer is not None and layer in viewer.layers:
             point = viewer.dims.point
             viewer.layers.remove(layer)
             viewer.dims.point = point
+
+    def _end(self) -> None:
+        """Ask no more."""
         waiting, self._waiting = self._waiting, None
         below = None if waiting is None else self._link.layer_of(waiting[0])
         if below is not None:

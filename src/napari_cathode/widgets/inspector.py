@@ -278,7 +278,7 @@ class InspectorWidget(Docked, Panel):
 
         job = Here("Read particle", read)
         if particles.explanation is not None:
-            job.prepare = _prepare
+            job.prepare = prepare_plots
         self._reading.start(job, self._on_look, self._on_unreadable)
 
     def _on_look(self, look: Look | None) -> None:
@@ -341,17 +341,6 @@ class InspectorWidget(Docked, Panel):
     def _on_no_cracks(self, error: Exception) -> None:
         self._greys_wanted = None
         self.problem.say(f"Its cracks cannot be shown: {error}")
-
-
-def _prepare() -> None:
-    """Load what draws, with its fonts: the first text of a figure takes a tenth of a second."""
-    prepare_plots()
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(1, 1))
-    figure.text(0.5, 0.5, "0")
-    FigureCanvasAgg(figure).draw()
 
 
 def _key(particles: ParticleSet, tomogram: Any) -> tuple[Any, ...]:

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QTimer
-
 from napari_cathode.errors import InputError
+from napari_cathode.plugin.layers import prepare_labels
 from napari_cathode.plugin.link import Link
 from napari_cathode.plugin.project_layers import close_layers, iter_show_state
 from napari_cathode.project import (
@@ -27,6 +26,7 @@ from .docks import open_table
 from .errands import Errands
 from .locating import find_missing, names_of_missing
 from .panel_parameters import apply_parameters
+from .turns import later
 
 RECOVERED = (
     "Recovered. Save it as a project to keep it for good; until then it is kept every half minute in case of a crash."
@@ -84,7 +84,7 @@ class Opener(Errands):
             self.fail(f"What is open cannot be saved, so that nothing else is opened: {error}")
             return
         self.say(f"Opening {path.name} …")
-        self.run(lambda: open_project(path), lambda opened: self._on_opened(opened, left), lambda e: self.fail(str(e)))
+        self.run(lambda: _read(path), lambda opened: self._on_opened(opened, left), lambda e: self.fail(str(e)))
 
     def _on_opened(self, opened: OpenedProject, left: Recoverable | None) -> None:
         viewer = self._viewer()
@@ -107,7 +107,7 @@ class Opener(Errands):
         self.notes = [_ELSEWHERE] * elsewhere + list(opened.notes)
         # In a turn of its own, in which napari draws that the others went.
         parts = iter_show_state(viewer, opened.state)
-        QTimer.singleShot(_REDRAW_MS, lambda: self._show_next(parts, opened))
+        later(lambda: self._show_next(parts, opened), _REDRAW_MS)
 
     def _be_in(self, project: Project | None) -> None:
         """Let other windows know which project is open here."""
@@ -119,7 +119,7 @@ class Opener(Errands):
         """Show a layer in each turn of the event loop."""
         try:
             next(parts)
-            QTimer.singleShot(0, lambda: self._show_next(parts, opened))
+            later(lambda: self._show_next(parts, opened), 0)
             return
         except StopIteration:
             self.say(f"Opened {opened.project.folder}." if self.project is not None else RECOVERED)
@@ -160,3 +160,9 @@ class Opener(Errands):
         self.notes = [known for known in self.notes if found.name not in known] + list(found.notes)
         self.touch()
         self.say(f"Found {found.name}.")
+
+
+def _read(path: Path) -> OpenedProject:
+    """Open a project, in a thread, and load what its labels will be shown with."""
+    prepare_labels()
+    return open_project(path)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection
+from functools import cache
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QEvent, Qt, QTimer, Signal
+from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtGui import QPalette, QResizeEvent
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+
+from .turns import Turn
 
 _ACCENT = {True: "#4cb4e0", False: "#0b6e99"}
 _CLICK_PX = 4
@@ -20,8 +24,25 @@ TURN_MS = 20
 
 
 def prepare_plots() -> None:
-    """Import what a plot needs, from any thread: it takes half a second."""
+    """Load what a plot needs, with its fonts, from any thread: half a second, and a tenth for the first text."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    import napari_cathode.explain.plots  # noqa: F401
+
     from . import canvas  # noqa: F401
+
+    figure = Figure(figsize=(1, 1))
+    figure.text(0.5, 0.5, "0")
+    FigureCanvasAgg(figure).draw()
+
+
+@cache
+def _importing() -> threading.Thread:
+    """Give the thread that imports what plots need."""
+    thread = threading.Thread(target=prepare_plots, daemon=True)
+    thread.start()
+    return thread
 
 
 def with_shift(event: Any) -> bool:
@@ -57,6 +78,7 @@ class Plot(QWidget):
         self._selected: frozenset[int] = frozenset()
         self._wanted = False
         self._marked: tuple[float, float] | None = None
+        self._turn = Turn(self, self._draw_now, TURN_MS)
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self.setMinimumHeight(height)
@@ -65,7 +87,7 @@ class Plot(QWidget):
         """Draw anew, in the next turn or as soon as it is visible."""
         self._wanted = True
         if self.isVisible():
-            QTimer.singleShot(TURN_MS, self._draw_now)
+            self._turn.start()
 
     def show_selection(self, labels: Collection[int]) -> None:
         """Ring the points of some particles."""
@@ -104,7 +126,7 @@ class Plot(QWidget):
         """Draw what was asked for while hidden."""
         super().showEvent(event)
         if self._wanted:
-            QTimer.singleShot(TURN_MS, self._draw_now)
+            self._turn.start()
 
     def changeEvent(self, event: QEvent) -> None:
         """Follow the window's colours."""
@@ -122,6 +144,9 @@ class Plot(QWidget):
 
     def _draw_now(self) -> None:
         if not self._wanted or not self.isVisible():
+            return
+        if _importing().is_alive():
+            self._turn.start()
             return
         self._wanted = False
         if self._canvas is None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QButtonGroup, QFileDialog, QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from napari_cathode.errors import InputError
@@ -21,7 +20,6 @@ from .colour_by import numeric_columns
 from .docks import FEATURES, Docked, open_dock
 from .names import axis_title, display_name, tooltip
 from .parts import Connections, Panel, Text, allow, choice_box
-from .plots import prepare_plots
 from .shap_export import with_ending
 from .table_model import cell_text
 
@@ -29,7 +27,6 @@ _EMPTY = "There is nothing to plot yet. Measure the particles first, or load a t
 _COUNT, _ONE_COLOUR, _PICTURE = "", "", "as in the picture"
 _FIRST = ("damage", "volume_um3", "area_um2")
 _KINDS = "PNG (*.png);;SVG (*.svg)"
-_WAIT_MS = 50
 _STEPS = 256
 
 
@@ -52,7 +49,6 @@ class PlotsWidget(Docked, Panel):
         self._body = QWidget()
         self._area: Any = None
         self._columns: list[str] = []
-        self._ready = threading.Thread(target=prepare_plots, daemon=True)
         self._lay_out()
         self._connect()
         self._show_columns()
@@ -170,14 +166,7 @@ class PlotsWidget(Docked, Panel):
         self.plot.lasso = self.lasso.isChecked()
 
     def _redraw(self) -> None:
-        """Draw as soon as the library is there, which is imported beside the window."""
-        if not self._columns:
-            return
-        if self._ready.ident is None:
-            self._ready.start()
-        if self._ready.is_alive():
-            QTimer.singleShot(_WAIT_MS, self._redraw)
-        else:
+        if self._columns:
             self.plot.redraw()
 
     # ---- the figure --------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from typing import Any, TypeAlias
 
 from napari.utils import progress as activity
-from qtpy.QtCore import QTimer, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
@@ -17,6 +17,7 @@ from napari_cathode.progress import Progress
 from .job import Job, make_worker
 from .parts import Text
 from .time_left import TimeLeft
+from .turns import Turn
 
 _SPINNER_PERCENT = 15
 _ERROR = "border-left: 3px solid #d9534f; padding: 2px 2px 2px 8px;"
@@ -42,6 +43,7 @@ class Runner(QWidget):
         self.job_name = ""
         self._on_result: Callable[[Any], str | Showing | None] = _nothing
         self._showing: Showing | None = None
+        self._turn = Turn(self, self._show_next, 0)
         self._done = False
         self._reporting = False
         self._activity: activity | None = None
@@ -194,7 +196,7 @@ class Runner(QWidget):
         try:
             next(showing)
             self._showing = showing
-            QTimer.singleShot(0, self._show_next)
+            self._turn.start()
         except StopIteration as stop:
             self.say(stop.value or "")
         except InputError as error:
