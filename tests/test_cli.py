@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -558,6 +559,16 @@ def test_a_terminal_gets_a_bar_and_a_log_gets_lines(capsys, monkeypatch):
     assert "Working" in capsys.readouterr().err
     assert progress.follow(work(), quiet=True) == 7
     assert capsys.readouterr().err == ""
+
+
+def test_demo_says_that_a_window_comes(command, monkeypatch):
+    from napari_cathode.cli import demo
+
+    opened = []
+    monkeypatch.setattr(demo, "has_display", lambda: True)
+    monkeypatch.setitem(sys.modules, "napari_cathode.plugin.demo", SimpleNamespace(open_demo=lambda: opened.append(1)))
+    assert "window comes" in command("demo")[1]
+    assert command("demo", "-q")[1] == "" and len(opened) == 2
 
 
 def test_demo_without_a_display_runs_the_analysis(command, monkeypatch, data, tmp_path):

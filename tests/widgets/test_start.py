@@ -130,6 +130,8 @@ def test_a_dropped_file_is_opened_and_its_voxel_size_asked_for(viewer, qtbot, tm
     assert start.button.isEnabled() and start.button.text() == "Run all"
     start.run()
     assert "voxel size" in start.runner.error
+    start.voxel_size._boxes[0].setValue(0.2)
+    assert start.runner.error == "", "what was asked for is there"
     data.setUrls([QUrl.fromLocalFile(str(tmp_path / "missing.npy"))])
     drop()
     assert start.runner.error

@@ -32,6 +32,8 @@ def command(
     """
     if not headless and has_display():
         if importlib.util.find_spec("napari") is not None:
+            if not quiet:  # before what takes the time is imported
+                typer.echo("Opening napari with the sample; the window comes in some seconds.")
             from napari_cathode.plugin.demo import open_demo
 
             open_demo()

@@ -79,7 +79,7 @@ class StartWidget(docks.Docked, Panel):
         self.sample_button = QPushButton("Sample")
         self.image = LayerChoice(self._viewer, is_image)
         self.voxel_size = VoxelSize(self._viewer)
-        self.voxel_size.changed.connect(self._look_ahead)
+        self.voxel_size.changed.connect(self._on_voxel_size)
         self.before = Beforehand(self._kept, all_steps=True)
         self.button = primary_button("Run all", "Runs the steps with usual settings; results appear one by one.")
         self.runner = Runner()
@@ -231,6 +231,12 @@ class StartWidget(docks.Docked, Panel):
         self._form.setVisible(layer is not None)
         self.drop.set_small(layer is not None)
         self.refresh()
+        self._look_ahead()
+
+    def _on_voxel_size(self) -> None:
+        """Take back that it is missing, which the runner may have said."""
+        if self.runner.error and not self.runner.running:
+            self.runner.say("")
         self._look_ahead()
 
     def _look_ahead(self) -> None:
