@@ -27,8 +27,10 @@ from .heartbeat import Heartbeat
 pytestmark = needs_canvas
 LIMIT_S = 0.2
 EDIT_LIMIT_S = 1.0
-"""An accepted split changes labels, colours and outlines in one turn, whose picture is drawn without a graphics card here:
-0.25 s alone, twice as much among other programs."""
+"""An accepted split changes labels, colours and outlines in one turn.
+
+Where no graphics card draws the picture that takes 0.25 s, and twice as much among other programs.
+"""
 
 TIMEOUT_MS = 300_000
 CELL = 16
