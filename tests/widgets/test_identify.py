@@ -170,7 +170,7 @@ def test_thresholds_of_a_3d_network_without_the_network(viewer, qtbot):
     panel.form.field("diameter_um").set_value(20 * EDGE)
     settle()
     press(qtbot, panel.button, panel.runner)
-    assert panel.runner.error == ""
+    assert panel.runner.error == "" and "Found 3 particles" in panel.runner.status
     session = link_of(viewer).session
     particles = session.current
     found = particles.labels.copy()
@@ -183,6 +183,7 @@ def test_thresholds_of_a_3d_network_without_the_network(viewer, qtbot):
     assert particles.provenance["identify"]["prob_threshold"] == 0.99
     panel.adjust.probability.slider.setValue(50)
     press(qtbot, panel.adjust.button, panel.runner)
+    assert panel.runner.status.startswith("3 particles")
     np.testing.assert_array_equal(particles.labels > 0, found > 0)
     session.edit(particles, delete(particles.labels, [3]))
     QTest.mouseClick(panel.adjust.button, Qt.MouseButton.LeftButton)

@@ -137,12 +137,22 @@ def iter_redraw_views(stored: StoredCandidates, probability: float, overlap: flo
 
 
 def iter_redraw_volume(
-    volume: Any, field_of_view: npt.NDArray[Any] | None, probability: float, overlap: float
-) -> Steps[npt.NDArray[Any]]:
-    """Draw what a 3D network found with other thresholds; see `identify.predict_3d.iter_select`."""
+    candidates: Any,
+    parameters: Any,
+    shape: tuple[int, int, int],
+    scale: tuple[float, float, float],
+    field_of_view: npt.NDArray[Any] | None,
+) -> Steps[tuple[npt.NDArray[Any], int]]:
+    """Draw what a 3D network found with other thresholds; see `identify.predict_3d.iter_select`.
+
+    Returns
+    -------
+    labels : ndarray of int32, shape (z, y, x)
+    count : int
+        How many particles they are.
+    """
     yield Progress(0, 0, "Loading")
     from napari_cathode.identify.predict_3d import iter_select
 
-    wanted = replace(volume.parameters, prob_threshold=probability, nms_threshold=overlap)
-    shape = volume.labels.shape
-    return (yield from iter_select(volume.candidates, wanted, shape, volume.scale, field_of_view))[1]
+    selected, labels = yield from iter_select(candidates, parameters, shape, scale, field_of_view)
+    return labels, len(selected.probability)

@@ -398,7 +398,8 @@ class IdentifyWidget(Docked, Panel):
             follow = self._redrawing.follow_slice if found.volume is None else self._redrawing.follow_volume
             follow(found, particles, prediction.parameters)
             self._offer("Next: measure the particles", lambda: open_dock(self._viewer, FEATURES))
-            return f"Found {_count(labels)} particles."
+            count = _count(labels) if found.volume is None else len(found.volume.probability)
+            return f"Found {count} particles."
         predictions = Predictions(tomogram.name, dict(found.views), tomogram)
         yield from self._link.views.iter_show(predictions, layer, first)
         for shown in self._link.views.layers(predictions).values():

@@ -123,14 +123,17 @@ class Redrawing:
         except InputError as error:
             self._runner.fail(str(error))
             return
-        used = found.volume.parameters
-        job = Job("Redraw particles", iter_redraw_volume, found.volume, found.field_of_view, probability, overlap)
+        seen, used = found.volume, found.volume.parameters
+        wanted = replace(used, prob_threshold=probability, nms_threshold=overlap)
+        shape, inside = seen.labels.shape, found.field_of_view
+        job = Job("Redraw particles", iter_redraw_volume, seen.candidates, wanted, shape, seen.scale, inside)
         job.prepare = prepare_labels
 
-        def on_drawn(labels: Any) -> str:
+        def on_drawn(drawn: tuple[Any, int]) -> str:
             refuse()
+            labels, count = drawn
             self._set_labels(particles, used, labels, probability, overlap)
-            return f"{labels.max()} particles with probability {probability:g} and overlap {overlap:g}."
+            return f"{count} particles with probability {probability:g} and overlap {overlap:g}."
 
         self._runner.start(job, on_drawn)
 
