@@ -65,10 +65,15 @@ def test_who_stops_a_training_is_told_how_to_go_on(command, monkeypatch, tmp_pat
         raise KeyboardInterrupt
 
     monkeypatch.setattr("napari_cathode.cli.train.follow", stop)
-    code, _, err = command("train", "mine", "--images", a, "--labels", a, "-o", out)
+    given = ["train", "mine", "--images", a, "--labels", a, "-o", out]
+    code, _, err = command(*given)
     assert code == 130
     expected = f"Stopped; go on with: napari-cathode train mine --resume -o '{out}'" if begun else "Stopped."
     assert err.strip() == expected
+    shutil.rmtree(out, ignore_errors=True)
+    code, _, err = command(*given, "--overwrite")
+    assert code == 130
+    assert err.strip() == (f"{expected} --overwrite" if begun else expected)
 
 
 def test_what_cannot_be_trained_on_is_said_before_anything_is_loaded(command, tmp_path):

@@ -125,7 +125,7 @@ def command(
     try:
         target = follow(_telling(steps, quiet), quiet)
     except KeyboardInterrupt:
-        typer.echo(_stopped(name, out), err=True)
+        typer.echo(_stopped(name, out, overwrite), err=True)
         raise typer.Exit(STOPPED) from None
     typer.echo(_summary(target, out))
 
@@ -192,11 +192,12 @@ def _telling(steps: Steps[T], quiet: bool) -> Steps[T]:
         steps.close()
 
 
-def _stopped(name: str, out: Path | None) -> str:
+def _stopped(name: str, out: Path | None, overwrite: bool) -> str:
     """Say how to go on, where there is something to go on from."""
     if not (work_folder(name, out) / PLAN).is_file():
         return "Stopped."
     words = ["napari-cathode", "train", name, "--resume", *([] if out is None else ["-o", str(out)])]
+    words += ["--overwrite"] if overwrite else []  # without it a model of this name that is there is not replaced
     return f"Stopped; go on with: {shlex.join(words)}"
 
 
