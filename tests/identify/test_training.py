@@ -10,7 +10,7 @@ from discs import disc_slice
 from napari_cathode import resources
 from napari_cathode.errors import InputError
 from napari_cathode.identify import match
-from napari_cathode.identify.models import open_model
+from napari_cathode.identify.models import open_model, read_model
 from napari_cathode.identify.network import Network
 from napari_cathode.identify.parameters import DEFAULT_MODEL
 from napari_cathode.identify.stardist2d import draw_polygons, select_polygons
@@ -157,3 +157,26 @@ def test_a_residual_network_of_stardist3d_opens_too(tmp_path):
     changed[..., :4] = 1.0
     difference = np.abs(network.run_block(far)[1] - network.run_block(changed)[1]).max(axis=(0, 1, 3))
     assert network.margin // 2 < 2 * np.nonzero(difference)[0].max() - 3 <= network.margin
+
+
+def test_large_kernels_see_as_far_as_is_said(tmp_path):
+    from stardist.models import Config2D, StarDist2D
+
+    config = Config2D(
+        n_rays=8,
+        grid=(4, 4),
+        unet_n_depth=1,
+        unet_kernel_size=(13, 13),
+        unet_n_conv_per_depth=1,
+        unet_n_filter_base=4,
+        net_conv_after_unet=8,
+        unet_activation="linear",  # nothing is lost on the way
+    )
+    theirs = StarDist2D(config, name="far", basedir=str(tmp_path))
+    image = np.full((1, 16, 512, 1), 0.5, np.float32)
+    changed = image.copy()
+    changed[:, :, :16] = 1.0
+    one, other = (theirs.keras_model.predict(each, verbose=0)[1] for each in (image, changed))
+    seen = 4 * np.nonzero(np.abs(one - other).max(axis=(0, 1, 3)))[0].max() - 15
+    reach = read_model(tmp_path / "far").reach
+    assert reach - 24 < seen <= reach

@@ -178,7 +178,8 @@ def _unet_reach(config: Mapping[str, Any], grid: int, pool: int) -> int:
     Summed over its layers: each convolution reaches as many pixels as its level is coarse, times half its kernel, and
     each pooling or upsampling adds at most one pixel of its coarse level.
     """
-    convolutions = int(config.get("unet_n_conv_per_depth") or 2) * (max(config.get("unet_kernel_size", (3,))) // 2)
+    half = max(config.get("unet_kernel_size", (3,))) // 2
+    convolutions = int(config.get("unet_n_conv_per_depth") or 2) * half
     reach, step = 0, 1
     while step < grid:
         reach += convolutions * step
@@ -188,7 +189,7 @@ def _unet_reach(config: Mapping[str, Any], grid: int, pool: int) -> int:
         reach += 2 * convolutions * step  # the way down and the way up
         step *= pool
         reach += 2 * step
-    return reach + convolutions * step + grid  # the bottom, and the features layer
+    return reach + convolutions * step + half * grid  # the bottom, and the features layer
 
 
 def _resnet_reach(config: Mapping[str, Any], grid: int, _pool: int) -> int:
