@@ -1,7 +1,8 @@
 """Train a StarDist model on simulated volumes on a graphics card, with JAX in place of TensorFlow.
 
 ``python scripts/train_with_jax.py --name NAME --steps N --seed S [--batch B] [--patch P] [--diameter D]
-[--filters F …] [--start-from FOLDER] [--out FOLDER] [--workers W] [--until SECONDS]``
+[--learning-rate R] [--faces SHARE] [--start-from FOLDER] [--filters F …] [--out FOLDER] [--workers W]
+[--until SECONDS]``
 
 The same training as ``python -m napari_cathode.identify.training --dimensions 3``: the same batches, losses, optimiser
 and learning rates, for machines whose TensorFlow has no graphics card to work on. Products are rounded to bfloat16.
@@ -263,7 +264,10 @@ class Run:
         weights, self.started_from = fresh(parameters), None
         if start_from is not None:
             with np.load(start_from / "state" / "checkpoint.npz") as file:
-                weights = [file[f"weight_{i:03d}"] for i in range(len(weights))]
+                given = [file[f"weight_{i:03d}"] for i in range(len(weights))]
+            if [one.shape for one in given] != [one.shape for one in weights]:
+                sys.exit(f"The weights of {start_from} do not fit a network with {parameters.filters} filters.")
+            weights = given
             self.started_from = json.loads((start_from / "card.json").read_text())["training"]
         moments = [[np.zeros_like(weight) for weight in weights] for _ in range(2)]
         if self.file.exists():

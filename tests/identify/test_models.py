@@ -6,7 +6,8 @@ import pytest
 from napari_cathode import resources
 from napari_cathode.errors import InputError
 from napari_cathode.identify import models
-from napari_cathode.identify.parameters import DEFAULT_MODEL
+from napari_cathode.identify.card import card_text
+from napari_cathode.identify.parameters import DEFAULT_MODEL, DEFAULT_MODEL_3D
 
 
 @pytest.fixture
@@ -40,6 +41,15 @@ def test_the_card_says_what_the_thresholds_file_says(shipped):
     assert {row["iou"] for row in info.card["accuracy"]["simulated"]} == {0.5, 0.7}
     assert {"contrast", "noise", "sharpness"} <= set(info.card["image_statistics"])
     assert DEFAULT_MODEL in (shipped / "model_card.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", [DEFAULT_MODEL, DEFAULT_MODEL_3D])
+def test_people_are_told_what_the_card_for_machines_says(name):
+    info = models.find_model(name)
+    assert (info.folder / "model_card.md").read_text(encoding="utf-8") == card_text(dict(info.card))
+    assert info.card["thresholds"]["prob"] == info.probability_threshold
+    share = info.card["training"].get("faces", 0.0)
+    assert (f"{100 * share:g} % of them mirrored beyond a face" in card_text(dict(info.card))) == bool(share)
 
 
 def test_an_own_model_hides_a_shipped_one_of_its_name(shipped):

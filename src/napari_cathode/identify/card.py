@@ -206,9 +206,11 @@ def _simulated(real: bool) -> str:
 def _training_lines(training: dict[str, Any]) -> list[str]:
     """Say how a model was trained, its start last."""
     power = "²" if len(training["grid"]) == 2 else "³"
+    share = training.get("faces", 0.0)
+    faces = f"{100 * share:g} % of them mirrored beyond a face for each axis, " if share else ""
     lines = [
         f"- Training: {training['steps_done']} steps of {training['batch']} patches of {training['patch']}{power} "
-        f"working pixels, sizes varied by up to {1 + training['jitter']:g}×, Adam with a peak rate of "
+        f"working pixels, {faces}sizes varied by up to {1 + training['jitter']:g}×, Adam with a peak rate of "
         f"{training['learning_rate']:g} and cosine decay by steps, seed {training['seed']}."
     ]
     before = training.get("started_from")
