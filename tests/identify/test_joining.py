@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from stardist import Rays_GoldenSpiral
 
-from napari_cathode.identify.joining import iter_join
+from napari_cathode.identify.joining import _iter_bodies, iter_join
 from napari_cathode.identify.polyhedra import Polyhedra
 from napari_cathode.progress import drain
 
@@ -70,6 +70,17 @@ def test_particles_that_touch_stay_apart():
     leaders = drain(iter_join(candidates(labels, (4, 20, 36, 52)), labels, PROBABILITY, (1.0,) * 3))
     assert leaders.tolist() == [0, 1, 2]
     assert (labels == before).all()
+
+
+def test_a_body_is_measured_against_its_convex_hull():
+    labels = np.zeros((6, 6, 12), np.int32)
+    labels[1:4, 1:4, 1:9] = 2
+    labels[1:4, 1:4, 3:5] = 0  # what lies between does not count, the hull goes over it
+    labels[5, 5, 11] = 1
+    bodies = drain(_iter_bodies(np.array([1, 2]), labels, [np.arange(n) for n in labels.shape]))
+    assert (bodies[1].cells, bodies[2].cells) == (1, 54)
+    assert bodies[1].fullness == pytest.approx(1.0) and bodies[2].fullness == pytest.approx(54 / 72)
+    assert bodies[2].corners.min(axis=0).tolist() == [1, 1, 1] and bodies[2].corners.max(axis=0).tolist() == [4, 4, 9]
 
 
 def test_numbers_stay_in_order_of_probability():

@@ -158,7 +158,10 @@ def _iter_bodies(
         if number % AT_ONCE == 0:
             yield Progress(len(wanted) + number, 2 * len(wanted), WHAT)
         own = cells[slice(*np.searchsorted(owner, (label, label + 1)))]
-        bodies[label] = _Body.within((own[:, None] + cube).reshape(-1, 3), len(own))
+        # They lie in rows along x, of which only the ends can be corners of a convex hull.
+        turns = (own[1:, :2] != own[:-1, :2]).any(axis=1)
+        ends = own[np.append(True, turns) | np.append(turns, True)]
+        bodies[label] = _Body.within((ends[:, None] + cube).reshape(-1, 3), len(own))
     return bodies
 
 
