@@ -74,6 +74,13 @@ def test_other_thresholds_need_no_network(electrode, found):
     assert np.array_equal(same, found.labels)
 
 
+def test_a_low_threshold_finds_what_is_less_probable(electrode):
+    tomogram = Tomogram(electrode.image[:40, :64, :64], electrode.spacing_um)
+    low = identify_volume(tomogram, replace(PARAMETERS, diameter_um=5.4, prob_threshold=0.02))
+    assert 0.02 < low.probability.min() < predict_3d.FLOOR
+    assert low.candidates.probability.min() > 0.02
+
+
 def test_nothing_is_found_outside_the_field_of_view(electrode):
     seen = np.zeros((1, 128, 128), bool)
     seen[:, :, :64] = True

@@ -12,12 +12,15 @@ from qtpy.QtTest import QTest
 
 from napari_cathode import io
 from napari_cathode.edit import delete
+from napari_cathode.identify import IdentifyParameters, candidates, predict_3d
 from napari_cathode.kept_process import KeptProcess
+from napari_cathode.plugin.finding_steps import Found
 from napari_cathode.plugin.layers import is_helper, tomogram_of, voxel_at
 from napari_cathode.plugin.link import link_of
 from napari_cathode.progress import Progress
 from napari_cathode.simulate.samples import SAMPLES
 from napari_cathode.whole_run import EXPLAIN, FIND, MEASURE
+from napari_cathode.widgets.adjust import FLOOR, FLOOR_3D
 from napari_cathode.widgets.diameter_line import DiameterLine
 from napari_cathode.widgets.docks import IDENTIFY, open_dock
 from napari_cathode.widgets.job import Job
@@ -93,6 +96,20 @@ def test_layers_that_are_no_tomogram_are_named(viewer):
     assert "channels has 4 axes" in panel._empty.text()
     viewer.add_image(balls(), name="tomo")
     assert not panel._empty.text() and panel.button.isEnabled()
+
+
+@pytest.mark.parametrize(("seen", "floor"), [("slice", FLOOR), ("volume", FLOOR_3D)])
+def test_the_slider_goes_as_far_down_as_there_are_candidates(panel, seen, floor):
+    assert (floor == candidates.FLOOR) if seen == "slice" else (floor == predict_3d.FLOOR)
+    found = Found({}, **{seen: object()})
+    for used, lowest in ((0.4, floor), (0.05, 0.05)):
+        parameters = IdentifyParameters(prob_threshold=used, nms_threshold=0.3)
+        panel.adjust.show_found(found, parameters, lambda _labels: None)
+        assert panel.adjust.probability.value() == used
+        panel.adjust.probability.slider.blockSignals(True)
+        panel.adjust.probability.slider.setValue(0)
+        panel.adjust.probability.slider.blockSignals(False)
+        assert panel.adjust.probability.value() == lowest
 
 
 def test_preview_along_another_axis(viewer, qtbot, panel):

@@ -28,7 +28,7 @@ BLOCK = 112
 MARGIN = 24
 """Working voxels around a block that its network sees: a typical particle."""
 FLOOR = 0.2
-"""Object probability below which nothing is kept as a candidate."""
+"""Object probability below which nothing is kept as a candidate, unless a lower threshold is asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +125,7 @@ def iter_candidates(
     Returns
     -------
     candidates : Polyhedra
-        All that have at least the probability `FLOOR`.
+        All that are more probable than `FLOOR`, or than the threshold where that is lower.
     scale : tuple of float
         Working voxels per voxel (z, y, x).
     """
@@ -133,7 +133,8 @@ def iter_candidates(
     factors = factors_of(tomogram, parameters, network.info)
     _check_size(tomogram, factors)
     volume = yield from stretch(iter_working_volume(tomogram, grey, factors), 0, 100)
-    candidates = yield from stretch(_iter_blocks(network, volume), 100, 1000)
+    floor = min(FLOOR, FLOOR if parameters.prob_threshold is None else parameters.prob_threshold)
+    candidates = yield from stretch(_iter_blocks(network, volume, floor), 100, 1000)
     return candidates, volume.scale
 
 
@@ -208,7 +209,7 @@ def block_sizes(working: tuple[int, ...], divisor: tuple[int, ...]) -> list[tupl
     return list(itertools.product(*along))
 
 
-def _iter_blocks(network: Network, volume: WorkingVolume) -> Steps[Polyhedra]:
+def _iter_blocks(network: Network, volume: WorkingVolume, floor: float) -> Steps[Polyhedra]:
     """Run the network over the blocks and keep what it proposes in their cores.
 
     The volume goes on mirrored beyond its faces: particles that the border cuts then look like whole ones, which the
@@ -224,7 +225,7 @@ def _iter_blocks(network: Network, volume: WorkingVolume) -> Steps[Polyhedra]:
         block = volume.image[np.ix_(*(where[part] for where, part in zip(mirrored, outer, strict=True)))]
         probability, distance = network.run_block(block.astype(np.float32))
         probability, distance = probability[inner], distance[inner]
-        points = np.argwhere(probability > FLOOR)
+        points = np.argwhere(probability > floor)
         at = (points + [part.start for part in target]) * grid - beyond
         kept = ((at >= 0) & (at < size)).all(axis=1)
         if volume.inside is not None:

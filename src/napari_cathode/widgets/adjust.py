@@ -83,8 +83,9 @@ class Adjust(QWidget):
         if not found.adjustable:
             self.hide()
             return
-        # A 3D network's own floor is higher.
-        self.probability.set_lowest(FLOOR if found.volume is None else FLOOR_3D)
+        # A 3D network's own floor is higher; below it there are candidates where a lower threshold was used.
+        floor = FLOOR if found.volume is None else FLOOR_3D
+        self.probability.set_lowest(min(floor, parameters.prob_threshold))
         self.probability.set_value(parameters.prob_threshold)
         self.overlap.set_value(parameters.nms_threshold)
         what = "all slices" if found.volume is None else "the particles"
