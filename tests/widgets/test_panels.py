@@ -156,6 +156,11 @@ def test_a_name_too_long_for_a_list_is_cut_between_letters_and_told_whole(qtbot)
     assert hovered(box) == "What is <i>shown</i>."
     box.setItemText(0, name)
     box.setFixedWidth(400)
+    empty = choice_box()
+    qtbot.addWidget(empty)
+    empty.setPlaceholderText("none open")
+    empty.setFixedWidth(400)
+    assert empty.shown_text() == "none open", "what stands there while there is nothing to choose"
     assert box.shown_text() == name and hovered(box) == "What is <i>shown</i>."
 
 

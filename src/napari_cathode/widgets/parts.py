@@ -255,14 +255,15 @@ class Choice(QComboBox):
     """
 
     def shown_text(self) -> str:
-        """Give what the closed list shows of the chosen name."""
+        """Give what the closed list shows of the chosen name, or of what stands there while none is chosen."""
         option = QStyleOptionComboBox()
         self.initStyleOption(option)
         field = self.style().subControlRect(
             QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
         )
         room = field.width() - 2 - (0 if option.currentIcon.isNull() else option.iconSize.width() + 4)
-        return str(self.fontMetrics().elidedText(option.currentText, Qt.TextElideMode.ElideRight, room))
+        text = self.placeholderText() if self.currentIndex() < 0 else option.currentText
+        return str(self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the closed list without a cut letter."""
@@ -277,7 +278,7 @@ class Choice(QComboBox):
 
     def event(self, event: QEvent) -> bool:
         """Begin the tooltip with the whole name where it is cut."""
-        whole = self.currentText()
+        whole = self.placeholderText() if self.currentIndex() < 0 else self.currentText()
         if event.type() != QEvent.Type.ToolTip or self.shown_text() == whole:
             return bool(super().event(event))
         QToolTip.showText(event.globalPos(), f"<p><b>{html.escape(whole)}</b></p>{self.toolTip()}", self)
