@@ -164,6 +164,19 @@ def test_a_name_too_long_for_a_list_is_cut_between_letters_and_told_whole(qtbot)
     assert box.shown_text() == name and hovered(box) == "What is <i>shown</i>."
 
 
+def test_what_stands_in_a_list_while_nothing_is_chosen_is_drawn_as_qt_draws_it(qtbot):
+    def drawn(box):
+        qtbot.addWidget(box)
+        box.addItem("damage")
+        box.setPlaceholderText("choose a column")
+        box.setCurrentIndex(-1)
+        box.setFixedSize(300, 28)
+        box.show()
+        return box.grab().toImage()
+
+    assert drawn(choice_box()) == drawn(QComboBox())
+
+
 def test_all_lists_of_the_panels_cut_names_so(viewer):
     for panel in (START, IDENTIFY, FUSE, FEATURES, PLOTS, SHAP, EDIT, TRAIN):
         boxes = open_dock(viewer, panel).findChildren(QComboBox)

@@ -10,7 +10,7 @@ from typing import Any
 
 from napari.layers import Layer
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
-from qtpy.QtGui import QPainter, QPaintEvent, QShowEvent, QTextDocumentFragment
+from qtpy.QtGui import QPainter, QPaintEvent, QPalette, QShowEvent, QTextDocumentFragment
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -270,6 +270,8 @@ class Choice(QComboBox):
         option = QStyleOptionComboBox()
         self.initStyleOption(option)
         option.currentText = self.shown_text()
+        if self.currentIndex() < 0:
+            option.palette.setBrush(QPalette.ColorRole.ButtonText, option.palette.placeholderText())
         painter = QStylePainter(self)
         painter.setPen(self.palette().text().color())
         painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
