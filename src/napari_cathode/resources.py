@@ -5,6 +5,8 @@ import sys
 from importlib.resources import files
 from pathlib import Path
 
+from .errors import InputError
+
 
 def models_folder() -> Path:
     """Give the folder of the models that ship with the package."""
@@ -49,6 +51,23 @@ def recovery_folder() -> Path:
     """
     override = os.environ.get("NAPARI_CATHODE_RECOVERY")
     return Path(override) if override else _user_folder() / "recovery"
+
+
+def check_writable(folder: Path) -> None:
+    """Say before long work, not after it, that its results could not be written into a folder, there or not yet.
+
+    Raises
+    ------
+    InputError
+        When the folder, or what it would lie in, is a file or may not be written to.
+    """
+    there = folder.absolute()
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir():
+        raise InputError(f"{there} is a file; name a folder.")
+    if not os.access(there, os.W_OK):
+        raise InputError(f"{there} is a place that you may not write to; choose another.")
 
 
 def _user_folder() -> Path:

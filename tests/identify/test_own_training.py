@@ -107,8 +107,10 @@ def test_a_place_that_may_not_be_written_to_is_said_before_the_training(discs, t
     with pytest.raises(InputError, match="may not write to"):
         next(iter_train_own("mine", [discs], TINY, out=tmp_path / "models"))
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(InputError, match="may not write to"):
+    with pytest.raises(InputError, match="file is a file; name a folder"):
         next(iter_train_own("mine", [discs], TINY, out=tmp_path / "file" / "models"))
+    with pytest.raises(InputError, match="file is a file; name a folder"):
+        next(iter_train_simulated("mine", TrainingParameters(), out=tmp_path / "file" / "models"))
 
 
 def test_a_training_on_simulated_images_is_not_taken_for_one_on_own_images(tmp_path):

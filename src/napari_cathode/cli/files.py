@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from napari_cathode.errors import InputError
+from napari_cathode.resources import check_writable
 
 
 def may_write(path: Path, overwrite: bool) -> Path:
@@ -20,7 +20,7 @@ def may_write(path: Path, overwrite: bool) -> Path:
         raise InputError(f"{path} is a folder; name a file.")
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists; name another file, or replace it with --overwrite.")
-    _check_permission(path.parent)
+    check_writable(path.parent)
     return path
 
 
@@ -39,17 +39,6 @@ def may_write_into(folder: Path, names: list[str], overwrite: bool) -> Path:
         raise InputError(
             f"{folder} has a file {present[0]} already; name another folder, or replace it with --overwrite."
         )
-    _check_permission(folder)
+    check_writable(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def _check_permission(folder: Path) -> None:
-    """Say before the work, not after it, that its results could not be written."""
-    there = folder.absolute()
-    while not there.exists():
-        there = there.parent
-    if not there.is_dir():
-        raise InputError(f"{there} is a file; name a folder.")
-    if not os.access(there, os.W_OK):
-        raise InputError(f"{there} is a place that you may not write to; choose another.")

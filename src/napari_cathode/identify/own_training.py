@@ -143,15 +143,6 @@ def check_name(name: str, out: Path | None = None, overwrite: bool = False) -> P
     return target
 
 
-def check_place(out: Path | None = None) -> None:
-    """Raise `InputError` when nothing may be written where models go."""
-    there = (out or resources.user_models_folder()).absolute()
-    while not there.exists():
-        there = there.parent
-    if not (there.is_dir() and os.access(there, os.W_OK)):
-        raise InputError(f"{there} is a place that you may not write to; choose another folder for the model.")
-
-
 def check_not_begun(name: str, out: Path | None = None, overwrite: bool = False) -> None:
     """Raise `InputError` when there is a training of this name to go on with, and ``overwrite`` is not set."""
     if (work_folder(name, out) / STATE / _CHECKPOINT).exists() and not overwrite:
@@ -210,7 +201,7 @@ def iter_train_own(
     parameters = parameters or OwnTrainingParameters()
     require_tensorflow("train a model")
     check_name(name, out, overwrite)
-    check_place(out)
+    resources.check_writable(out or resources.user_models_folder())
     work = work_folder(name, out)
     check_not_begun(name, out, overwrite)
     start = None if not start_from else check_start(start_from)

@@ -7,6 +7,7 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
+from napari_cathode import resources
 from napari_cathode.errors import InputError
 from napari_cathode.parameters import from_dict
 from napari_cathode.progress import Steps
@@ -17,7 +18,6 @@ from .own_training import (
     PLAN,
     check_name,
     check_not_begun,
-    check_place,
     check_start,
     work_folder,
     write_json,
@@ -64,7 +64,7 @@ def iter_train_simulated(
         The model's folder.
     """
     target = check_name(name, out, overwrite)
-    check_place(out)
+    resources.check_writable(out or resources.user_models_folder())
     check_not_begun(name, out, overwrite)
     start = check_start(start_from, parameters.dimensions).folder if start_from else None
     work = work_folder(name, out)
