@@ -21,6 +21,7 @@ from napari_cathode.parameters import to_dict
 from napari_cathode.pipeline import PipelineParameters
 from napari_cathode.tomogram import Spacing as SpacingUm
 from napari_cathode.tomogram import check_spacing
+from napari_cathode.words import particles_in_words
 
 from .files import may_write
 from .options import Given, Overwrite, ParameterFile, Quiet, Spacing, read_parameters, with_parameters
@@ -87,7 +88,7 @@ def command(
             io.write_labels(out, fusion.labels, spacing)
             count = len(fusion.agreement)
             del fusion
-    typer.echo(f"{count} particles are in {out}.")
+    typer.echo(f"{particles_in_words(count)} {'is' if count == 1 else 'are'} in {out}.")
 
 
 def _from_files(

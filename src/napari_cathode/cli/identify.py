@@ -15,6 +15,7 @@ from napari_cathode.fuse.store import check_folder, iter_write_predictions
 from napari_cathode.identify import IdentifyParameters, estimate_diameter, iter_identify, iter_identify_volume
 from napari_cathode.pipeline import PipelineParameters
 from napari_cathode.tomogram import Tomogram, parse_region
+from napari_cathode.words import particles_in_words
 
 from .files import may_write_into
 from .options import (
@@ -81,4 +82,5 @@ def _whole(tomogram: Tomogram, parameters: IdentifyParameters, out: Path, overwr
 
 def _write(target: Path, labels: npt.NDArray[np.int32], tomogram: Tomogram) -> None:
     io.write_labels(target, labels, tomogram.spacing_um)
-    typer.echo(f"{labels.max()} particles are in {target}.")
+    count = int(labels.max(initial=0))
+    typer.echo(f"{particles_in_words(count)} {'is' if count == 1 else 'are'} in {target}.")

@@ -18,6 +18,7 @@ from napari_cathode.parameters import to_dict
 from napari_cathode.pipeline import PipelineParameters
 from napari_cathode.project import holds_project
 from napari_cathode.project.continuing import parameters_of
+from napari_cathode.words import particles_in_words
 
 from .continuing import current_of, open_given
 from .files import may_write
@@ -97,4 +98,5 @@ def command(
         write_log_beside(out, particles.history.log())
     for note in table.attrs.get("notes", ()):
         typer.echo(f"Note: {note}")
-    typer.echo(f"{len(table)} particles with {len(table.columns) - 1} features are in {out}.")
+    verb = "is" if len(table) == 1 else "are"
+    typer.echo(f"{particles_in_words(len(table))} with {len(table.columns) - 1} features {verb} in {out}.")

@@ -12,6 +12,7 @@ from napari_cathode.errors import InputError
 from napari_cathode.progress import Progress, Steps, within
 from napari_cathode.simulate import PRESETS, Simulation, SimulationParameters, iter_simulate, simulate_slice
 from napari_cathode.simulate.samples import iter_write
+from napari_cathode.words import particles_in_words
 
 from .files import may_write_into
 from .options import Given, Overwrite, Quiet, with_parameters
@@ -42,7 +43,7 @@ def command(
     parameters = replace(PRESETS[preset], **given)
     may_write_into(out, [name.format(preset) for name in NAMES], overwrite)
     result = follow(_iter_make(parameters, seed, out, preset), quiet)
-    typer.echo(f"{len(result.table)} particles; image and truth are in {out / preset}*.")
+    typer.echo(f"{particles_in_words(len(result.table))}; image and truth are in {out / preset}*.")
 
 
 def _iter_make(parameters: SimulationParameters, seed: int, out: Path, name: str) -> Steps[Simulation]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from napari_cathode.errors import InputError
+from napari_cathode.words import particles_in_words
 
 from .parameters import MINIMUM_PARTICLES, ExplainParameters
 from .predictors import choose_predictors, said_of_columns
@@ -128,7 +129,7 @@ def usable_rows(table: pd.DataFrame, target: str) -> tuple[pd.DataFrame, dict[st
         dropped["excluded in review"] = int(excluded.sum())
     if usable.sum() < MINIMUM_PARTICLES:
         reasons = " and ".join(f"{count} {reason}" for reason, count in dropped.items() if count)
-        found = "1 particle" if len(table) == 1 else f"{len(table)} particles"
+        found = particles_in_words(len(table))
         short = f"Only {usable.sum()} of {found} can be used ({reasons})" if reasons else f"The table holds {found}"
         raise TooFewParticles(f"{short}; to explain {target}, at least {MINIMUM_PARTICLES} are needed.")
 

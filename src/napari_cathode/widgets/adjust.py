@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayou
 
 from napari_cathode.kept_process import KeptProcess
 from napari_cathode.plugin.finding_steps import Found, iter_adjust_slice
+from napari_cathode.words import particles_in_words
 
 from .background import Background, Closing
 from .job import Job
@@ -121,7 +122,7 @@ class Adjust(QWidget):
             survivors, labels = result
             self._survivors = (overlap, survivors)
             self._show(labels)
-            self.count.say(f"{len(np.setdiff1d(np.unique(labels), 0))} particles in this slice.")
+            self.count.say(f"{particles_in_words(len(np.setdiff1d(np.unique(labels), 0)))} in this slice.")
 
         self._background.start(job, on_drawn, lambda error: self.count.say(f"Could not be drawn: {error}"))
 

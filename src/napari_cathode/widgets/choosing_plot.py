@@ -12,6 +12,7 @@ from qtpy.QtGui import QCursor
 from qtpy.QtWidgets import QToolTip
 
 from napari_cathode.explain.plots import Histogram
+from napari_cathode.words import particles_in_words
 
 from .plots import Plot, with_shift
 
@@ -170,7 +171,7 @@ class ChoosingPlot(Plot):
                 number = self._drawn.bin_at(event.xdata)
                 if number is not None and self._drawn.counts[number]:
                     low, high = self._drawn.edges[number : number + 2]
-                    text = f"{self._drawn.counts[number]} particles\n{low:.4g} – {high:.4g}"
+                    text = f"{particles_in_words(self._drawn.counts[number])}\n{low:.4g} – {high:.4g}"
             else:
                 point = self._drawn.nearest(event.x, event.y)
                 text = "" if point is None else self._describe(int(self._drawn.label[point]))

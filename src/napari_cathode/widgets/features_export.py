@@ -16,6 +16,7 @@ from napari_cathode.io import write_table
 from napari_cathode.measure import Contacts
 from napari_cathode.results import beside, write_contacts, write_summary
 from napari_cathode.session import ParticleSet
+from napari_cathode.words import particles_in_words
 
 from .parts import TABLE_ENDINGS, ask_table_path
 
@@ -90,7 +91,7 @@ def write_features(path: str, table: pd.DataFrame, particles: ParticleSet, which
         written.append(write_summary(path, table, particles.summary, made_with))
     written.append(write_log_beside(path, particles.history.log()))
     names = " and ".join(", ".join(place.name for place in written if place is not None).rsplit(", ", 1))
-    return f"Wrote {len(table)} particles to {path}" + (f", {names} beside it." if names else ".")
+    return f"Wrote {particles_in_words(len(table))} to {path}" + (f", {names} beside it." if names else ".")
 
 
 def _present(path: str, particles: ParticleSet, which: str) -> list[str]:

@@ -24,6 +24,7 @@ from napari_cathode.plugin.steps import ViewsToFuse, iter_explain_table, iter_fu
 from napari_cathode.session import Colouring, ParticleSet, Predictions
 from napari_cathode.tomogram import Region, Tomogram
 from napari_cathode.whole_run import EXPLAIN, FIND, FUSE, MEASURE
+from napari_cathode.words import particles_in_words
 
 from .job import Job
 from .plots import prepare_plots
@@ -259,7 +260,7 @@ class Flow(QObject):
             how = {"identify": to_dict(prediction.parameters or self._identify)}
             self._show(prediction.labels, how)
             self._went_well = True
-            return f"Found {int(prediction.labels.max(initial=0))} particles."
+            return f"Found {particles_in_words(int(prediction.labels.max(initial=0)))}."
         self._predictions = Predictions(self._tomogram.name, dict(found.views), self._tomogram)
         yield from self._link.views.iter_show(self._predictions, self._layer, self._first())
         yield
@@ -282,7 +283,7 @@ class Flow(QObject):
         particles = self._show(fusion.labels, {"fuse": to_dict(fusion.parameters), "views": list(fusion.views)})
         self._link.session.set_agreement(particles, fusion.agreement)
         self._went_well = True
-        return f"Made {int(fusion.labels.max(initial=0))} particles."
+        return f"Made {particles_in_words(int(fusion.labels.max(initial=0)))}."
 
     def _show(self, labels: Any, how: dict[str, Any]) -> ParticleSet:
         tomogram = self._tomogram
@@ -311,7 +312,7 @@ class Flow(QObject):
             if table is not None and len(table) and table["damage"].notna().any():
                 self._link.session.set_colouring(particles, Colouring("damage"))
             self._went_well = True
-            return f"Measured {len(result[0])} particles."
+            return f"Measured {particles_in_words(len(result[0]))}."
 
         return job, on_result
 
@@ -330,7 +331,7 @@ class Flow(QObject):
             self._link.session.set_explanation(particles, explanation, without, revision)
             self._went_well = True
             since = " Labels were edited since." if particles.explanation_out_of_date else ""
-            return f"Found, measured and explained {len(table)} particles.{since}"
+            return f"Found, measured and explained {particles_in_words(len(table))}.{since}"
 
         return job, on_result
 

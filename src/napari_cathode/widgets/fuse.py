@@ -20,6 +20,7 @@ from napari_cathode.plugin.steps import Fused, iter_compare_layers, iter_fuse_la
 from napari_cathode.session import ParticleSet
 from napari_cathode.tomogram import Region
 from napari_cathode.whole_run import expect_fusing
+from napari_cathode.words import particles_in_words
 
 from .background import Background, Closing
 from .docks import FEATURES, Docked, open_dock
@@ -185,7 +186,7 @@ class FuseWidget(Docked, Panel):
             if fused.kept:
                 self._newest = _Shown(None, parameters, particles, particles.revision)
             self.next_button.show()
-            return f"Made {_count(fused)} particles of {len(fused.views)} views."
+            return f"Made {particles_in_words(_count(fused))} of {len(fused.views)} views."
 
         self.runner.start(job, on_result)
 
@@ -269,7 +270,7 @@ class FuseWidget(Docked, Panel):
             if layer is not None:
                 layer.metadata.update(_how(fused))
             shown.parameters, shown.revision = parameters, particles.revision
-            self.runner.say(f"Now {_count(fused)} particles.")
+            self.runner.say(f"Now {particles_in_words(_count(fused))}.")
 
     def _on_failed(self, error: Exception) -> None:
         self._kept.forget()
@@ -301,7 +302,8 @@ class FuseWidget(Docked, Panel):
                 raise InputError("The labels were changed while they were compared; compare again.")
             self._link.session.set_agreement(particles, found)
             views = "one view" if len(inputs) == 1 else f"{len(inputs)} views"
-            return f"Compared {len(found)} particles with {views}." if inputs else f"Listed {len(found)} particles."
+            counted = particles_in_words(len(found))
+            return f"Compared {counted} with {views}." if inputs else f"Listed {counted}."
 
         self.runner.start(Job("Compare with views", iter_compare_layers, particles.labels, inputs, spacing), on_result)
 
@@ -325,4 +327,4 @@ def _count(fused: Fused) -> int:
 
 def _previewed(fused: Fused) -> str:
     size = " × ".join(map(str, fused.labels.shape))
-    return f"{_count(fused)} particles in a box of {size} voxels, those cut by its faces included."
+    return f"{particles_in_words(_count(fused))} in a box of {size} voxels, those cut by its faces included."

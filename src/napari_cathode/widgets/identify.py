@@ -20,6 +20,7 @@ from napari_cathode.plugin.layers import is_image, prepare_labels, spacing_of, t
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import ParticleSet, Predictions
 from napari_cathode.tomogram import Region, Tomogram
+from napari_cathode.words import particles_in_words
 
 from .adjust import Adjust
 from .background import Closing, ScratchFolder
@@ -310,7 +311,7 @@ class IdentifyWidget(Docked, Panel):
         self.before.tell_notes(prediction.notes)
         self._redrawing.forget()
         self.adjust.show_found(found, prediction.parameters, self.preview.redraw)
-        return f"{_count(prediction.labels)} particles in {shown.view} slice {shown.index}."
+        return f"{particles_in_words(_count(prediction.labels))} in {shown.view} slice {shown.index}."
 
     def identify(self) -> None:
         """Find the particles in the views that are chosen."""
@@ -399,7 +400,7 @@ class IdentifyWidget(Docked, Panel):
             follow(found, particles, prediction.parameters)
             self._offer("Next: measure the particles", lambda: open_dock(self._viewer, FEATURES))
             count = _count(labels) if found.volume is None else len(found.volume.probability)
-            return f"Found {count} particles."
+            return f"Found {particles_in_words(count)}."
         predictions = Predictions(tomogram.name, dict(found.views), tomogram)
         yield from self._link.views.iter_show(predictions, layer, first)
         for shown in self._link.views.layers(predictions).values():

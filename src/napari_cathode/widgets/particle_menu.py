@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_cathode.judging import Judgement, classes_of, judgement
 from napari_cathode.session import ParticleSet, Session
+from napari_cathode.words import particles_in_words
 
 from .parts import form_layout
 
@@ -186,4 +187,4 @@ def _common(particles: ParticleSet, labels: Sequence[int]) -> Judgement:
 
 
 def _name(labels: Sequence[int]) -> str:
-    return f"Particle {labels[0]}" if len(labels) == 1 else f"{len(labels)} particles"
+    return f"Particle {labels[0]}" if len(labels) == 1 else particles_in_words(len(labels))

@@ -14,6 +14,7 @@ from napari_cathode.plugin.finding_steps import Found, iter_redraw_views, iter_r
 from napari_cathode.plugin.layers import prepare_labels
 from napari_cathode.plugin.link import Link
 from napari_cathode.session import ParticleSet, Predictions
+from napari_cathode.words import particles_in_words
 
 from .adjust import Adjust
 from .background import ScratchFolder
@@ -133,7 +134,7 @@ class Redrawing:
             refuse()
             labels, count = drawn
             self._set_labels(particles, used, labels, probability, overlap)
-            return f"{count} particles with probability {probability:g} and overlap {overlap:g}."
+            return f"{particles_in_words(count)} with probability {probability:g} and overlap {overlap:g}."
 
         self._runner.start(job, on_drawn)
 

@@ -14,6 +14,7 @@ from napari_cathode.judging import VERDICTS, verdict_of
 from napari_cathode.plugin.layers import is_particles
 from napari_cathode.plugin.link import Link
 from napari_cathode.session import Colouring, ParticleSet
+from napari_cathode.words import particles_in_words
 
 from .docks import EDIT, open_dock
 from .parts import Connections, Heading, LayerChoice, Text, form_layout, rule
@@ -180,7 +181,7 @@ class Review(QWidget):
         if not said:
             compared = _COLOURING.column in particles.agreement
             first = "those that the views agree on least come" if compared else "the smallest comes"
-            words = f"{len(queue)} particles; {first} first."
+            words = f"{particles_in_words(len(queue))}; {first} first."
         else:
             words = progress_words(particles, queue)
         return f"{words} {_STALE}" if stale else words

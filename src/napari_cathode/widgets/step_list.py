@@ -6,6 +6,8 @@ from typing import Any
 
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
 
+from napari_cathode.words import particles_in_words
+
 from . import docks
 from .flow import DONE, EXPLAIN, FIND, FUSE, MEASURE, NOT_NEEDED, RUNNING, STALE, STEPS, TO_DO, Reached
 
@@ -71,9 +73,9 @@ def results_of(found: Reached) -> dict[str, str]:
     if particles is None:
         return results
     if particles.agreement is not None and particles.agreement_revision == particles.revision:
-        results[FUSE] = _particles(len(particles.agreement))
+        results[FUSE] = particles_in_words(len(particles.agreement))
     elif particles.table is not None and not particles.out_of_date:
-        results[FUSE] = _particles(len(particles.table))
+        results[FUSE] = particles_in_words(len(particles.table))
     if found.states[FUSE] == NOT_NEEDED and FUSE in results:
         results[FIND] = results.pop(FUSE)
     if particles.table is not None:
@@ -82,7 +84,3 @@ def results_of(found: Reached) -> dict[str, str]:
         r2 = f"{particles.explanation.scores['r2_mean']:.2f}".replace("-", "\N{MINUS SIGN}")
         results[EXPLAIN] = f"R² {r2}"
     return results
-
-
-def _particles(count: int) -> str:
-    return "1 particle" if count == 1 else f"{count} particles"

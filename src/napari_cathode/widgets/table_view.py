@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 from napari_cathode.errors import InputError
 from napari_cathode.filtering import Filter
 from napari_cathode.session import ParticleSet, Session
+from napari_cathode.words import particles_in_words
 
 from .column_choice import ColumnChooser
 from .names import display_name
@@ -179,7 +180,7 @@ class LinkedTable(QWidget):
 
     def _count_rows(self) -> None:
         shown, total = self.model.rowCount(), len(self.model.columns["label"])
-        self._count.setText(f"{shown} of {total}" if shown != total else f"{total} particles")
+        self._count.setText(f"{shown} of {total}" if shown != total else particles_in_words(total))
 
     def _on_ranges(self, shown: bool) -> None:
         for view in self._rows.views:
