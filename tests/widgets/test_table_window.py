@@ -1,6 +1,8 @@
 """The table and the picture in a real window: what one hides, excludes or opens, the other shows."""
 
 import numpy as np
+import pandas as pd
+import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QMenu
@@ -105,3 +107,30 @@ def test_a_table_remembered_at_the_bottom_makes_the_window_no_higher(viewer, lab
         assert main.height() == 768
     finally:
         get_settings().application.plugin_widget_positions = positions
+
+
+@pytest.mark.parametrize("condition", ["damage > 9", "damage > 0.7"])
+def test_pinned_columns_stay_beside_their_rows_when_a_filter_goes(viewer, qtbot, condition):
+    link = link_of(viewer)
+    count = 400
+    particles = ParticleSet(np.arange(1, count + 1, dtype=np.int32).reshape(1, 20, 20), "many", SPACING)
+    link.show(particles)
+    values = np.random.default_rng(0).permutation(count) / count
+    link.set_table(particles, pd.DataFrame({"label": np.arange(1, count + 1), "damage": values}))
+    panel = open_dock(viewer, FEATURES, "bottom").table
+    settle()
+    main, pinned = (view.verticalScrollBar() for view in (panel.view, panel.pinned))
+    assert panel.pinned.isVisible()
+    chosen = int(panel.model.labels[150])
+    link.session.selection = {chosen}
+    settle()
+    assert main.value() == pinned.value() > 0
+    panel.filter.setText(condition)
+    QTest.keyClick(panel.filter, Qt.Key.Key_Return)
+    settle()
+    panel.clear_filter()
+    settle()
+    assert pinned.maximum() == main.maximum() > 300
+    assert pinned.value() == main.value()
+    top = panel.view.rowAt(1)
+    assert panel.pinned.rowAt(1) == top and top <= 150 < top + 60

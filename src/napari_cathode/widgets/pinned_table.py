@@ -120,6 +120,8 @@ class PinnedTable(QWidget):
             view.header.sectionMoved.connect(self._on_moved)
             view.header.sectionResized.connect(self._on_resized)
             view.verticalScrollBar().valueChanged.connect(other.verticalScrollBar().setValue)
+        # A bar that is set before its range has grown stops at the old end: rows would stand beside others.
+        self.pinned.verticalScrollBar().rangeChanged.connect(self._align)
         self.view.horizontalScrollBar().rangeChanged.connect(self._match_heights)
 
     def sort(self, section: int, order: Qt.SortOrder) -> None:
@@ -168,6 +170,10 @@ class PinnedTable(QWidget):
         wanted = self.pinned.header.length() + 2 * self.pinned.frameWidth()
         self.pinned.setVisible(self.pinned.header.length() > 0)
         self.pinned.setFixedWidth(max(1, min(wanted, round(_MOST_PINNED * max(self.width(), 200)))))
+
+    def _align(self, *_: int) -> None:
+        """Scroll the pinned columns to where the others are."""
+        self.pinned.verticalScrollBar().setValue(self.view.verticalScrollBar().value())
 
     def _match_heights(self, _least: int, most: int) -> None:
         """Leave the room of the scroll bar free below the pinned columns, too, so that rows stay side by side."""
