@@ -47,7 +47,7 @@ def test_particles_follow_the_slider_until_somebody_works_on_them(viewer, qtbot,
     panel.slider.setFocus()
     QTest.keyClick(panel.slider, Qt.Key.Key_End)
     assert panel.form.value().split_merge == 1
-    qtbot.waitUntil(lambda: "Now 1 particles" in panel.runner.status, timeout=TIMEOUT_MS)
+    qtbot.waitUntil(lambda: "Now 1 particle" in panel.runner.status, timeout=TIMEOUT_MS)
     assert session.current is particles and viewer.layers["fused particles"] is layer
     assert layer.data.max() == 1 and len(particles.agreement) == 1
     assert particles.colouring is not None, "the colours follow"
@@ -70,7 +70,7 @@ def test_settings_that_are_changed_during_a_run_follow_it(viewer, qtbot, panel):
         QTest.mouseClick(panel.button, Qt.MouseButton.LeftButton)
         panel.slider.setFocus()
         QTest.keyClick(panel.slider, Qt.Key.Key_End)
-    qtbot.waitUntil(lambda: "Now 1 particles" in panel.runner.status, timeout=TIMEOUT_MS)
+    qtbot.waitUntil(lambda: "Now 1 particle" in panel.runner.status, timeout=TIMEOUT_MS)
     assert link_of(viewer).session.current.labels.max() == 1
 
 
