@@ -107,6 +107,8 @@ def iter_join(
     seen_through = total / (face * probability[high - 1])
     doubtful = (face >= LEAST_FACE) & (seen_through > LEAST_SEEN)
     first, second, seen_through = found[doubtful] // (n + 1), high[doubtful], seen_through[doubtful]
+    if not len(first):
+        return np.arange(n)
     bodies = yield from stretch(_iter_bodies(np.union1d(first, second), labels, places), 600, 800)
     doubts = list(zip(first.tolist(), second.tolist(), seen_through.tolist(), strict=True))
     leader = yield from stretch(_iter_belonging(doubts, bodies, joined, n), 800, 1000)
