@@ -56,6 +56,22 @@ def test_a_slit_counts_alike_for_filled_and_for_solid_only_labels(draw_ellipsoid
     assert of_solid.volume_um3 == pytest.approx(of_filled.volume_um3, rel=lost)
 
 
+def test_the_crack_of_a_neighbour_is_left_to_it():
+    # The second ball sits in a dent of the first, with a crack as dark as any of the first
+    z, y, x = np.indices((56, 56, 76))
+    second = (z - 27.5) ** 2 + (y - 27.6) ** 2 + (x - 46.4) ** 2 < 14**2
+    first = ((z - 27.5) ** 2 + (y - 27.6) ** 2 + (x - 26.4) ** 2 < 22**2) & ~second
+    crack = second & (np.abs(x - 41) < 3) & (y > 20)
+    grey = np.where(first | second, 180.0, 95.0)
+    grey[crack] = 70.0
+    image = ndimage.gaussian_filter(grey, 0.8) + np.random.default_rng(0).normal(0, 8, grey.shape)
+    solid = (first + 2 * (second & ~crack)).astype(np.int32)
+    table = measure(solid, image, SPACING, MeasureParameters(labels_cover="solid"))
+    assert table["damage"][0] < 0.01
+    assert table["volume_um3"][0] == pytest.approx(first.sum() * 1e-3, rel=0.01)
+    assert table["damage"][1] == pytest.approx(crack.sum() / second.sum(), abs=0.03)
+
+
 def test_what_labels_cover_is_noticed_and_can_be_said(draw_ellipsoid):
     image, filled, solid, void = _split_ball(draw_ellipsoid, 7)
     said = [measure(solid, image, SPACING, MeasureParameters(labels_cover=cover)) for cover in ("solid", "particles")]

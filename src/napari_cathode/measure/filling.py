@@ -34,20 +34,37 @@ def fill_particle(
     filled, closed : ndarray of uint8, shape (z, y, x)
         The filled particle, and the part of it that solid encloses.
     """
-    flat = own.shape[0] == 1
-    if closing_radius_um >= min(spacing_um[1:] if flat else spacing_um):
-        edges = np.array([np.inf if flat else spacing_um[0], spacing_um[1], spacing_um[2]])
-        # Holes are filled while the mask is swollen: shrinking back could open a narrow seal again.
-        swollen = fill_holes(within_ball(solid, edges, closing_radius_um, False))
-        closed = 1 - within_ball(swollen, edges, closing_radius_um, True)
-    else:
-        closed = fill_holes(solid)
+    closed = close_filled(solid, spacing_um, closing_radius_um)
     filled = own | closed
     box = box_around(filled, (1, 1, 1))
     allowed = (~taken[box]).view(np.uint8)
     filled[box] = fill_holes(filled[box]) & allowed
     closed[box] &= allowed
     return filled, closed
+
+
+def close_filled(mask: Mask, spacing_um: Spacing, radius_um: float) -> Mask:
+    """Close a mask by a ball (a disc in a slice) and fill its holes.
+
+    Parameters
+    ----------
+    mask : ndarray of uint8, shape (z, y, x)
+    spacing_um : tuple of float
+        Voxel edges (z, y, x) in µm.
+    radius_um : float
+
+    Returns
+    -------
+    ndarray of uint8, shape (z, y, x)
+    """
+    flat = mask.shape[0] == 1
+    if radius_um < min(spacing_um[1:] if flat else spacing_um):
+        return fill_holes(mask)
+    edges = np.array([np.inf if flat else spacing_um[0], spacing_um[1], spacing_um[2]])
+    # Holes are filled while the mask is swollen: shrinking back could open a narrow seal again.
+    swollen = fill_holes(within_ball(mask, edges, radius_um, False))
+    closed: Mask = 1 - within_ball(swollen, edges, radius_um, True)
+    return closed
 
 
 def fill_holes(mask: Mask) -> Mask:

@@ -62,7 +62,8 @@ Labels may cover whole particles or only their solid. Where the image shows that
 *labels cover* says so, particles are completed: closing bridges the cracks that reach the surface, and hollows below
 the convex hull that are deeper than 15 % of the particle's radius, or darker than the background, are cracks too wide
 for that. Beside deep ones one voxel more belongs to them where it is darker than half way from the background to a
-void. Lengths are in µm, voxels may have different edges along z, y and x.
+void. What closes around other particles is left to them. Lengths are in µm, voxels may have different edges along z, y
+and x.
 [How right the values are](validation.md) is measured.
 
 - **M**, the solid: F without its cracks. A crack is found where a voxel is darker than half way between the particle's

@@ -14,7 +14,7 @@ from napari_cathode.tomogram import Spacing
 from .contacts import contacts_of
 from .cracks import brighter, find_cracks
 from .describe import describe
-from .filling import fill_holes, fill_particle
+from .filling import close_filled, fill_holes, fill_particle
 from .kernels import Mask, box_around, count, count_in_cells, erode, sort_out
 from .outline import complete_outline
 from .parameters import MeasureParameters
@@ -144,7 +144,9 @@ def divide_particle(crop: Crop, context: Context) -> Division:
     filled, closed = fill_particle(own, bright, taken, context.spacing_um, closing)
     if solid_only(context.parameters, context.grey):
         labelled = (crop.labels != 0).view(np.uint8)
-        free = (~taken).view(np.uint8)
+        # What closes around other particles is a crack of theirs, or a gap between two of them.
+        theirs = close_filled(((crop.labels > 0) & (own == 0)).view(np.uint8), context.spacing_um, closing)
+        free = (1 - (others | theirs)) | filled
         filled = complete_outline(filled, labelled, free, crop.image if found else None, greys, context.spacing_um)
         closed = filled
     box = box_around(filled, MARGIN)
