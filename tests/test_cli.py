@@ -126,6 +126,19 @@ def test_a_table_can_be_parquet_and_labels_zarr(command, data, tmp_path):
     pd.testing.assert_frame_equal(io.read_table(tmp_path / "b.parquet"), table)
 
 
+def test_voxel_sizes_that_contradict_each_other_are_asked_for(command, data, tmp_path):
+    labels, _ = io.read_labels(data / "labels.tif")
+    for name, edge in (("other", 0.2), ("rounded", 0.1001)):
+        io.write_labels(tmp_path / f"{name}.tif", labels, (edge, 0.1, 0.1))
+    given = [tmp_path / "other.tif", data / "volume.tif", "-o", tmp_path / "features.csv", "-q"]
+    code, _, error = command("measure", *given)
+    assert code == 2 and "0.2 × 0.1 × 0.1 µm" in error and "0.1 × 0.1 × 0.1 µm" in error and "--spacing" in error
+    assert not (tmp_path / "features.csv").exists()
+    assert command("measure", *given, "--spacing", 0.2, 0.1, 0.1)[0] == 0
+    given[0] = tmp_path / "rounded.tif"
+    assert command("measure", *given, "--overwrite")[0] == 0
+
+
 def test_large_volumes_are_fused_block_by_block(command, data, tmp_path, monkeypatch):
     labels = data / "labels.tif"
     given = ["--xy", labels, "--xz", labels, "--yz", labels, "--spacing", 0.1, 0.1, 0.1, "-q"]

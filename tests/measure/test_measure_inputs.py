@@ -177,6 +177,24 @@ def test_voxel_sizes_in_other_units_are_noticed(edge):
     assert "closing" not in str(caught.value), "nobody asked for one"
 
 
+@pytest.mark.parametrize("edge", [100.0, 1e9])  # nanometres, and what no unit explains
+def test_voxels_too_large_for_any_particle_are_noticed(edge):
+    with pytest.raises(InputError, match=r"voxel size of .* µm looks too large: .* really in µm"):
+        measure(_cube(), None, (edge, edge, edge))
+    wide = MeasureParameters(cube_edge_um=900.0)
+    if edge < 900:
+        assert len(measure(_cube(), None, (edge, edge, edge), wide)) == 1, "who chooses such a cube means it"
+
+
+def test_voxels_whose_edges_are_not_in_one_unit_are_noticed():
+    with pytest.raises(InputError, match="same unit"):
+        measure(_cube(), None, (200.0, 0.1, 0.1))
+    with pytest.raises(InputError, match="same unit"):
+        measure(_cube(), None, (0.2, 0.1, 100.0))
+    section = _cube()[12:13]
+    assert len(measure(section, None, (200.0, 0.1, 0.1))) == 1, "a slice has no thickness that matters"
+
+
 def test_a_length_that_somebody_chose_too_large_is_named():
     with pytest.raises(InputError, match=r"closing radius of 40 µm is \d+ voxels"):
         measure(_cube(), None, (0.1, 0.1, 0.1), MeasureParameters(closing_radius_um=40.0))

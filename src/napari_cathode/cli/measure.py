@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from napari_cathode import io, results
@@ -18,12 +19,17 @@ from napari_cathode.parameters import to_dict
 from napari_cathode.pipeline import PipelineParameters
 from napari_cathode.project import holds_project
 from napari_cathode.project.continuing import parameters_of
+from napari_cathode.tomogram import Spacing as Edges
+from napari_cathode.tomogram import Tomogram
 from napari_cathode.words import particles_in_words
 
 from .continuing import current_of, open_given
 from .files import may_write
 from .options import Dataset, Given, Overwrite, ParameterFile, Quiet, Spacing, read_parameters, with_parameters
 from .progress import follow, threads
+
+ROUNDING = 0.01
+"""Share by which two files may round the same voxel size differently."""
 
 
 @with_parameters(PipelineParameters, {"measure": ""})
@@ -68,14 +74,14 @@ def command(
         )
     known = None if particles is None else particles.tomogram
     tomogram = known if image is None else io.read(image, dataset=dataset)
-    spacing = spacing or stated or (None if tomogram is None else tomogram.spacing_um)
-    if spacing is None:
-        raise InputError(f"The voxel size of {labels_file} is not known; give it in µm by --spacing Z Y X.")
     if tomogram is not None and tomogram.shape != tuple(labels.shape):
         raise InputError(
             f"{labels_file} has the shape {labels.shape}, {tomogram.name} {tomogram.shape}; labels must be those of "
             "this image."
         )
+    spacing = spacing or (stated if tomogram is None else _stated_by_both(labels_file, stated, tomogram))
+    if spacing is None:
+        raise InputError(f"The voxel size of {labels_file} is not known; give it in µm by --spacing Z Y X.")
     grey, seen = (None, None) if tomogram is None else (tomogram.data, tomogram.field_of_view)
     with threads() as executor:
         table = follow(iter_measure(labels, grey, spacing, settings.measure, seen, executor=executor), quiet)
@@ -100,3 +106,18 @@ def command(
         typer.echo(f"Note: {note}")
     verb = "is" if len(table) == 1 else "are"
     typer.echo(f"{particles_in_words(len(table))} with {len(table.columns) - 1} features {verb} in {out}.")
+
+
+def _stated_by_both(labels_file: Path, stated: Edges | None, tomogram: Tomogram) -> Edges | None:
+    """Give the voxel size that labels and image state; where they state different ones, neither is believed."""
+    image = tomogram.spacing_um
+    if stated is None or image is None:
+        return stated or image
+    both = np.array([stated, image])[:, 1 if tomogram.shape[0] == 1 else 0 :]
+    if not np.allclose(both[0], both[1], rtol=ROUNDING, atol=0):
+        ours, theirs = (" × ".join(f"{edge:.4g}" for edge in edges) for edges in both)
+        raise InputError(
+            f"{labels_file} states a voxel size of {ours} µm, {tomogram.name} one of {theirs} µm; give the right one "
+            "by --spacing Z Y X."
+        )
+    return stated

@@ -34,6 +34,8 @@ Bools = npt.NDArray[np.bool_]
 
 _WIDE = 100
 """Voxels; no length of the measurement is wider in a small image, either."""
+_LONG = 100
+"""Times that a voxel may be as long as wide; sections are cut ten times as thick as a pixel is wide, at most."""
 
 
 def iter_measure(
@@ -231,7 +233,7 @@ def _check(labels: Any, image: Any | None, spacing_um: Spacing | None, field_of_
 
 
 def check_scale(shape: tuple[int, ...], spacing_um: Spacing, parameters: MeasureParameters) -> None:
-    """Check that a voxel size is not in metres or millimetres by mistake.
+    """Check that a voxel size is not in metres, millimetres or nanometres by mistake.
 
     Parameters
     ----------
@@ -244,10 +246,22 @@ def check_scale(shape: tuple[int, ...], spacing_um: Spacing, parameters: Measure
     Raises
     ------
     InputError
-        When the closing radius, the gap tolerance or the smoothing is many voxels wide and wider than the image.
+        When the closing radius, the gap tolerance or the smoothing is many voxels wide and wider than the image; when
+        a voxel is wider than the cube of the packing density, or far longer than it is wide.
     """
-    edge = min(spacing_um[1:] if shape[0] == 1 else spacing_um)
+    edges = spacing_um[1:] if shape[0] == 1 else spacing_um
+    edge = min(edges)
     usual = MeasureParameters(definitions=parameters.definitions)
+    if max(edges) > _LONG * edge:
+        raise InputError(
+            f"The voxel size of {max(edges):g} µm along one axis is more than {_LONG} times that of {edge:g} µm along "
+            "another; check both, and that they are in the same unit (µm)."
+        )
+    if edge > max(parameters.cube_edge_um, usual.cube_edge_um):
+        raise InputError(
+            f"The voxel size of {edge:g} µm looks too large: no particle of an electrode would show. Is it really in "
+            "µm? 200 nm are 0.2 µm."
+        )
     for name, length, usual_length in (
         ("closing radius", parameters.closing_um(spacing_um), usual.closing_um(spacing_um)),
         ("gap tolerance", parameters.gap_tolerance_um, usual.gap_tolerance_um),
@@ -290,8 +304,8 @@ def _dim_particles(table: pd.DataFrame) -> list[str]:
     if not dim:
         return []
     note = (
-        f"{dim} of {len(table)} particles {'does' if dim == 1 else 'do'} not stand out from the background: "
-        "no damage is known of them, and they add nothing to the solid fraction."
+        f"{dim} of {len(table)} particles {'does' if dim == 1 else 'do'} not stand out from the background: no damage "
+        f"is known of {'it, and it adds' if dim == 1 else 'them, and they add'} nothing to the solid fraction."
     )
     if dim > len(table) / 5:
         note += " If particles are darker than what surrounds them, invert the image first."
