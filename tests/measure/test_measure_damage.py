@@ -62,6 +62,18 @@ def test_closing_does_not_take_neighbours_or_count_their_voxels(draw_ellipsoid):
     assert table["damage"].max() < 0.001
 
 
+def test_a_neighbour_in_a_gap_is_not_taken():
+    # A plate of another particle fills a slot that closing bridges, and a hole that filling closes.
+    labels = np.zeros((30, 30, 40), np.int32)
+    labels[5:25, 5:25, 5:35] = 1
+    labels[13:17, 5:25, 20:38] = 2
+    labels[13:17, 13:17, 10:14] = 3
+    table = measure(labels, None, SPACING, MeasureParameters(closing_radius_um=0.5))
+    voxels = np.bincount(labels.ravel())[1:]
+    assert table["volume_um3"].to_numpy() * 1e3 == pytest.approx(voxels)
+    assert (table["damage"] == 0).all()
+
+
 def test_closing_radius_is_a_length(draw_ellipsoid):
     # A slit of 0.3 µm through the ball is closed by the same radius in µm, however fine the voxels are.
     for spacing in (0.1, 0.05):

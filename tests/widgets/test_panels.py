@@ -21,7 +21,7 @@ from napari_cathode.session import ParticleSet, Predictions
 from napari_cathode.tomogram import Tomogram
 from napari_cathode.widgets.docks import EDIT, FEATURES, FUSE, IDENTIFY, PLOTS, SHAP, START, TRAIN, dock_of, open_dock
 from napari_cathode.widgets.fuse import FuseWidget, fused_name
-from napari_cathode.widgets.parts import BriefText, Choice, ask_table_path, choice_box
+from napari_cathode.widgets.parts import BriefText, Choice, Fold, ask_table_path, choice_box
 from napari_cathode.widgets.voxel_size import VoxelSize
 from tests.plugin.conftest import SPACING, click, settle
 
@@ -323,6 +323,31 @@ def test_features_follow_the_current_particles_and_their_image(viewer, labels, t
     assert (tmp_path / "chosen.json").exists()
     viewer.layers["found"].paint((8, 20, 20), 3)
     assert "measure again" in panel.summary.text()
+
+
+def test_on_a_small_screen_all_that_measuring_needs_is_seen(viewer, labels, table):
+    viewer.window.resize(1366, 700)
+    viewer.add_labels(labels, name="found")
+    panel = open_dock(viewer, FEATURES, "right")
+    settle()
+    assert panel.voxel_size.isVisibleTo(panel), "nobody said how large voxels are"
+    fold = panel.findChildren(Fold)[0]
+    for part in (fold._button, panel.button):
+        assert part.visibleRegion().boundingRect().height() > 15, part.text()
+    panel.voxel_size._boxes[0].setValue(2.0)
+    link = link_of(viewer)
+    noted = table.copy()
+    noted.attrs["notes"] = ["A length does not suit the data, for a reason that takes some words to be said."] * 4
+    link.set_table(link.session.current, noted)
+    settle()
+    assert panel.table.isVisibleTo(panel) and panel.notes.isVisibleTo(panel)
+    panel._measure_toggle.click()
+    settle()
+    assert panel.button.visibleRegion().boundingRect().height() > 15
+    assert not panel.table.isVisibleTo(panel), "settings stand in its place"
+    panel._measure_toggle.click()
+    settle()
+    assert panel.table.isVisibleTo(panel) and panel.notes.isVisibleTo(panel)
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])

@@ -60,6 +60,8 @@ GROUP_NAMES = {
     "surroundings": "Contacts and neighbours",
 }
 _CONTROLS_WIDTH, _RESULTS_WIDTH = 340, 580
+_BOTH_HEIGHT = 900
+"""Height from which a tall panel has room for all settings and a table below them."""
 _SIDE_BY_SIDE = 750
 """Width from which the summary has its buttons beside it, not below it."""
 _TABLES = "Tables (*.csv *.tsv *.txt *.parquet)"
@@ -115,20 +117,18 @@ class FeaturesWidget(Docked, QWidget):
         self._on_current(self._session.current)
 
     def _lay_out(self) -> None:
-        settings = QWidget()
+        self._controls = Panel()
         form = form_layout()
         form.addRow("Particles", self.labels)
         form.addRow("Grey values", self.image)
         form.addRow("Voxel size", self.voxel_size)
         self._form_rows = form
-        inner = QVBoxLayout(settings)
-        inner.setContentsMargins(0, 0, 0, 0)
-        inner.addLayout(form)
-        inner.addWidget(Fold("Settings", self.form))
-        self._controls = Panel()
-        for widget in (self._empty, settings, self.forecast, self.button, self.load_button):
-            self._controls.column.addWidget(widget)
-        self._controls.column.addStretch(1)
+        column = self._controls.column
+        column.addWidget(self._empty)
+        column.addLayout(form)  # in no widget of its own, whose height would fall short of text that wraps
+        for widget in (Fold("Settings", self.form), self.forecast, self.button, self.load_button):
+            column.addWidget(widget)
+        column.addStretch(1)
         self._results = QWidget()
         results = QVBoxLayout(self._results)
         results.setContentsMargins(10, 6, 10, 8)
@@ -190,13 +190,15 @@ class FeaturesWidget(Docked, QWidget):
         wide = self.width() > 1.2 * self.height()
         has_table = self._has_table()
         self.summary.set_brief(wide)
+        asked = self._measure_toggle.isChecked()
+        # Where both have no room together, settings stand in the place of the table: the window would grow, or the
+        # button be out of sight.
+        little = self.width() < _CONTROLS_WIDTH + _RESULTS_WIDTH if wide else self.height() < _BOTH_HEIGHT
+        tight = has_table and asked and little
         noted = bool(self.notes.text())
         self.notes_toggle.setVisible(noted and wide)  # each line that they take there is a particle less to be seen
-        self.notes.setVisible(noted and (not wide or self.notes_toggle.isChecked()))
+        self.notes.setVisible(noted and (self.notes_toggle.isChecked() if wide else not tight))
         self._no_table.setVisible(wide and not has_table and not self.runner.running)
-        asked = self._measure_toggle.isChecked()
-        # Where both have no room beside each other, settings stand in the place of the table: the window would grow.
-        tight = wide and has_table and asked and self.width() < _CONTROLS_WIDTH + _RESULTS_WIDTH
         # What goes goes first, since each part that is shown makes room for itself at once.
         parts = (
             (self._controls, asked or not has_table),
@@ -208,7 +210,7 @@ class FeaturesWidget(Docked, QWidget):
             if not shown:
                 part.hide()
         explained = has_table and self._session.current.explanation is not None
-        self.next_button.setVisible(has_table and self._measured_now and not explained and not wide)
+        self.next_button.setVisible(has_table and self._measured_now and not explained and not wide and not tight)
         way = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
         self._layout.setDirection(QBoxLayout.Direction.BottomToTop if tight else way)
         beside = _CONTROLS_WIDTH if wide and not tight and (asked or not has_table) else 0
@@ -217,7 +219,7 @@ class FeaturesWidget(Docked, QWidget):
         self._layout.setStretch(0, 1 if tight or (not has_table and not wide) else 0)
         self._layout.setStretch(1, 1 if (has_table or wide) and not tight else 0)
         self._controls.setMaximumWidth(_CONTROLS_WIDTH if wide and not tight else _UNLIMITED)
-        self._controls.setMaximumHeight(self.height() // 2 if has_table and not wide else _UNLIMITED)
+        self._controls.setMaximumHeight(self.height() // 2 if has_table and not wide and not tight else _UNLIMITED)
         for part, shown in parts:
             if shown:
                 part.show()
