@@ -174,12 +174,14 @@ def test_roughness_grows_with_bumps(draw_ellipsoid):
     distance = np.sqrt(((np.stack(np.indices((52,) * 3), -1) - 25.5) ** 2).sum(-1))
     bumps = ndimage.gaussian_filter(rng.normal(size=distance.shape), 1.5)
     bumps /= bumps.std()
-    roughness = [
-        measure((distance + height * bumps < 20).astype(np.int32), None, (0.1,) * 3, LABELS_ONLY)["rough_outer"][0]
-        for height in (0.0, 0.7, 1.5)
-    ]
-    assert roughness[0] == pytest.approx(1, abs=0.01)
-    assert roughness[0] < roughness[1] - 0.02 < roughness[2] - 0.08
+    for column in ("rough_outer", "rough_inner"):
+        roughness = []
+        for height in (0.0, 0.7, 1.5):
+            bumpy = distance + height * bumps < (20 if column == "rough_outer" else 15)
+            body = bumpy if column == "rough_outer" else (distance < 23) & ~bumpy
+            roughness.append(measure(body.astype(np.int32), None, (0.1,) * 3, LABELS_ONLY)[column][0])
+        assert roughness[0] == pytest.approx(1, abs=0.015), column
+        assert roughness[0] < roughness[1] - 0.02 < roughness[2] - 0.08, column
 
 
 def test_contact_is_what_surfaces_lose_when_united(balls):

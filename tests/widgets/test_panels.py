@@ -334,7 +334,10 @@ def test_on_a_small_screen_all_that_measuring_needs_is_seen(viewer, labels, tabl
     fold = panel.findChildren(Fold)[0]
     for part in (fold._button, panel.button):
         assert part.visibleRegion().boundingRect().height() > 15, part.text()
+    panel.button.click()
+    assert "voxel size" in panel.runner.error
     panel.voxel_size._boxes[0].setValue(2.0)
+    assert panel.runner.error == "", "what was asked for is there"
     link = link_of(viewer)
     noted = table.copy()
     noted.attrs["notes"] = ["A length does not suit the data, for a reason that takes some words to be said."] * 4

@@ -162,6 +162,7 @@ class FeaturesWidget(Docked, QWidget):
 
     def _connect(self) -> None:
         self.labels.layer_changed.connect(self._adopt)
+        self.voxel_size.changed.connect(self._on_voxel_size)
         self.button.clicked.connect(self.measure)
         self.load_button.clicked.connect(self._ask_table)
         self.plots_button.clicked.connect(lambda: open_dock(self._viewer, PLOTS, "right"))
@@ -236,6 +237,10 @@ class FeaturesWidget(Docked, QWidget):
             if particles in self._session.particle_sets:
                 self._session.current = particles
         self._refresh()
+
+    def _on_voxel_size(self) -> None:
+        if self.runner.error and not self.runner.running:
+            self.runner.say("")  # what was asked for is there
 
     def _on_current(self, particles: ParticleSet | None) -> None:
         layer = None if particles is None else self._link.layer_of(particles)
