@@ -100,10 +100,15 @@ def test_border_cut(axis, face):
     assert row[["x_um", "voxel_count", "solid_volume_um3", "edensity"]].notna().all()
 
 
-def test_a_particle_one_voxel_away_is_whole():
-    labels = np.roll(_cube(), -7, 0)
-    row = measure(labels, None, SPACING).iloc[0]
-    assert not row.touches_border and row[SHAPE_COLUMNS].notna().all()
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("shift", [-7, 7])
+def test_a_particle_one_voxel_away_is_whole(axis, shift):
+    alone = measure(_cube(), np.where(_cube() > 0, 200, 100), SPACING).iloc[0]
+    labels = np.roll(_cube(), shift, axis)
+    row = measure(labels, np.where(labels > 0, 200, 100), SPACING).iloc[0]
+    assert not row.touches_border
+    by_place = ["x_um", "y_um", "z_um", "pdensity", "pdensity_coverage"]
+    pd.testing.assert_series_equal(row.drop(by_place), alone.drop(by_place), rtol=1e-9, obj="next to the face")
 
 
 def test_field_of_view_cuts_too():

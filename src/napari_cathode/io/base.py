@@ -98,7 +98,10 @@ def check_volume(volume: Volume, name: str) -> Volume:
     if dtype.kind == "c":
         raise InputError(f"{name} holds complex numbers; save their magnitude or phase as grey values.")
     if dtype.kind == "b":
-        raise InputError(f"{name} holds true/false values (a mask), not grey values; open the tomogram itself.")
+        raise InputError(
+            f"{name} holds true/false values (a mask), neither grey values nor one number a particle; open the "
+            "tomogram itself, or labels."
+        )
     if dtype.kind not in "uif":
         raise InputError(f"{name} holds values of type {dtype}, not grey values; save it as an array of numbers.")
     if data.ndim not in (2, 3):
