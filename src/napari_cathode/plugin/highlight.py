@@ -13,7 +13,7 @@ from napari.utils.colormaps import CyclicLabelColormap
 from napari_cathode.boxes import Box
 
 from .colours import HIDDEN, label_colormap, largest_id
-from .layers import HELPER_KEY, full_data, refreshed_once, same_array
+from .layers import HELPER_KEY, draw_list_now, full_data, refreshed_once, same_array
 
 COLOUR = (1.0, 0.25, 0.85, 1.0)
 """A pink that neither grey values nor the colour maps contain."""
@@ -29,8 +29,9 @@ class Highlight:
     """Outlines particles by a layer of their own that covers no more than the box around them.
 
     A second layer over the whole array would be redrawn whole at each selection; this one is small, in 2D and in 3D,
-    whatever the size of the tomogram. It stays in the layer list, empty while nothing is selected: napari crashes
-    when a layer is hidden and another removed before it draws again.
+    whatever the size of the tomogram. It stays in the viewer, empty while nothing is selected: napari crashes when a
+    layer is hidden and another removed before it draws again. The layer list does not show it before it has outlined
+    something.
     """
 
     def __init__(self, viewer: Any) -> None:
@@ -39,6 +40,7 @@ class Highlight:
         self._outlines = False
         viewer.scene.camera.events.zoom.connect(self._fit_thickness)
         viewer.dims.events.ndisplay.connect(self._fit_thickness)
+        viewer.layers.selection.events.active.connect(self._on_active)
 
     def show(self, layer: Labels, boxes: dict[int, Box]) -> None:
         """Outline particles of a layer.
@@ -85,11 +87,42 @@ class Highlight:
                 own.data = data
             if own.colormap is not colormap:
                 own.colormap = colormap
-            for name in ("units", "axis_labels", "scale", "rotate", "shear", "affine"):
-                if not _same(getattr(own, name), getattr(layer, name)):  # napari draws anew each time one is set
-                    setattr(own, name, getattr(layer, name))
-            own.translate = layer.translate + np.asarray(layer.rotate) @ (np.asarray(layer.scale) * start)
+            _lay_on(own, layer, start)
             self._fit_thickness()
+        self._list(True)
+
+    def prepare(self, layer: Labels) -> None:
+        """Make the layer for outlines before the first one is wanted: that takes napari longer than outlining."""
+        viewer = self._viewer()
+        if viewer is None or self._exists():
+            return
+        own = self._ensure(layer)
+        with refreshed_once(own):
+            _lay_on(own, layer, np.zeros(layer.ndim))
+            self._fit_thickness()
+        self._list(False)
+        draw_list_now(viewer)
+
+    def remove(self) -> None:
+        """Take the layer for outlines away, with the last particles: it would keep the window from being empty."""
+        if self._exists():
+            self._viewer().layers.remove(self._layer)
+        self._layer, self._outlines = None, False
+
+    def _on_active(self, event: Any) -> None:
+        """Show it in the list when a key has chosen it there."""
+        if event.value is not None and event.value is self._layer and self._exists():
+            self._list(True)
+
+    def _list(self, shown: bool) -> None:
+        """Show the layer in the list of layers, or leave it out there."""
+        viewer = self._viewer()
+        window = getattr(viewer, "window", None)
+        if window is not None:
+            rows = window._qt_viewer.layers
+            row = len(viewer.layers) - 1 - viewer.layers.index(self._layer)  # the last layer comes first there
+            if rows.isRowHidden(row) is shown:
+                rows.setRowHidden(row, not shown)
 
     def hide(self) -> None:
         """Outline nothing."""
@@ -138,6 +171,14 @@ class Highlight:
                 self.hide()
         if self._layer.contour != thickness:
             self._layer.contour = thickness
+
+
+def _lay_on(own: Labels, layer: Labels, start: np.ndarray[Any, Any]) -> None:
+    """Let an array begin at a voxel of a layer."""
+    for name in ("units", "axis_labels", "scale", "rotate", "shear", "affine"):
+        if not _same(getattr(own, name), getattr(layer, name)):  # napari draws anew each time one is set
+            setattr(own, name, getattr(layer, name))
+    own.translate = layer.translate + np.asarray(layer.rotate) @ (np.asarray(layer.scale) * start)
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -19,6 +19,8 @@ from .preferences import preferences
 
 _SMALLEST_ON_SCREEN_PX = 24
 _MANY = 300
+_PREPARE_MS = 400
+"""How long after particles came the layer for their outlines is made: not among what shows them."""
 
 
 class Selecting:
@@ -114,6 +116,29 @@ class Selecting:
     def _on_current_changed(self, _particles: ParticleSet | None) -> None:
         self._boxes.clear()
         self._highlight.hide()
+        if getattr(self._viewer(), "window", None) is None:
+            return
+        from napari_cathode.widgets.turns import later
+
+        own = weakref.ref(self)
+
+        def prepare() -> None:
+            selecting = own()
+            if selecting is not None:
+                selecting._prepare()
+
+        later(prepare, _PREPARE_MS)
+
+    def _prepare(self) -> None:
+        """Make what the first outline needs, while there are particles to outline."""
+        viewer, particles = self._viewer(), self._session.current
+        if viewer is None or not hasattr(viewer.window, "_qt_window"):
+            return  # closed meanwhile
+        layer = None if particles is None else self._layer_of(particles)
+        if layer is not None and layer in viewer.layers:
+            self._highlight.prepare(layer)
+        elif particles is None:
+            self._highlight.remove()
 
     def _on_changed(self, particles: ParticleSet, what: str) -> None:
         if what == "labels" and particles is self._session.current:
