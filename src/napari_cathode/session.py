@@ -21,12 +21,22 @@ from .filtering import Filter
 from .judging import Judgement, judgement
 from .particles import Colouring, Measurement, ParticleSet, Predictions, category_names
 from .upkeep import complete_table, follow_labels, mark_changed, passing, remember_way, renew, take_said
+from .work import Work, why_not
+
+Sorting = tuple[str | None, bool]
+FIRST_SORT = "damage"
 
 __all__ = ["Colouring", "Measurement", "ParticleSet", "Predictions", "Session", "category_names", "passing"]
 
 
 class Session:
     """The state that all views of one viewer share.
+
+    Attributes
+    ----------
+    sorting : tuple of (str or None, bool)
+        The column that gives particles their order, None for that of the table itself, and whether the largest value
+        comes first: the most damaged particle, until somebody chooses otherwise.
 
     Signals
     -------
@@ -47,6 +57,8 @@ class Session:
         Somebody wants to see this particle of the current set; whoever shows particles moves there.
     models_changed : ()
         There are other models than before.
+    running_changed : ()
+        A step began or ended.
     """
 
     predictions_changed = Signal()
@@ -57,12 +69,37 @@ class Session:
     selection_changed = Signal(object)
     focus_requested = Signal(int)
     models_changed = Signal()
+    running_changed = Signal()
 
     def __init__(self) -> None:
         self._predictions: list[Predictions] = []
         self._sets: list[ParticleSet] = []
         self._current: ParticleSet | None = None
         self._selection: frozenset[int] = frozenset()
+        self._running: list[Work] = []
+        self.sorting: Sorting = (FIRST_SORT, True)
+
+    @property
+    def running(self) -> tuple[Work, ...]:
+        """The steps that run, in the order in which they began."""
+        return tuple(self._running)
+
+    def begin(self, work: Work) -> None:
+        """Take note of a step that runs until `end`."""
+        _on_main_thread()
+        self._running.append(work)
+        self.running_changed.emit()
+
+    def end(self, work: Work) -> None:
+        """Take note that a step runs no longer; nothing happens when that is known."""
+        if work in self._running:
+            self._running.remove(work)
+            self.running_changed.emit()
+
+    def why_not(self, name: str, about: Any) -> str:
+        """Say why a step must not be started beside those that run, "" where it may; see `napari_cathode.work`."""
+        wanted = Work(name, about)
+        return next((why for running in self._running if (why := why_not(wanted, running))), "")
 
     @property
     def predictions(self) -> tuple[Predictions, ...]:

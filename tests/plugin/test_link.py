@@ -532,3 +532,28 @@ def test_a_selected_particle_is_sliced_and_outlined_once(model, labels, table):
     assert times["found"] == [1, 1], "the slice of particle 7"
     assert len(times["Selected particles"]) == 3, "its outline, and the slice of it"
     assert model.dims.point[0] % SPACING[0] == 0, "where napari's slider can be"
+
+
+def test_measuring_shows_the_damage_of_plain_particles_and_leaves_chosen_colours(model, labels, table):
+    link = link_of(model)
+
+    def measured(particles):
+        return link.show_measured(particles, (table.copy(), None), None, {"groups": []})
+
+    # A table of another tool was there: nobody has seen the damage yet.
+    particles = ParticleSet(labels.copy(), "found", SPACING, table=table[["label", "volume_um3"]])
+    link.session.add(particles)
+    assert measured(particles) and particles.colouring == Colouring("damage")
+    # Plain labels were chosen instead of it.
+    link.session.set_colouring(particles, None)
+    assert measured(particles) and particles.colouring is None
+    # As was another column.
+    other = ParticleSet(labels.copy(), "other", SPACING, table=table[["label", "volume_um3"]])
+    link.session.add(other)
+    link.session.set_colouring(other, Colouring("volume_um3", colormap="magma"))
+    measured(other)
+    assert other.colouring == Colouring("volume_um3", colormap="magma")
+    # Nothing is coloured by what nobody has.
+    without = ParticleSet(labels.copy(), "without", SPACING)
+    link.session.add(without)
+    assert not link.show_measured(without, (table.assign(damage=np.nan), None), None, {}) and without.colouring is None

@@ -17,8 +17,9 @@ from napari_cathode.boxes import Box
 from napari_cathode.edit import read_log_beside
 from napari_cathode.edit.history import History
 from napari_cathode.errors import InputError
-from napari_cathode.session import Measurement, ParticleSet, Session
+from napari_cathode.session import Colouring, Measurement, ParticleSet, Session
 from napari_cathode.tomogram import Tomogram
+from napari_cathode.work import EDIT
 
 from .colours import ColourScale, forget_largest
 from .feature_copy import adopted_table, is_ours, with_user_columns, write_features
@@ -64,6 +65,10 @@ def log_of(data: Any) -> list[dict[str, Any]]:
 def _earlier_log(layer: Labels) -> list[dict[str, Any]]:
     """Give the edits that are told of beside the file that a layer was read from."""
     return read_log_beside(layer.source.path) if layer.source.path else []
+
+
+def _has_damage(table: Any) -> bool:
+    return table is not None and "damage" in table and bool(table["damage"].notna().any())
 
 
 @dataclass(eq=False)
@@ -191,6 +196,36 @@ class Link:
             known = Measurement(table.attrs.pop("state"), tomogram)
         self.session.set_table(particles, self._with_user_columns(particles, table), summary, known)
 
+    def show_measured(
+        self, particles: ParticleSet, result: tuple[Any, Any], tomogram: Tomogram | None, how: dict[str, Any]
+    ) -> bool:
+        """Give particles the table and summary that were measured, and let plain ones show their damage.
+
+        A colour that somebody chose stays, and so do plain labels where damage was measured before: they were chosen
+        instead of it.
+
+        Parameters
+        ----------
+        particles : ParticleSet
+        result : tuple of (DataFrame, Summary)
+        tomogram : Tomogram, optional
+            The grey values that were measured.
+        how : dict
+            The parameters, as plain values.
+
+        Returns
+        -------
+        bool
+            Whether the damage of any particle is known.
+        """
+        before = "measure" in particles.provenance and _has_damage(particles.table)
+        particles.provenance["measure"] = how
+        self.set_table(particles, *result, tomogram)
+        has_damage = _has_damage(particles.table)
+        if has_damage and not before and particles.colouring is None:
+            self.session.set_colouring(particles, Colouring("damage"))
+        return has_damage
+
     def _update_table(self, particles: ParticleSet, table: Any, summary: Any, known: Measurement) -> None:
         """Show the table that followed an edit."""
         self.session.update_table(particles, self._with_user_columns(particles, table), summary, known)
@@ -300,6 +335,10 @@ class Link:
     def _step(self, go: Any) -> None:
         particles = self.session.current
         if particles is None:
+            return
+        why = self.session.why_not(EDIT, particles)
+        if why:
+            show_warning(why)
             return
         try:
             go(particles)

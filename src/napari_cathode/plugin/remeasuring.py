@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QApplication
 from napari_cathode.errors import InputError
 from napari_cathode.progress import Steps, drain
 from napari_cathode.session import Measurement, ParticleSet, Session
+from napari_cathode.work import FOLLOW, Work
 
 from .steps import iter_measure_edit
 
@@ -45,6 +46,7 @@ class Remeasuring:
     def __init__(self, session: Session, update: Callable[[ParticleSet, pd.DataFrame, Any, Measurement], None]) -> None:
         self._update = update
         self._workers: dict[ParticleSet, GeneratorWorker] = {}
+        self._works: dict[ParticleSet, Work] = {}
         self.problem = ""
         session.changed.connect(self._on_changed)
         self._session = session
@@ -70,13 +72,15 @@ class Remeasuring:
         worker.returned.connect(lambda result: self._is_current(particles, worker, revision, result))
         worker.errored.connect(lambda error: self._on_error(particles, worker, revision, error))
         self._workers[particles] = worker
+        self._works[particles] = Work(FOLLOW, particles)
+        self._session.begin(self._works[particles])
         self.problem = ""
         self.state_changed.emit()
         worker.start()
 
     def _is_current(self, particles: ParticleSet, worker: GeneratorWorker, revision: int, result: Result) -> None:
         if self._workers.get(particles) is worker:
-            del self._workers[particles]
+            self._end(particles)
             self._on_result(particles, revision, result)
             self.state_changed.emit()
 
@@ -88,16 +92,23 @@ class Remeasuring:
         """Leave the table marked as out of date; labels that change while they are read are no error."""
         if self._workers.get(particles) is not worker or particles.revision != revision:
             return
-        del self._workers[particles]
+        self._end(particles)
         reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
         self.problem = f"The table could not follow this edit: {reason}"
         self.state_changed.emit()
 
     def _cancel(self, particles: ParticleSet) -> None:
-        worker = self._workers.pop(particles, None)
+        worker = self._end(particles)
         if worker is not None:
             worker.quit()
             self.state_changed.emit()
+
+    def _end(self, particles: ParticleSet) -> GeneratorWorker | None:
+        """Forget who measures particles again."""
+        work = self._works.pop(particles, None)
+        if work is not None:
+            self._session.end(work)
+        return self._workers.pop(particles, None)
 
 
 def _iter_again(labels: Any, known: Measurement) -> Steps[Result]:

@@ -16,6 +16,7 @@ from napari_cathode.kept_process import KeptProcess
 from napari_cathode.plugin.link import link_of
 from napari_cathode.progress import drain
 from napari_cathode.session import ParticleSet
+from napari_cathode.work import EDIT
 
 from .docks import FEATURES, Docked, open_dock
 from .edit_history import HistoryList
@@ -47,7 +48,7 @@ class EditWidget(Docked, Panel):
         self._link = link_of(napari_viewer)
         self._session = self._link.session
         self.form = Form(EditParameters)
-        self.runner = Runner()
+        self.runner = Runner(self._session)
         self._kept = KeptProcess()  # a fresh one would take longer to start than most edits take
         self.tools = EditTools(self._viewer, self._split_layer, lambda: min(self._session.selection, default=0))
         self.preview = SplitPreview(self._viewer, self._link)
@@ -95,7 +96,8 @@ class EditWidget(Docked, Panel):
         for signal in (session.current_changed, session.selection_changed, self._viewer.dims.events.ndisplay):
             self._connections.connect(signal, self._refresh)
         self._connections.connect(session.changed, self._on_changed)
-        self._connections.connect(self._link.remeasuring.state_changed, self._refresh)
+        for signal in (self._link.remeasuring.state_changed, session.running_changed):
+            self._connections.connect(signal, self._refresh)
         self.runner.started.connect(self._refresh)
         self.runner.finished.connect(self._refresh)
         self.preview.changed.connect(self._refresh)
@@ -144,7 +146,12 @@ class EditWidget(Docked, Panel):
         mode = "" if layer is None else str(layer.mode)
         axis = None if layer is None else viewed_axis(self._viewer, layer)
         slices = axis is not None and particles is not None and particles.labels.shape[axis] > 1
-        self.tools.show_state(free, len(self._session.selection), mode, slices)
+        why = "" if self.runner.running else self._session.why_not(EDIT, particles)
+        if why and mode in BRUSHES.values():
+            layer.mode = "pan_zoom"  # a stroke would be an edit
+        self.tools.show_state(free, len(self._session.selection), mode, slices, why)
+        self.preview.allow(why)
+        self.history.allow(why)
         self._in_file.say("" if particles is None else _where(particles.labels))
         self.copy_button.setVisible(particles is not None and not in_memory(particles.labels))
         self.copy_button.setEnabled(free)
@@ -185,6 +192,10 @@ class EditWidget(Docked, Panel):
         layer = None if particles is None else self._link.layer_of(particles)
         if particles is None or layer is None or self.runner.running or self.preview.showing:
             return
+        why = self._session.why_not(EDIT, particles)
+        if why:
+            self.runner.fail(why)
+            return
         boxes = particles.find_boxes()
         if boxes is None:
             self._search(particles, lambda: self.edit(kind, line, seeds))
@@ -211,6 +222,7 @@ class EditWidget(Docked, Panel):
             return
         if not job.quick:
             job.kept = self._kept
+            job.on(particles, EDIT)
             self.runner.start(job, self._when_unchanged(particles, lambda change: self._take(particles, kind, change)))
 
     @property

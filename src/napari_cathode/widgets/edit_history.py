@@ -11,7 +11,7 @@ from napari_cathode.edit.history import History
 from napari_cathode.errors import InputError
 from napari_cathode.session import ParticleSet, Session
 
-from .parts import Connections, Text
+from .parts import Connections, Text, allow
 
 
 class HistoryList(QWidget):
@@ -31,6 +31,7 @@ class HistoryList(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
+        self._why = ""
         self.undo_button = QPushButton("Undo")
         self.undo_button.setToolTip("Takes the last edit back (Ctrl+Z), with all that it changed.")
         self.redo_button = QPushButton("Redo")
@@ -63,7 +64,8 @@ class HistoryList(QWidget):
     def go_to(self, row: int) -> None:
         """Undo or redo until so many edits are done."""
         particles = self._session.current
-        if particles is None:
+        if particles is None or self._why:
+            self.words.say(self._why)
             return
         try:
             while len(particles.history.done) > row and self._session.undo(particles):
@@ -72,6 +74,12 @@ class HistoryList(QWidget):
                 pass
         except InputError as error:
             self.words.say(str(error))
+
+    def allow(self, why: str) -> None:
+        """Let one go back and forth unless there is a reason why not."""
+        if why != self._why:
+            self._why = why
+            self.refresh()
 
     def refresh(self) -> None:
         """Show the edits as they are."""
@@ -88,8 +96,9 @@ class HistoryList(QWidget):
             self._style(self.list.item(row), now=row == len(done), later=row > len(done))
         if self.list.count():
             self.list.scrollToItem(self.list.item(len(done)))
-        self.undo_button.setEnabled(bool(done))
-        self.redo_button.setEnabled(bool(undone))
+        known = (bool(self._why), self._why)
+        allow(self.undo_button, known, (not done, "There is nothing to undo."))
+        allow(self.redo_button, known, (not undone, "There is nothing to redo."))
         self.export_button.setEnabled(history is not None and bool(history.log()))
         self.words.say("" if history is None else _what_is_gone(history))
 

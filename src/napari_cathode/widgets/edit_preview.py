@@ -18,7 +18,7 @@ from napari_cathode.plugin.layers import HELPER_KEY, place_like
 from napari_cathode.plugin.link import Link
 from napari_cathode.session import ParticleSet
 
-from .parts import Connections, Text, primary_button
+from .parts import Connections, Text, allow, primary_button
 from .turns import Turn
 
 _COLOURS = np.array(
@@ -79,6 +79,10 @@ class SplitPreview(QWidget):
         """Whether a split waits to be accepted."""
         return self._waiting is not None
 
+    def allow(self, why: str) -> None:
+        """Let a split be accepted unless there is a reason why not."""
+        allow(self.accept_button, (bool(why), why))
+
     def show_change(self, particles: ParticleSet, change: Change) -> None:
         """Show a split."""
         self._clear()
@@ -91,7 +95,7 @@ class SplitPreview(QWidget):
 
     def accept(self) -> None:
         """Split the particle, and select its parts."""
-        if self._waiting is None:
+        if self._waiting is None or not self.accept_button.isEnabled():
             return
         particles, change, _revision = self._waiting
         self._end()

@@ -134,7 +134,7 @@ class EditTools(QWidget):
         for key, button in {**self._keys, **more}.items():
             viewer.bind_key(key, _clicking(button) if bound else None, overwrite=True)
 
-    def show_state(self, free: bool, selected: int, mode: str, slices: bool) -> None:
+    def show_state(self, free: bool, selected: int, mode: str, slices: bool, why: str = "") -> None:
         """Enable what can be done.
 
         Parameters
@@ -147,8 +147,10 @@ class EditTools(QWidget):
             Of the layer, as napari calls it.
         slices : bool
             Whether one of several slices is shown.
+        why : str
+            Why nothing can be edited because of what runs elsewhere.
         """
-        busy = (not free, _NOT_FREE)
+        busy = (bool(why) or not free, why or _NOT_FREE)
         allow(self.merge_button, busy, (selected < 2, "Select at least two particles: click one, Shift-click others."))
         for button in (self.split_button, self.line_button, self.seed_button):
             allow(button, busy, (selected != 1, "Select one particle: click it."))

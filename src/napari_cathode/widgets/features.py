@@ -19,9 +19,10 @@ from napari_cathode.plugin.foreign import add_columns
 from napari_cathode.plugin.layers import is_image, is_particles, shape_of, shows, spacing_of, tomogram_of
 from napari_cathode.plugin.link import link_of
 from napari_cathode.plugin.steps import iter_load_table, iter_measure_layers
-from napari_cathode.session import Colouring, ParticleSet
+from napari_cathode.session import ParticleSet
 from napari_cathode.tomogram import Tomogram
 from napari_cathode.whole_run import expect_measuring
+from napari_cathode.work import LOAD, MEASURE
 
 from .colour_by import ColourBy
 from .docks import PLOTS, SHAP, Docked, give_room, keep_sides, open_dock
@@ -84,7 +85,7 @@ class FeaturesWidget(Docked, QWidget):
         self.button = primary_button("Measure", "Measures every particle of the chosen Labels layer.")
         self.load_button = QPushButton("Load a table …")
         self.load_button.setToolTip("Reads a CSV or Parquet file; its column label says which particle a row is.")
-        self.runner = Runner()
+        self.runner = Runner(self._session)
         self.colour_by = ColourBy(self._session)
         self.table = LinkedTable(self._session)
         self.export_button = export_button(self.export)
@@ -174,7 +175,8 @@ class FeaturesWidget(Docked, QWidget):
         self.runner.started.connect(self._refresh)
         self.runner.finished.connect(self._refresh)
         self._connections = Connections(self)
-        self._connections.connect(self._session.predictions_changed, self._refresh)
+        for signal in (self._session.predictions_changed, self._session.running_changed):
+            self._connections.connect(signal, self._refresh)
         self._connections.connect(self._session.current_changed, self._on_current)
         self._connections.connect(self._session.changed, self._on_changed)
 
@@ -276,11 +278,14 @@ class FeaturesWidget(Docked, QWidget):
         particles = self._session.current
         has_table = self._has_table()
         nothing = self.labels.layer is None
-        for button in (self.button, self.load_button):
+        chosen = self._link.particles_of(self.labels.layer)
+        for button, step in ((self.button, MEASURE), (self.load_button, LOAD)):
+            why = self._session.why_not(step, chosen)
             allow(
                 button,
                 (nothing, "Find and fuse particles first, or open a Labels layer."),
                 (self.runner.running, BUSY),
+                (bool(why), why),
             )
         self._empty.say("" if not nothing else _TO_FUSE if self._session.predictions else _EMPTY)
         idle = not nothing and not self.runner.running
@@ -323,20 +328,15 @@ class FeaturesWidget(Docked, QWidget):
         revision = particles.revision
         job = Job(
             "Measure particles", iter_measure_layers, particles.labels, tomogram, particles.spacing_um, parameters
-        )
+        ).on(particles)
 
         def on_result(result: Any) -> str:
             if particles not in self._session.particle_sets:
                 return "The particles were closed meanwhile; the result was dropped."
             if particles.revision != revision:
                 raise InputError("The labels were changed while they were measured; measure again.")
-            particles.provenance["measure"] = to_dict(parameters)
-            first = particles.table is None
-            self._link.set_table(particles, *result, tomogram)
-            table = particles.table
-            self._measured_now = "damage" in table and bool(table["damage"].notna().any())
-            if first and self._measured_now and particles.colouring is None:
-                self._session.set_colouring(particles, Colouring("damage"))
+            self._measured_now = self._link.show_measured(particles, result, tomogram, to_dict(parameters))
+            self._arrange()
             self._measure_toggle.setChecked(False)
             return ""
 
@@ -363,7 +363,8 @@ class FeaturesWidget(Docked, QWidget):
             self._measure_toggle.setChecked(False)
             return add_columns(self._link, particles, matched, Path(path).name)
 
-        self.runner.start(Job("Load a table", iter_load_table, path, particles.labels, particles.name), on_result)
+        job = Job("Load a table", iter_load_table, path, particles.labels, particles.name).on(particles)
+        self.runner.start(job, on_result)
 
     def export(self, which: str) -> None:
         """Write the table as CSV or Parquet: "all" particles, those "shown", or those "selected"."""

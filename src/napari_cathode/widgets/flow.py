@@ -21,7 +21,7 @@ from napari_cathode.plugin.finding_steps import Found, iter_find_layer
 from napari_cathode.plugin.layers import full_data, prepare_labels, shows, tomogram_of
 from napari_cathode.plugin.link import Link
 from napari_cathode.plugin.steps import ViewsToFuse, iter_explain_table, iter_fuse_layers, iter_measure_layers
-from napari_cathode.session import Colouring, ParticleSet, Predictions
+from napari_cathode.session import ParticleSet, Predictions
 from napari_cathode.tomogram import Region, Tomogram
 from napari_cathode.whole_run import EXPLAIN, FIND, FUSE, MEASURE
 from napari_cathode.words import particles_in_words
@@ -219,6 +219,8 @@ class Flow(QObject):
             return
         self.changed.emit()
         self._runner.start(job, on_result, self._time)
+        if not self._runner.running:  # another panel works on the same; the runner says so
+            self._stop()
 
     def _on_finished(self) -> None:
         """Go on to the next step, or leave it at what was reached."""
@@ -244,7 +246,7 @@ class Flow(QObject):
     def _find(self) -> tuple[Job, Any]:
         job = self._job(
             "Find particles", iter_find_layer, self._whole, self._identify, self._views, self._region, False, None
-        )
+        ).on(self._whole)
         job.prepare = prepare_labels
         return job, self._on_found
 
@@ -274,6 +276,7 @@ class Flow(QObject):
         spacing = self._tomogram.require_spacing()
         views = ViewsToFuse("all steps", dict(self._predictions.views))
         job = Job("Fuse views", iter_fuse_layers, views, parameters, spacing)  # the process goes, with what it keeps
+        job.on(self._predictions.tomogram)
         job.prepare = prepare_labels
         return job, self._on_fused
 
@@ -299,18 +302,14 @@ class Flow(QObject):
             particles.spacing_um = tomogram.spacing_um
         job = self._job(
             "Measure particles", iter_measure_layers, particles.labels, tomogram, particles.spacing_um, parameters
-        )
+        ).on(particles)
         revision = particles.revision
 
         def on_result(result: Any) -> str:
             self._there()
             if particles.revision != revision:
                 raise InputError("The labels were changed while they were measured; run the rest again.")
-            particles.provenance["measure"] = to_dict(parameters)
-            self._link.set_table(particles, *result, tomogram)
-            table = particles.table
-            if table is not None and len(table) and table["damage"].notna().any():
-                self._link.session.set_colouring(particles, Colouring("damage"))
+            self._link.show_measured(particles, result, tomogram, to_dict(parameters))
             self._went_well = True
             return f"Measured {particles_in_words(len(result[0]))}."
 
@@ -319,7 +318,7 @@ class Flow(QObject):
     def _explain(self) -> tuple[Job, Any]:
         particles, parameters = self._there(), ExplainParameters()
         table = particles.table
-        job = self._job("Explain", iter_explain_table, table, parameters)
+        job = self._job("Explain", iter_explain_table, table, parameters).on(particles)
         job.prepare = prepare_plots
         revision, epoch, without = particles.table_revision, particles.epoch, particles.excluded
 

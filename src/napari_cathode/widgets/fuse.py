@@ -10,6 +10,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QHBoxLayout, QPushButton
 
+from napari_cathode import work
 from napari_cathode.errors import InputError
 from napari_cathode.fuse import FuseParameters
 from napari_cathode.kept_process import KeptProcess
@@ -82,7 +83,7 @@ class FuseWidget(Docked, Panel):
         )
         self.button = primary_button("Fuse views", "Makes 3D particles of the chosen views.")
         self.next_button = QPushButton("Next: measure the particles")
-        self.runner = Runner()
+        self.runner = Runner(self._link.session)
         self.preview = PreviewLayer(self._viewer)
         self._process = KeptProcess()
         self.destroyed.connect(Closing(self._process))
@@ -106,7 +107,10 @@ class FuseWidget(Docked, Panel):
         self.runner.finished.connect(self._refresh)
         self.runner.finished.connect(self._fuse_again)  # settings that were changed meanwhile
         self._connections = Connections(self)
-        self._connections.connect(self._link.session.predictions_changed, self.views.choose_newest)
+        session = self._link.session
+        self._connections.connect(session.predictions_changed, self.views.choose_newest)
+        for signal in (session.running_changed, session.current_changed):
+            self._connections.connect(signal, self._on_running)
         for signal in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
             self._connections.connect(signal, lambda _event: self._refresh())
         self.views.choose_newest()
@@ -128,6 +132,9 @@ class FuseWidget(Docked, Panel):
         self.column.addStretch(1)
         self.next_button.hide()
 
+    def _on_running(self, _particles: Any = None) -> None:
+        self._refresh()
+
     def _on_views(self) -> None:
         """Leave what is shown as it is: it was not made of these views."""
         self._newest = None
@@ -135,13 +142,20 @@ class FuseWidget(Docked, Panel):
 
     def _refresh(self) -> None:
         self._empty.setVisible(not self.views.chosen() and not self.views.offers_layers())
-        chosen = bool(self.views.chosen())
+        chosen, session = bool(self.views.chosen()), self._link.session
+        why = session.why_not(work.FUSE, self._tomogram())
         for button in (self.button, self.preview_button):
-            allow(button, (not chosen, _NO_VIEW), (self.runner.running, BUSY))
+            allow(button, (not chosen, _NO_VIEW), (self.runner.running, BUSY), (bool(why), why))
         self._no_view.setVisible(not chosen and self.views.offers_layers())
-        allow(self.review.check_button, (self.runner.running, BUSY))
+        why = session.why_not(work.COMPARE, session.current)
+        allow(self.review.check_button, (self.runner.running, BUSY), (bool(why), why))
         self.review.know_views(bool(self.views.chosen()))
         self._expect()
+
+    def _tomogram(self) -> Any:
+        """Give the tomogram whose views are chosen, None where another tool made them."""
+        known = (self._link.views.known(layer) for layer in self.views.chosen().values())
+        return next((found[0].tomogram for found in known if found is not None), None)
 
     def _expect(self) -> None:
         """Say what fusing the chosen views takes."""
@@ -220,6 +234,7 @@ class FuseWidget(Docked, Panel):
         self._again.cancel()
         self._newest = None
         job = Job(name, iter_fuse_layers, self._kept.to_fuse(layers, inputs, region), parameters, spacing)
+        job.on(self._tomogram(), work.FUSE)
         job.prepare, job.kept = prepare_labels, self._process
         return job
 
@@ -235,6 +250,10 @@ class FuseWidget(Docked, Panel):
             if shown.particles is not None:
                 slow = {name: getattr(parameters, name) for name in to_dict(parameters) if name not in _QUICK}
                 if replace(shown.parameters, **slow) != shown.parameters:
+                    return
+                why = self._link.session.why_not(work.REDRAW_PARTICLES, shown.particles)
+                if why:
+                    self.runner.say(why)
                     return
                 if not shown.particles.untouched_since(shown.revision):
                     self.runner.say("These particles were edited, reviewed or measured; Fuse views makes new ones.")
@@ -259,6 +278,8 @@ class FuseWidget(Docked, Panel):
             self.preview.redraw(fused.labels)
             shown.parameters = parameters
             self.runner.say(_previewed(fused))
+        elif self._link.session.why_not(work.REDRAW_PARTICLES, particles):
+            self.runner.say(self._link.session.why_not(work.REDRAW_PARTICLES, particles))
         elif particles.untouched_since(shown.revision):
             session, colouring = self._link.session, particles.colouring
             session.set_labels(particles, fused.labels)
@@ -305,7 +326,8 @@ class FuseWidget(Docked, Panel):
             counted = particles_in_words(len(found))
             return f"Compared {counted} with {views}." if inputs else f"Listed {counted}."
 
-        self.runner.start(Job("Compare with views", iter_compare_layers, particles.labels, inputs, spacing), on_result)
+        job = Job("Compare with views", iter_compare_layers, particles.labels, inputs, spacing).on(particles)
+        self.runner.start(job, on_result)
 
 
 def fused_name(layers: Iterable[Any]) -> str:

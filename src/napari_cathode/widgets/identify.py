@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtWidgets import QHBoxLayout, QPushButton
 
+from napari_cathode import work
 from napari_cathode.errors import InputError
 from napari_cathode.identify import IdentifyParameters
 from napari_cathode.identify.models import list_models
@@ -84,7 +85,7 @@ class IdentifyWidget(Docked, Panel):
         )
         self.next_button = QPushButton()
         self._open_next: Callable[[], Any] = lambda: None
-        self.runner = Runner()
+        self.runner = Runner(self._link.session)
         self.flow = Flow(self, self._viewer, self._link, self.runner, self._kept)
         self.preview = PreviewLayer(self._viewer)
         self.adjust = Adjust()
@@ -123,6 +124,7 @@ class IdentifyWidget(Docked, Panel):
         self.runner.finished.connect(self._look_ahead)
         self._connections = Connections(self)
         self._connections.connect(self._link.session.models_changed, self._offer_new_models)
+        self._connections.connect(self._link.session.running_changed, self._refresh)
         for signal in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
             self._connections.connect(signal, self._say_why_none)
 
@@ -233,16 +235,17 @@ class IdentifyWidget(Docked, Panel):
             self.runner.say("")
 
     def _refresh(self) -> None:
-        obstacles = [
-            (self.image.layer is None, "Open a tomogram first."),
-            (self.runner.running or bool(self.flow.step), BUSY),
-        ]
+        layer = self.image.layer
+        busy = self.runner.running or bool(self.flow.step)
+        obstacles = [(layer is None, "Open a tomogram first."), (busy, BUSY)]
+        why = "" if layer is None else self._link.session.why_not(work.FIND, tomogram_of(layer))
         for button in (self.button, self.all_button):
-            allow(button, *obstacles)
+            allow(button, *obstacles, (bool(why), why))
+        self.voxel_size.setEnabled(layer is not None and not busy and not why)  # a run goes by what it began with
         in_3d = self.form.field("method").value() == "stardist3d"
         allow(self.preview_button, *obstacles, (in_3d, "A 3D network looks at the whole volume, not at a slice."))
         self.adjust.setEnabled(not self.runner.running)
-        self.before.set_running(self.runner.running or bool(self.flow.step))
+        self.before.set_running(busy)
 
     # ---- before a run ------------------------------------------------------------------------------
 
@@ -352,7 +355,7 @@ class IdentifyWidget(Docked, Panel):
         self.before.stop()
         self.line.setChecked(False)
         self.adjust.forget()
-        job = Job(name, iter_find_layer, tomogram, parameters, views, region, fused, folder)
+        job = Job(name, iter_find_layer, tomogram, parameters, views, region, fused, folder).on(tomogram)
         job.prepare, job.kept = prepare_labels, self._kept
         return job
 

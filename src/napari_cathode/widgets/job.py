@@ -11,6 +11,7 @@ from napari.qt.threading import GeneratorWorker, create_worker
 from napari_cathode.kept_process import KeptProcess
 from napari_cathode.process import StepFailed, iter_in_process
 from napari_cathode.progress import Progress, Steps
+from napari_cathode.work import Work
 
 _BETWEEN_REPORTS_S = 0.05
 
@@ -34,16 +35,24 @@ class Job:
         importing matplotlib.
     kept : KeptProcess or None
         The process that stays and does it; None for one of its own.
+    work : Work
+        What it is to other steps.
     """
 
     def __init__(self, name: str, function: Callable[..., Steps[Any]], *args: Any, **kwargs: Any) -> None:
         self._name = name
         self.prepare: Callable[[], Any] = lambda: None
         self.kept: KeptProcess | None = None
+        self.work = Work(name)
         self._call = (function, args, kwargs)
 
     def __str__(self) -> str:
         return self._name
+
+    def on(self, about: Any, name: str = "") -> Job:
+        """Say what it is about, and what kind of step it is where its name does not tell; see `napari_cathode.work`."""
+        self.work = Work(name or self._name, about)
+        return self
 
     def steps(self) -> Generator[Progress, None, Any]:
         """Run the step, reporting no more often than a person can see."""

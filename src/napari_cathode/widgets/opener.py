@@ -21,6 +21,7 @@ from napari_cathode.project import (
 )
 from napari_cathode.project.clock import SaveClock
 from napari_cathode.project.unsaved import UnsavedWork
+from napari_cathode.work import FOLLOW
 
 from .docks import open_table
 from .errands import Errands
@@ -72,6 +73,10 @@ class Opener(Errands):
     def _open(self, path: Path, left: Recoverable | None) -> None:
         if self.busy:
             self.then(lambda: self._open(path, left))
+            return
+        busy = [work.name for work in self._link.session.running if work.about is not None and work.name != FOLLOW]
+        if busy:
+            self.fail(f"“{busy[0]}” is running; wait for its end, or cancel it, before something else is opened.")
             return
         if left is not None and left.folder not in [known.folder for known in list_recoverable()]:
             self.recoverable = [other for other in self.recoverable if other.folder != left.folder]

@@ -15,6 +15,7 @@ from napari_cathode.plugin.layers import prepare_labels
 from napari_cathode.plugin.link import Link
 from napari_cathode.session import ParticleSet, Predictions
 from napari_cathode.words import particles_in_words
+from napari_cathode.work import REDRAW_PARTICLES
 
 from .adjust import Adjust
 from .background import ScratchFolder
@@ -73,8 +74,9 @@ class Redrawing:
     def _redraw_slice(self, particles: ParticleSet, used: IdentifyParameters, drawn: Any) -> None:
         if particles not in self._link.session.particle_sets:
             return
-        if not particles.untouched_since(self._revision):
-            self._runner.say(_WORKED_ON)
+        why = self._link.session.why_not(REDRAW_PARTICLES, particles)
+        if why or not particles.untouched_since(self._revision):
+            self._runner.say(why or _WORKED_ON)
             return
         probability, overlap = self._adjust.probability.value(), self._adjust.overlap.value()
         self._set_labels(particles, used, np.asarray(drawn)[np.newaxis], probability, overlap)
@@ -100,7 +102,7 @@ class Redrawing:
         except InputError as error:
             self._runner.fail(str(error))
             return
-        job = Job("Redraw slices", iter_redraw_views, self._stored, probability, overlap)
+        job = Job("Redraw slices", iter_redraw_views, self._stored, probability, overlap).on(predictions.tomogram)
         job.prepare = prepare_labels
 
         def on_drawn(drawn: dict[str, Any]) -> str:
@@ -128,6 +130,7 @@ class Redrawing:
         wanted = replace(used, prob_threshold=probability, nms_threshold=overlap)
         shape, inside = seen.labels.shape, found.field_of_view
         job = Job("Redraw particles", iter_redraw_volume, seen.candidates, wanted, shape, seen.scale, inside)
+        job.on(particles)
         job.prepare = prepare_labels
 
         def on_drawn(drawn: tuple[Any, int]) -> str:

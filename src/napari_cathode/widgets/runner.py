@@ -13,6 +13,8 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QProgressBar, QPush
 from napari_cathode.errors import InputError
 from napari_cathode.process import StepFailed
 from napari_cathode.progress import Progress
+from napari_cathode.session import Session
+from napari_cathode.work import Work
 
 from .job import Job, make_worker
 from .parts import Text
@@ -30,15 +32,23 @@ Showing: TypeAlias = Generator[None, None, str | None]
 class Runner(QWidget):
     """Progress bar, Cancel, what is being done, and the error where there was one.
 
-    One run at a time. A result that comes after `cancel` is dropped.
+    One run at a time. A result that comes after `cancel` is dropped. What must not run beside another step is not
+    started.
+
+    Parameters
+    ----------
+    session : Session, optional
+        Knows what else runs.
     """
 
     started = Signal()
     finished = Signal()
     progressed = Signal(object)
 
-    def __init__(self) -> None:
+    def __init__(self, session: Session | None = None) -> None:
         super().__init__()
+        self._session = session
+        self._work: Work | None = None
         self._worker: Any = None
         self.job_name = ""
         self._on_result: Callable[[Any], str | Showing | None] = _nothing
@@ -80,6 +90,11 @@ class Runner(QWidget):
         return self._worker is not None
 
     @property
+    def work(self) -> Work | None:
+        """What is running, as the session knows it."""
+        return self._work
+
+    @property
     def status(self) -> str:
         """What stands below the bar."""
         return str(self._status.text())
@@ -105,6 +120,11 @@ class Runner(QWidget):
         """
         if self._worker is not None:
             return
+        if self._session is not None:
+            why = self._session.why_not(job.work.name, job.work.about)
+            if why:
+                self.fail(why)
+                return
         self.job_name = str(job)
         self.say("Starting …")
         self._on_result = on_result
@@ -124,8 +144,16 @@ class Runner(QWidget):
         self.destroyed.connect(worker.quit)
         self._worker = worker
         self._show_running(True)
+        self._begin(job.work)
         self.started.emit()
         worker.start()
+
+    def _begin(self, work: Work) -> None:
+        """Let the other panels know."""
+        if self._session is not None:
+            self._work = work
+            self.destroyed.connect(_Ending(self._session, work))
+            self._session.begin(work)
 
     def cancel(self) -> None:
         """Stop what is running; nothing of it is kept.
@@ -229,6 +257,9 @@ class Runner(QWidget):
         self._activity = None
         self._on_result = _nothing
         self._show_running(False)
+        if self._session is not None and self._work is not None:
+            work, self._work = self._work, None
+            self._session.end(work)
         self.finished.emit()
 
     def _show_running(self, running: bool) -> None:
@@ -267,6 +298,17 @@ class _Closing:
     def __call__(self) -> None:
         if self._opened in activity._all_instances:
             self._opened.close()
+
+
+class _Ending:
+    """Takes note that a step ended with its panel; outlives the panel."""
+
+    def __init__(self, session: Session, work: Work) -> None:
+        self._session, self._work = session, work
+
+    def __call__(self, _widget: Any = None) -> None:
+        if vars(self):  # else the garbage collector, which ends the widget, has cleared this already
+            self._session.end(self._work)
 
 
 def _left(seconds: float, in_all: bool = False) -> str:

@@ -14,6 +14,7 @@ from napari_cathode.plugin.link import link_of
 from napari_cathode.plugin.steps import iter_explain_table
 from napari_cathode.session import Colouring, ParticleSet
 from napari_cathode.whole_run import expect_explaining
+from napari_cathode.work import EXPLAIN
 
 from .colour_by import ColourBy
 from .docks import FEATURES, Docked, open_dock
@@ -59,13 +60,13 @@ class ShapWidget(Docked, Panel):
         self._session = self._link.session
         self.setup = ExplainSetup()
         self.button = primary_button("Explain", "Fits models and attributes their predictions to the features.")
-        self.runner = Runner()
+        self.runner = Runner(self._session)
         self.forecast = Forecast()
         self.verdict, self.score, self.notes = Text(), Text(), Text()
         self.colour_by = ColourBy(self._session, shap_only=True)
         self.swarm_view, self.importance, self.particle = SwarmView(), ImportanceView(), ParticleView()
-        self.dependence, self.stability = DependenceView(), StabilityView()
-        self.pairs, self.states = InteractionsView(), StatesView(self._session, self.setup.parameters)
+        self.dependence, self.stability = DependenceView(), StabilityView(self._session)
+        self.pairs, self.states = InteractionsView(self._session), StatesView(self._session, self.setup.parameters)
         self.views: tuple[View, ...] = (
             self.swarm_view,
             self.importance,
@@ -168,6 +169,7 @@ class ShapWidget(Docked, Panel):
         self.states.feature_clicked.connect(self._show_dependence)
         self.pairs.pair_clicked.connect(self._show_dependence)
         self._connections = Connections(self)
+        self._connections.connect(self._session.running_changed, self._refresh)
         self._connections.connect(self._session.current_changed, self._on_current)
         self._connections.connect(self._session.changed, self._on_changed)
         self._connections.connect(self._session.selection_changed, self._on_selection)
@@ -275,9 +277,10 @@ class ShapWidget(Docked, Panel):
         self._open_features.setVisible(not has_table)
         self._setup.setVisible(has_table)
         self.forecast.tell(expect_explaining(len(self._table())) if has_table and not self.runner.running else None)
-        allow(self.button, (not has_table, "Measure the particles first."), (self.runner.running, BUSY))
-        self.button.setText("Explain again" if self._explanation() is not None else "Explain")
         particles = self._session.current
+        why = BUSY if self.runner.running else self._session.why_not(EXPLAIN, particles)
+        allow(self.button, (not has_table, "Measure the particles first."), (bool(why), why))
+        self.button.setText("Explain again" if self._explanation() is not None else "Explain")
         self.stale.say(_STALE if particles is not None and particles.explanation_out_of_date else "")
 
     # ---- what is done ------------------------------------------------------------------------------
@@ -309,7 +312,7 @@ class ShapWidget(Docked, Panel):
             self._session.set_explanation(particles, explanation, without, revision)
             return ""
 
-        job = Job("Explain", iter_explain_table, table, parameters)
+        job = Job("Explain", iter_explain_table, table, parameters).on(particles)
         job.prepare = prepare_plots
         self.runner.start(job, on_result)
 

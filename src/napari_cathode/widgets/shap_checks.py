@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QSizePolicy
 from napari_cathode.errors import InputError
 from napari_cathode.plugin.steps import iter_check_stability, iter_compare_tables, iter_find_interactions
 from napari_cathode.session import Session
+from napari_cathode.work import PAIRS, STABILITY, STATES
 
 from .job import Job
 from .names import display_name
@@ -30,13 +31,23 @@ class CheckView(View):
 
     Parameters
     ----------
+    session : Session
+        Knows what else runs.
     button : str
         What the button says.
     about : str
         What it is good for.
+
+    Attributes
+    ----------
+    step : str
+        What it is called, as `napari_cathode.work` has it.
     """
 
-    def __init__(self, button: str, about: str) -> None:
+    step = ""
+
+    def __init__(self, session: Session, button: str, about: str) -> None:
+        self._session = session
         self.plot = Plot(self._draw)
         super().__init__((self.plot,))
         self.plot.setParent(self)  # else it is a window of its own until it is laid out
@@ -44,11 +55,17 @@ class CheckView(View):
         self.found: Any = None
         self._texts = (button, about)
         self._built = False
+        self._connections = Connections(self)
+        self._connections.connect(session.running_changed, self._on_running)
 
     def showEvent(self, event: Any) -> None:
         """Make the parts when they are first seen, so that opening the panel stays quick."""
         self.build()
         super().showEvent(event)
+
+    def _on_running(self) -> None:
+        if self._built:
+            self._refresh()
 
     def build(self) -> None:
         """Make the parts."""
@@ -57,7 +74,7 @@ class CheckView(View):
         self._built = True
         button, about = self._texts
         self.button = QPushButton(button)
-        self.runner = Runner()
+        self.runner = Runner(self._session)
         self.words = Text()
         self.column.addWidget(Text(about))
         self._add_inputs()
@@ -94,6 +111,7 @@ class CheckView(View):
         except InputError as error:
             self.runner.fail(str(error))
             return
+        job.on(self._session.current, self.step)
         job.prepare = prepare_plots
 
         def on_result(found: Any) -> str:
@@ -121,23 +139,25 @@ class CheckView(View):
             self.plot.redraw()
 
     def _refresh(self) -> None:
-        allow(self.button, (self.explanation is None, "Explain first."), (self.runner.running, BUSY))
+        why = self._session.why_not(self.step, self._session.current)
+        allow(self.button, (self.explanation is None, "Explain first."), (self.runner.running, BUSY), (bool(why), why))
 
 
 class StabilityView(CheckView):
     """Whether the ranking holds with other seeds and other particles."""
 
-    title = "Stability"
+    title, step = "Stability", STABILITY
 
-    def __init__(self) -> None:
+    def __init__(self, session: Session) -> None:
         super().__init__(
+            session,
             "Check the ranking",
             "Repeats the explanation with 10 other seeds and on 10 random subsets of 500 particles (two thirds where "
             "there are fewer).",
         )
 
     def _job(self) -> Job:
-        return Job("Check the ranking", iter_check_stability, self.explanation)
+        return Job(self.step, iter_check_stability, self.explanation)
 
     @property
     def written(self) -> Callable[[str], None] | None:
@@ -158,11 +178,12 @@ class StabilityView(CheckView):
 class InteractionsView(CheckView):
     """Which pairs of features work together."""
 
-    title = "Pairs of features"
+    title, step = "Pairs of features", PAIRS
     pair_clicked = Signal(str, str)
 
-    def __init__(self) -> None:
+    def __init__(self, session: Session) -> None:
         super().__init__(
+            session,
             "Find pairs",
             "Says which features matter more together than each on its own (SHAP interaction values of 300 particles). "
             "Click a pair to see it.",
@@ -176,7 +197,7 @@ class InteractionsView(CheckView):
                 return
 
     def _job(self) -> Job:
-        return Job("Find pairs of features", iter_find_interactions, self.explanation)
+        return Job(self.step, iter_find_interactions, self.explanation)
 
     @property
     def written(self) -> Callable[[str], None] | None:
@@ -207,19 +228,18 @@ class StatesView(CheckView):
         Gives the parameters to explain both with.
     """
 
-    title = "Two states"
+    title, step = "Two states", STATES
 
     def __init__(self, session: Session, parameters: Callable[[], Any]) -> None:
-        self._session = session
         self._parameters = parameters
         self._loaded: list[tuple[str, Any]] = []
         self._ready = 0  # states that can be compared; those to be measured first come after them
         super().__init__(
+            session,
             "Compare",
             "Explains the same target in a second state, such as a later cycle, by the features that both have, and "
             "shows what gained and what lost.",
         )
-        self._connections = Connections(self)
         for signal in (session.particle_sets_changed, session.current_changed, session.changed):
             self._connections.connect(signal, self._offer)
 
@@ -299,11 +319,13 @@ class StatesView(CheckView):
 
     def _refresh(self) -> None:
         current = self._session.current
+        why = self._session.why_not(self.step, current)
         allow(
             self.button,
             (current is None or current.table is None, "Measure the particles first."),
             (not self._ready, "Load a table, or measure the particles of another layer."),
             (self.runner.running, BUSY),
+            (bool(why), why),
         )
 
     def _job(self) -> Job:
@@ -314,7 +336,7 @@ class StatesView(CheckView):
         if names[0] == names[1]:
             names = (names[0], f"{names[1]} (2)")
         table = self.second.currentData()
-        return Job("Compare two states", iter_compare_tables, current.table, table, self._parameters(), names)
+        return Job(self.step, iter_compare_tables, current.table, table, self._parameters(), names)
 
     @property
     def written(self) -> Callable[[str], None] | None:

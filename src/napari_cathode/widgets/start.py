@@ -24,6 +24,7 @@ from napari_cathode.plugin.layers import is_image, tomogram_of
 from napari_cathode.plugin.link import link_of
 from napari_cathode.plugin.reader import napari_get_reader
 from napari_cathode.simulate.samples import SAMPLES
+from napari_cathode.work import IN_THE_WAY
 
 from . import docks
 from .background import Closing
@@ -82,7 +83,7 @@ class StartWidget(docks.Docked, Panel):
         self.voxel_size.changed.connect(self._on_voxel_size)
         self.before = Beforehand(self._kept, all_steps=True)
         self.button = primary_button("Run all", "Runs the steps with usual settings; results appear one by one.")
-        self.runner = Runner()
+        self.runner = Runner(self._link.session)
         self.results_button = QPushButton("Show table and explanation")
         self.flow = Flow(self, self._viewer, self._link, self.runner, self._kept)
         self.steps = StepList(self._viewer)
@@ -154,6 +155,7 @@ class StartWidget(docks.Docked, Panel):
         session = self._link.session
         for signal in (session.predictions_changed, session.particle_sets_changed):
             self._connections.connect(signal, self._on_session)
+        self._connections.connect(session.running_changed, self.refresh)
         self._connections.connect(session.current_changed, self._on_current)
         self._connections.connect(session.changed, self._on_changed)
 
@@ -268,11 +270,10 @@ class StartWidget(docks.Docked, Panel):
         if what in ("labels", "table", "explanation", "review"):
             self.refresh()
 
-    def _running_elsewhere(self) -> set[str]:
-        """Give the steps that run in other panels."""
-        runners = self.window().findChildren(Runner)
-        names = {runner.job_name for runner in runners if runner is not self.runner and runner.running}
-        return {_JOBS[name] for name in names if name in _JOBS}
+    def _running_elsewhere(self) -> list[str]:
+        """Name the work of other panels that a run of the steps could get in the way of."""
+        running = self._link.session.running
+        return [work.name for work in running if work is not self.runner.work and work.name in IN_THE_WAY]
 
     def refresh(self) -> None:
         """Show how far each step is."""
@@ -280,14 +281,16 @@ class StartWidget(docks.Docked, Panel):
         found = reached(self._link, layer)
         states = dict(found.states)
         elsewhere = self._running_elsewhere()
+        steps = {self.flow.step, *(_JOBS.get(name) for name in elsewhere)}
         for step in STEPS:
-            if step == self.flow.step or step in elsewhere or (step == FIND and self._surveying):
+            if step in steps or (step == FIND and self._surveying):
                 states[step] = RUNNING
         busy = self.runner.running or bool(self.flow.step) or self._surveying
-        self.voxel_size.setEnabled(layer is not None and not busy)  # the run measures with what it began with
+        # A run measures with what it began with.
+        self.voxel_size.setEnabled(layer is not None and not busy and not elsewhere)
         self.before.set_running(busy)
         results = results_of(found)
-        known = {**states, "busy": str(busy), "elsewhere": str(bool(elsewhere)), "layer": str(layer is not None)}
+        known = {**states, "busy": str(busy), "elsewhere": " ".join(elsewhere), "layer": str(layer is not None)}
         known["results"] = " ".join(results.values())
         known["particles"] = str(self._link.session.current is not None)
         if known == self._known:
@@ -300,7 +303,7 @@ class StartWidget(docks.Docked, Panel):
             self.button,
             (layer is None, "Open a tomogram first: drop one above, or take a sample."),
             (busy, BUSY),
-            (bool(elsewhere), "A step runs in another panel; wait for its end, or cancel it there."),
+            (bool(elsewhere), f"“{(*elsewhere, '')[0]}” runs in another panel; wait for its end, or cancel it there."),
         )
         none = self._link.session.current is None
         for button in self._then:
