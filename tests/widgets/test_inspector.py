@@ -1,15 +1,17 @@
 """The Inspector, by clicks and keys in a real window."""
 
+import re
+
 import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtTest import QTest
 
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import ParticleSet
-from napari_cathode.widgets.docks import FEATURES, INSPECTOR, open_dock
+from napari_cathode.widgets.docks import FEATURES, INSPECTOR, SHAP, dock_of, open_dock
 from napari_cathode.widgets.value_rows import describe, standings
 from tests.plugin.conftest import SPACING, click, drag, needs_canvas, settle
 
@@ -169,8 +171,9 @@ def test_a_click_on_a_neighbour_in_a_picture_goes_there(viewer, qtbot):
     assert inspector.cuts.look.neighbours == ((1, 0.0),)
 
 
-@needs_canvas
-def test_the_window_stays_free(viewer, qtbot):
+@pytest.fixture
+def explained(viewer):
+    """Give the link of a window with 80 particles that are explained, and the explanation."""
     from napari_cathode.explain import ExplainParameters, explain
     from tests.explain.planted_tables import planted_table
 
@@ -186,6 +189,12 @@ def test_the_window_stays_free(viewer, qtbot):
     link.set_table(particles, wide)
     found = explain(wide, ExplainParameters(n_trees=10))
     link.session.set_explanation(particles, found)
+    return link, found
+
+
+@needs_canvas
+def test_the_window_stays_free(viewer, qtbot, explained):
+    link, found = explained
     link.session.selection = {1}  # with the first one napari adds a layer, which is no part of the panel
     settle()
     link.session.selection = set()
@@ -213,3 +222,54 @@ def test_where_a_value_stands():
     assert rows["touches_border"].text == "yes" and np.isnan(rows["touches_border"].share)
     assert standings(table, 1) == []
     assert standings(table, 2**31 - 1)[0].share == pytest.approx(0.5 / 3)
+
+
+@needs_canvas
+def test_nothing_moves_while_a_particle_is_read(viewer, qtbot, explained):
+    """Neither what is clicked, nor the panels beside it; an empty place says what will come."""
+    link, found = explained
+    viewer.window.resize(1366, 768)
+    shap = open_dock(viewer, SHAP, "right")
+    qtbot.wait(300)
+    heights, places, names = [], [], []
+
+    def look():
+        heights.append(dock_of(shap).height() if shap.isVisible() else None)
+        inspector = next((known for name, known in viewer.window.dock_widgets.items() if "Inspector" in name), None)
+        if inspector is None:
+            return
+        heights.append(dock_of(inspector).height() if inspector.isVisible() else None)
+        inner = inspector.widget()
+        parts = (inspector.cuts, inspector.cracks_box, inspector._around, inspector._why, inspector._all)
+        if inspector._all.isVisible():
+            seen.append(inspector)
+        places.append([part.mapTo(inner, QPoint()).y() if part.isVisible() else None for part in parts])
+        names.append(re.findall('href="([0-9]+)"', inspector.neighbours.text()))
+
+    seen, timer = [], QTimer()
+    timer.timeout.connect(look)
+    timer.start(5)
+    height = dock_of(shap).height()
+    inspector = open_dock(viewer, INSPECTOR, "right")
+    label = int(found.labels[2])
+    link.session.selection = {label}
+    shown(qtbot, inspector, label)
+    qtbot.waitUntil(lambda: inspector.waterfall.drawn is not None and bool(seen), timeout=300_000)
+    qtbot.wait(300)
+    timer.stop()
+    assert min(known for known in heights if known is not None) >= height - 40, "but for the tabs"
+    for part in zip(*places, strict=True):
+        known = [place for place in part if place is not None]
+        assert not known or max(known) - min(known) <= 2, part
+    assert all(place is not None for place in (places[-1][0], *places[-1][2:])), "there is no image to see cracks in"
+    lists = [each for each in names if each]
+    assert all(each == lists[-1][: len(each)] for each in lists) and len(lists[-1]) >= 6
+    height = inspector.cuts.height()
+    assert height < 200, "as high as pictures may be, not as a widget that knows no height"
+    places.clear()
+    timer.start(5)
+    link.session.selection = {int(found.labels[3])}
+    shown(qtbot, inspector, int(found.labels[3]))
+    qtbot.wait(300)
+    timer.stop()
+    assert len({tuple(each[:3]) for each in places}) == 1 and inspector.cuts.height() == height

@@ -70,6 +70,8 @@ class Docked:
             keeper_of(viewer).start(self)
 
     def _join(self) -> None:
+        if self._placed:
+            return
         self._placed = True
         main, dock = self.window(), dock_of(self)
         if dock is not None:  # the tabs of several panels would be cut off in the middle of napari's "… (Cathode)"
@@ -256,7 +258,8 @@ def open_dock(viewer: Any, name: str, area: str = "") -> Any:
     """
     title = _title(name)
     widget = viewer.window.dock_widgets.get(title)
-    if widget is None:
+    new = widget is None
+    if new:
         keep_sides(viewer.window._qt_window)
         widget = _panel(name)(viewer)
         viewer.window.add_dock_widget(widget, name=title)
@@ -264,6 +267,8 @@ def open_dock(viewer: Any, name: str, area: str = "") -> Any:
     if dock is not None:
         if area and isinstance(main, QMainWindow) and main.dockWidgetArea(dock) != _AREAS[area]:
             main.addDockWidget(_AREAS[area], dock)
+        if new:
+            widget._join()  # in this turn: a dock that is laid out first beside the others squeezes them for a moment
         dock.show()
         dock.raise_()
     return widget

@@ -6,13 +6,14 @@ import html
 import weakref
 from typing import Any
 
-from qtpy.QtCore import Qt, QTimer
+import numpy as np
+from qtpy.QtCore import QCoreApplication, QEvent, Qt, QTimer
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_cathode.boxes import find_box
 from napari_cathode.errors import InputError
 from napari_cathode.kept_process import KeptProcess
-from napari_cathode.measure import MeasureParameters
+from napari_cathode.measure import Contacts, MeasureParameters
 from napari_cathode.measure.cuts import Look, iter_cracks, iter_greys_of, look_at
 from napari_cathode.parameters import from_dict
 from napari_cathode.plugin.link import link_of
@@ -104,7 +105,8 @@ class InspectorWidget(Docked, Panel):
         self._why = Fold("Why this value", explained)
         self._around = Fold("Neighbours", self.neighbours)
         self._all = Fold("Values", self.values)
-        for fold in (self._why, self._around, self._all):
+        # What is clicked stands above what is longer for one particle than for another.
+        for fold in (self._around, self._why, self._all):
             fold.set_open(True)
             body.addWidget(fold)
             fold.hide()
@@ -163,6 +165,11 @@ class InspectorWidget(Docked, Panel):
             self.title.say("")
             self.note.say("" if particles is None else _EMPTY)
             return
+        # As long as it is read, its place is kept.
+        tomogram = self._link.tomogram_of(particles)
+        self.cuts.expect(1 if particles.labels.shape[0] == 1 else 3)
+        self.cuts.show()
+        self.cracks_box.setVisible(tomogram is not None and particles.spacing_um is not None)
         many = len(self._session.selection)
         self.title.say(f"<b>Particle {self.label}</b>" + (f" · {many} are selected, this one last" if many > 1 else ""))
         self._show_values()
@@ -176,7 +183,6 @@ class InspectorWidget(Docked, Panel):
         table = particles.columns
         rows = [] if table is None else standings(table, self.label)
         self.values.show_rows(rows)
-        self._reveal(self._all, bool(rows))
         compared = particles.agreement is None or particles.agreement_revision == particles.revision
         notes = []
         if table is None:
@@ -190,6 +196,10 @@ class InspectorWidget(Docked, Panel):
         self.note.say(" ".join(notes))
         self._show_neighbours(particles)
         self._show_why(particles)
+        # Its bar would take width, and so height, from the pictures when it comes.
+        policy = Qt.ScrollBarPolicy.ScrollBarAlwaysOn if rows else Qt.ScrollBarPolicy.ScrollBarAsNeeded
+        self.setVerticalScrollBarPolicy(policy)
+        self._reveal(self._all, bool(rows))  # from the top down, so that nothing moves what is there
 
     def _reveal(self, part: QWidget, wanted: bool) -> None:
         """Hide a part, or show it when its turn comes."""
@@ -204,15 +214,19 @@ class InspectorWidget(Docked, Panel):
     def _reveal_next(self) -> None:
         if self._hidden:
             self._hidden.pop(0).show()
+            # Else what is shown already is squeezed until the panel knows that its content has grown.
+            QCoreApplication.sendPostedEvents(self.widget(), QEvent.Type.LayoutRequest.value)
         if not self._hidden:
             self._revealing.stop()
 
     def _show_neighbours(self, particles: ParticleSet) -> None:
-        """List who touches the particle, then who is nearest, each as a link."""
+        """List who is nearest or touches the particle, each as a link; what is read later comes above no other."""
         look = self.cuts.look
-        gaps = dict(look.neighbours) if look is not None and look.label == self.label else {}
+        near = set(dict(look.neighbours)) if look is not None and look.label == self.label else set()
+        near |= _touching(particles, self.label or 0)
         far = distances(particles, self.label or 0)
-        names = list(gaps) + [label for label in list(far)[:_NEAREST] if label not in gaps]
+        names = [label for place, label in enumerate(far) if place < _NEAREST or label in near]
+        names += sorted(near.difference(far))
         self._reveal(self._around, bool(names))
         damage = _column(particles, "damage")
         unit = "µm" if particles.spacing_um is not None else "voxels"
@@ -220,7 +234,7 @@ class InspectorWidget(Docked, Panel):
         heads = ["Particle", "", "Centre", "Damage" if damage else ""]
         lines = ["".join(f"<td>{head}&nbsp;&nbsp;&nbsp;</td>" for head in heads)]
         for label in names:
-            how = "touches" if label in gaps else ""
+            how = "touches" if label in near else ""
             away = f"{far[label]:.3g} {unit}" if label in far else ""
             cells = [f'<a href="{label}" style="color:{colour}">{label}</a>', how, away, damage.get(label, "")]
             lines.append("".join(f"<td>{cell}&nbsp;&nbsp;&nbsp;</td>" for cell in cells))
@@ -243,7 +257,7 @@ class InspectorWidget(Docked, Panel):
         self.why.say(problem or ("" if explanation is None else _predicted(explanation, self.label or 0)))
         shown = explanation is not None and not problem
         self.waterfall.setVisible(shown)
-        if shown and self.cuts.look is not None:  # what draws is loaded meanwhile
+        if shown and (self.cuts.look is not None or self.waterfall.drawn is None):
             self.waterfall.redraw()
 
     def _draw_waterfall(self, **where: Any) -> Any:
@@ -365,6 +379,15 @@ def _predicted(explanation: Any, label: int) -> str:
     measured, predicted, base = (cell_text(float(number)) for number in numbers)
     name = html.escape(display_name(explanation.target))
     return f"{name} measured {measured}, predicted {predicted}; on average {base} is predicted."
+
+
+def _touching(particles: ParticleSet, label: int) -> set[int]:
+    """Give the particles that touch one, as far as its table knows."""
+    contacts = None if particles.table is None or particles.out_of_date else Contacts.beside(particles.table)
+    if contacts is None:
+        return set()
+    first, second = (contacts.table[name].to_numpy(np.int64) for name in ("label_1", "label_2"))
+    return set(second[first == label].tolist()) | set(first[second == label].tolist())
 
 
 def _column(particles: ParticleSet, name: str) -> dict[int, str]:

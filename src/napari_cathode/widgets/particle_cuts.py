@@ -35,14 +35,23 @@ class Cuts(QWidget):
         self._cracks: dict[str, QImage] = {}
         self._places: list[QRectF] = []
         self._unit = "µm"
+        self._count = 3
         self.shows_cracks = True
+        self._fit()
+
+    def expect(self, count: int) -> None:
+        """Keep room for so many pictures, whatever the particle's shape: what stands below stays where it is."""
+        if count != self._count:
+            self._count = count
+            self._fit()
 
     def show_look(self, look: Look | None, unit: str = "µm") -> None:
         """Show another particle, without its cracks at first."""
         self._look, self._unit = look, unit
         self._cracks = {}
         self._images = [] if look is None else _pictures(look.cuts)
-        self._fit()
+        if look is not None:
+            self.expect(len(look.cuts))
         self.update()
 
     def show_cracks(self, cracks: Mapping[str, Any]) -> None:
@@ -74,26 +83,27 @@ class Cuts(QWidget):
         return QSize(200, self.height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Take as much height as the pictures have at this width."""
+        """Take as much height as the pictures may have at this width."""
         super().resizeEvent(event)
         if event.size().width() != event.oldSize().width():
             self._fit()
 
     def _fit(self) -> None:
-        if self._look is not None:
-            self.setFixedHeight(self._tallest(self._look.cuts) + _TEXT)
+        self.setFixedHeight(self._tallest() + _TEXT)
 
-    def _tallest(self, cuts: tuple[Cut, ...]) -> int:
-        scale = self._scale(cuts)
-        return int(np.ceil(max(cut.labels.shape[0] * cut.edges_um[0] * scale for cut in cuts)))
+    def _cell(self) -> float:
+        """Give the width of a picture's place."""
+        return max(1.0, (self.width() - _GAP * (self._count - 1)) / self._count)
+
+    def _tallest(self) -> int:
+        return int(min(_TALLEST, self._cell()))
 
     # ---- drawing -----------------------------------------------------------------------------------
 
     def _scale(self, cuts: tuple[Cut, ...]) -> float:
         """Give the pixels per µm with which every cut fits its cell."""
-        cell = (self.width() - _GAP * (len(cuts) - 1)) / len(cuts)
         spans = [(cut.labels.shape[0] * cut.edges_um[0], cut.labels.shape[1] * cut.edges_um[1]) for cut in cuts]
-        return min(min(_TALLEST / rows, cell / columns) for rows, columns in spans)
+        return min(min(self._tallest() / rows, self._cell() / columns) for rows, columns in spans)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Draw them."""
@@ -102,8 +112,7 @@ class Cuts(QWidget):
         painter = QPainter(self)
         cuts = self._look.cuts
         scale = self._scale(cuts)
-        cell = (self.width() - _GAP * (len(cuts) - 1)) / len(cuts)
-        tallest = self._tallest(cuts)
+        cell, tallest = self._cell(), self._tallest()
         self._places = []
         for place, (cut, image) in enumerate(zip(cuts, self._images, strict=True)):
             width, height = (

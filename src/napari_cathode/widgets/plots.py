@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QEvent, Qt, Signal
-from qtpy.QtGui import QPalette, QResizeEvent
+from qtpy.QtGui import QPainter, QPaintEvent, QPalette, QResizeEvent
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from .turns import Turn
@@ -19,6 +19,7 @@ _CLICK_PX = 4
 _LABEL_PT = 8.5
 _TALLEST = 1.4
 """Height of a figure in its widths, at most."""
+_COMING = "The figure is being drawn …"
 TURN_MS = 20
 """Figures are made in turns of their own, after so long a pause; what brings their dock has enough to do."""
 
@@ -127,6 +128,15 @@ class Plot(QWidget):
         super().showEvent(event)
         if self._wanted:
             self._turn.start()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Say what will be here."""
+        super().paintEvent(event)
+        if self._canvas is None and self._wanted:
+            painter = QPainter(self)
+            painter.setPen(self.palette().placeholderText().color())
+            painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter), _COMING)
+            painter.end()
 
     def changeEvent(self, event: QEvent) -> None:
         """Follow the window's colours."""
