@@ -114,6 +114,42 @@ def test_a_lasso_selects_and_shift_adds(plotted, qtbot):
     assert len(ring) == len(session.selection)
 
 
+def test_what_a_lasso_leaves_is_kept_as_a_filter(plotted, qtbot):
+    panel, session, particles = plotted
+    choose(panel, qtbot, "damage", "elongation")
+    assert not panel.filter_button.isEnabled() and "Select particles first" in panel.filter_button.toolTip()
+    session.set_filter(particles, Filter("damage > 0.15").with_range("elongation", (1.0, 1.9)))
+    drawn(panel, qtbot)
+    drag(panel, [(0.1, 1.1), (0.5, 1.1), (0.5, 1.6), (0.1, 1.6), (0.1, 1.12)])
+    chosen = session.selection
+    assert len(chosen) > 3 and panel.filter_button.isEnabled(), panel.filter_button.toolTip()
+    QTest.mouseClick(panel.filter_button, Qt.MouseButton.LeftButton)
+    assert set(particles.shown.tolist()) == chosen
+    assert particles.filter.text == ", ".join(map(str, sorted(chosen)))
+    assert particles.filter.range_of("elongation") == (1.0, 1.9)
+    assert not panel.filter_button.isEnabled() and "no others already" in panel.filter_button.toolTip()
+    # A box that is dragged beside others is not all that is selected.
+    session.set_filter(particles, Filter())
+    drawn(panel, qtbot)
+    panel.box.click()
+    drag(panel, [(0.6, 1.1), (0.8, 1.4), (0.9, 1.7)], Qt.KeyboardModifier.ShiftModifier)
+    both = session.selection
+    assert chosen < both
+    panel.filter_button.click()
+    assert set(particles.shown.tolist()) == both and not particles.filter.ranges
+    # And one that another choice follows is not what is selected any more.
+    session.set_filter(particles, Filter())
+    drawn(panel, qtbot)
+    drag(panel, [(0.6, 1.1), (0.8, 1.4), (0.9, 1.7)])
+    session.selection = {1, 2, 3}
+    panel.filter_button.click()
+    assert particles.shown.tolist() == [1, 2, 3]
+    session.selection = ()
+    session.set_filter(particles, Filter("damage > 5"))
+    qtbot.waitUntil(lambda: "No particle passes the filter" in panel.figures.text(), timeout=10_000)
+    assert not panel.filter_button.isEnabled()
+
+
 def test_hovering_says_which_particle_and_a_click_selects_it(plotted, qtbot, monkeypatch):
     panel, session, particles = plotted
     choose(panel, qtbot, "damage", "elongation")

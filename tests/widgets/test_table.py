@@ -5,13 +5,14 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from qtpy.QtCore import QItemSelectionModel, QPoint, Qt
+from qtpy.QtCore import QEvent, QItemSelectionModel, QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLineEdit, QToolButton
 
 from napari_cathode.filtering import Filter
 from napari_cathode.judging import judgement
 from napari_cathode.measure import FEATURES
+from napari_cathode.plugin.walking import order_of
 from napari_cathode.session import ParticleSet, Session
 from napari_cathode.widgets.column_choice import ColumnChooser
 from napari_cathode.widgets.particle_menu import JudgementDialog, ask_judgement, particle_menu
@@ -304,3 +305,46 @@ def test_the_button_that_clears_the_filter_comes_and_goes_with_it(table, session
     session.set_filter(session.current, Filter())
     qtbot.waitUntil(lambda: clear.property("opacity") == 0.0)
     assert session.current.filter == Filter()
+
+
+def test_a_filter_that_nobody_passes_says_so_and_is_taken_away_by_one_click(table, session):
+    particles = session.current
+    assert not table._nobody.isVisible() and not table.all_button.isVisible()
+    session.set_filter(particles, Filter("damage > 0.9").with_range("x_um", (0.0, 9.0)))
+    QApplication.processEvents()
+    assert shown_labels(table) == [] and "No particle passes the filter" in table._nobody.text()
+    place = table.view.viewport().rect()
+    assert place.contains(table._nobody.geometry()) and place.contains(table.all_button.geometry())
+    assert table.view.header.isVisible(), "in which ranges can still be changed"
+    table.filter.setText("damage >")  # no condition yet
+    QTest.mouseClick(table.all_button, Qt.MouseButton.LeftButton)
+    assert len(shown_labels(table)) == 4 and particles.filter == Filter() and table.filter.text() == ""
+    assert not table._nobody.isVisible() and not table.all_button.isVisible() and not table._problem.isVisible()
+
+
+def test_a_table_without_particles_says_what_to_do(table, session):
+    session.set_table(session.current, session.current.table.iloc[:0])
+    QApplication.processEvents()
+    assert "Find particles first" in table._nobody.text() and table._nobody.isVisible()
+    assert not table.all_button.isVisible(), "no filter hides them"
+    session.remove(session.current)
+    assert not table._nobody.isVisible(), "there is no table, of which the panel speaks"
+
+
+def test_sort_filter_and_ranges_are_as_they_were_when_the_table_is_opened_again(session, qtbot):
+    particles, table = session.current, LinkedTable(session)
+    table.show()
+    table.view.header.setSortIndicator(table.model.names.index("x_um"), Qt.SortOrder.AscendingOrder)
+    session.set_filter(particles, Filter("label > 2").with_range("x_um", (0.0, 3.5)))
+    assert shown_labels(table) == [4, 6]
+    table.close()
+    table.deleteLater()
+    QApplication.sendPostedEvents(table, QEvent.Type.DeferredDelete.value)
+    QApplication.processEvents()
+    assert order_of(particles, session.sorting) == [4, 6], "keys walk as the table would show them"
+    again = LinkedTable(session)
+    qtbot.addWidget(again)
+    again.show()
+    assert shown_labels(again) == [4, 6] and again.model.sorted_by == ("x_um", Qt.SortOrder.AscendingOrder)
+    assert again.view.header.sortIndicatorSection() == again.model.names.index("x_um")
+    assert again.filter.text() == "label > 2" and again.ranges_button.isChecked()

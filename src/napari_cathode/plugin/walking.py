@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from napari_cathode.session import ParticleSet, Session
-
-_FIRST = "damage"
-"""Without a table on the screen the most damaged particle comes first, as it does there."""
+from napari_cathode.session import ParticleSet, Session, Sorting
 
 
 def walk(session: Session, step: int) -> None:
@@ -18,7 +16,7 @@ def walk(session: Session, step: int) -> None:
     At the end it begins anew. From a particle that the table does not show, or from none, the first follows.
     """
     particles = session.current
-    order = [] if particles is None else order_of(particles)
+    order = [] if particles is None else order_of(particles, session.sorting)
     if not len(order):
         return
     at = [place for place, label in enumerate(order) if label in session.selection]
@@ -35,17 +33,29 @@ def go_to(session: Session, label: int) -> None:
     session.focus(label)
 
 
-def order_of(particles: ParticleSet) -> list[int]:
-    """List the labels in the order in which the table shows them, or would."""
+def order_of(particles: ParticleSet, sorting: Sorting) -> list[int]:
+    """List the labels in the order in which the table shows them, or would if it were on the screen."""
     if particles.order is not None:
         return [int(label) for label in particles.order]
     table = particles.columns
     if table is None:
         return []
     labels = table["label"].to_numpy(np.int64)
-    if _FIRST in table.columns:
-        labels = labels[np.argsort(-table[_FIRST].to_numpy(np.float64), kind="stable")]
+    if particles.shown is not None:
+        table = table[np.isin(labels, particles.shown)]
+        labels = table["label"].to_numpy(np.int64)
+    column, falling = sorting
+    if column in table.columns:
+        labels = labels[sort_order(table[column].to_numpy(), falling)]
     return [int(label) for label in labels]
+
+
+def sort_order(values: npt.NDArray[Any], falling: bool) -> npt.NDArray[np.int64]:
+    """Give the places of values in their order; those that are missing come last either way."""
+    if values.dtype.kind not in "biuf":
+        values = np.unique([str(value) for value in values], return_inverse=True)[1]
+    keys = values.astype(np.float64)
+    return np.argsort(-keys if falling else keys, kind="stable")  # NaN comes last
 
 
 def distances(particles: ParticleSet, label: int) -> dict[int, float]:

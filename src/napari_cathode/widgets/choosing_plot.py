@@ -137,6 +137,7 @@ class ChoosingPlot(Plot):
         if isinstance(self._drawn, Histogram):
             number = self._drawn.bin_at(event.xdata)
             labels = [] if number is None else self._drawn.labels_in(number).tolist()
+            self.area_dragged.emit(None)
             self.particles_chosen.emit(labels, add)
             return
         point = self._drawn.nearest(event.x, event.y)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from .shap_export import with_ending
 from .table_model import cell_text
 
 _EMPTY = "There is nothing to plot yet. Measure the particles first, or load a table."
+_NONE_PASSES = "No particle passes the filter; change it in the table, or press <i>Show all particles</i> there."
+_NO_VALUE = "No particle has a value to plot here."
 _COUNT, _ONE_COLOUR, _PICTURE = "", "", "as in the picture"
 _FIRST = ("damage", "volume_um3", "area_um2")
 _KINDS = "PNG (*.png);;SVG (*.svg)"
@@ -48,6 +51,7 @@ class PlotsWidget(Docked, Panel):
         self._open_features = QPushButton("Open Particle features")
         self._body = QWidget()
         self._area: Any = None
+        self._choosing = False
         self._columns: list[str] = []
         self._lay_out()
         self._connect()
@@ -59,7 +63,7 @@ class PlotsWidget(Docked, Panel):
             (self.log_y, "Logarithmic axis; values up to zero are left out."),
             (self.lasso, "Drag around points to select their particles."),
             (self.box, "Drag a box over points to select their particles."),
-            (self.filter_button, "Filters the table to the range or box that was dragged last."),
+            (self.filter_button, "Filters the table to the range or box dragged last, else to the selected particles."),
             (self.save_button, "Writes the figure, in light colours."),
         ):
             button.setToolTip(tip)
@@ -135,9 +139,12 @@ class PlotsWidget(Docked, Panel):
             self._show_columns()
         elif what == "filter" or (what == "colouring" and self.colour.currentData() == _PICTURE):
             self._redraw()
+            self._on_area(self._area)
 
     def _on_selection(self, labels: frozenset[int]) -> None:
         self.plot.show_selection(labels)
+        if not self._choosing:
+            self._on_area(None)  # what is selected is no longer what was dragged
 
     def _show_columns(self) -> None:
         """Offer the columns of numbers; what was chosen stays where it is still there."""
@@ -220,7 +227,7 @@ class PlotsWidget(Docked, Panel):
     def _tell(self, names: list[str], values: list[Any], counted: Any, shown: Any, known: Any) -> None:
         """Say on how many particles the figure rests, and what they are on the whole."""
         count = len(values[0])
-        parts = [f"n = {count}"]
+        parts = [f"n = {count}" if count else _NO_VALUE if shown.any() else _NONE_PASSES]
         if count and len(names) == 1:
             spread = f" ± {cell_text(float(np.std(values[0], ddof=1)))} (SD)" if count > 1 else ""
             parts += [f"median {cell_text(float(np.median(values[0])))}",
@@ -254,18 +261,42 @@ class PlotsWidget(Docked, Panel):
             self._session.focus(label)
 
     def _on_particles(self, labels: list[int], add: bool) -> None:
-        self._session.selection = self._session.selection | set(labels) if add else labels
+        self._choosing = True
+        try:
+            self._session.selection = self._session.selection | set(labels) if add else labels
+        finally:
+            self._choosing = False
+        self._on_area(None if add else self._area)  # with others beside it a box is not all that is selected
 
     def _on_area(self, area: Any) -> None:
         self._area = area
-        allow(self.filter_button, (area is None, "Drag a range in a histogram first, or a box in a scatter plot."))
+        selected = len(self._kept_labels())
+        particles = self._session.current
+        total = 0 if particles is None or particles.table is None else len(particles.table)
+        shown = total if particles is None or particles.shown is None else len(particles.shown)
+        allow(
+            self.filter_button,
+            (area is None and not selected, "Select particles first: drag over points or bars."),
+            (area is None and selected == shown, "The table shows no others already."),
+        )
+
+    def _kept_labels(self) -> list[int]:
+        """Give the selected particles among those that are shown."""
+        particles, chosen = self._session.current, self._session.selection
+        if particles is None or particles.table is None:
+            return []
+        if particles.shown is not None:
+            chosen = chosen.intersection(particles.shown.tolist())
+        return sorted(chosen)
 
     def _keep_as_filter(self) -> None:
         particles = self._session.current
-        if particles is None or self._area is None:
+        if particles is None:
             return
         wanted = particles.filter
-        for name, limits in zip((self.x.currentData(), self.y.currentData()), self._area, strict=True):
+        if self._area is None:  # those that a lasso leaves lie in no range; they are among those that passed before
+            wanted = replace(wanted, text=", ".join(map(str, self._kept_labels())))
+        for name, limits in zip((self.x.currentData(), self.y.currentData()), self._area or (), strict=False):
             if limits is not None:
                 wanted = wanted.with_range(name, limits)
         self._session.set_filter(particles, wanted)

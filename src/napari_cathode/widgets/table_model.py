@@ -11,6 +11,8 @@ import pandas as pd
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 from qtpy.QtGui import QColor, QFont
 
+from napari_cathode.plugin.walking import sort_order
+
 from .names import display_name, shown_order, tooltip, unit_of
 
 _ROOT = QModelIndex()
@@ -114,7 +116,8 @@ class ParticleTable(QAbstractTableModel):
         rows = np.flatnonzero(self._matching)
         if self._sorted_by is not None:
             column, direction = self._sorted_by
-            rows = rows[_sort_order(self.columns[self._names[column]][rows], direction)]
+            values = self.columns[self._names[column]][rows]
+            rows = rows[sort_order(values, direction == Qt.SortOrder.DescendingOrder)]
         self._order = rows
         self._row_of = {int(label): row for row, label in enumerate(self.columns["label"][rows])}
 
@@ -230,12 +233,3 @@ def cell_text(value: Any) -> str:
             return "–"
         return f"{value:.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.4g}"
     return "–" if value is None else str(value)
-
-
-def _sort_order(values: npt.NDArray[Any], direction: Qt.SortOrder) -> npt.NDArray[np.int64]:
-    if values.dtype.kind not in "biuf":
-        values = np.unique([str(value) for value in values], return_inverse=True)[1]
-    keys = values.astype(np.float64)
-    if direction == Qt.SortOrder.DescendingOrder:
-        keys = -keys
-    return np.argsort(keys, kind="stable")  # NaN comes last

@@ -31,8 +31,10 @@ from .parts import Connections, Text
 from .pinned_table import PinnedTable, TableView
 
 _FILTER_DELAY_MS = 200
-_FIRST_SORT = "damage"
-"""The most damaged particle comes first."""
+_LONGEST = 10_000_000
+"""Letters of a filter: it may name thousands of particles."""
+_NONE_PASSES = "No particle passes the filter. Change it above, or in the ranges below the titles."
+_NONE_AT_ALL = "This table has no particles. Find particles first (Identify particles), or open other labels."
 _FILTER_HINT = "Filter, e.g. damage > 0.2"
 _FILTER_HELP = (
     "<p>Labels, such as 3, 17, or a condition on columns: damage > 0.2 and volume_um3 &lt; 500. Also: or, not, "
@@ -68,8 +70,13 @@ class LinkedTable(QWidget):
         self.hide_button = _toggle("Hide others", "Shows only the particles of the filter in the picture, too.")
         self.columns_button = QPushButton("Columns …")
         self.columns_button.setToolTip("Chooses, pins and orders the columns.")
+        self.filter.setMaxLength(_LONGEST)
         self._count = QLabel()
         self._problem = Text()
+        self._nobody = Text()
+        self._nobody.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.all_button = QPushButton("Show all particles")
+        self.all_button.setToolTip("Takes the filter away, with all ranges.")
         self._showing = False
         self._delay = QTimer(self)
         self._delay.setSingleShot(True)
@@ -84,6 +91,8 @@ class LinkedTable(QWidget):
         self._connections.connect(session.changed, self._on_changed)
         self._connections.connect(session.selection_changed, self._on_session_selection)
         self._show(session.current)
+        # A range that hides particles is seen, also by who opens the table again.
+        self.ranges_button.setChecked(session.current is not None and bool(session.current.filter.ranges))
 
     def _lay_out(self) -> None:
         # The filter has a row of its own where it would be too short to be read.
@@ -100,6 +109,11 @@ class LinkedTable(QWidget):
         layout.addLayout(self._bar)
         layout.addWidget(self._problem)
         layout.addWidget(self._rows, 1)
+        inside = QVBoxLayout(self.view.viewport())  # below the titles, in which ranges can still be changed
+        inside.addStretch(1)
+        inside.addWidget(self._nobody)
+        inside.addWidget(self.all_button, 0, Qt.AlignmentFlag.AlignCenter)
+        inside.addStretch(1)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Put the filter beside the buttons where there is room for what it is to say."""
@@ -117,6 +131,7 @@ class LinkedTable(QWidget):
         self.ranges_button.toggled.connect(self._on_ranges)
         self.hide_button.clicked.connect(self.apply_filter)
         self.columns_button.clicked.connect(self.choose_columns)
+        self.all_button.clicked.connect(self.clear_filter)
         self.model.typed.connect(self._on_typed)
         self.view.selectionModel().selectionChanged.connect(self._on_view_selection)
         for view in self._rows.views:
@@ -154,6 +169,7 @@ class LinkedTable(QWidget):
         """Show all rows."""
         particles = self._session.current
         if particles is not None:
+            self.filter.clear()  # what is typed there may be no condition yet
             self._set_filter(particles, Filter(hide_others=particles.filter.hide_others))
 
     def _show_filter(self, particles: ParticleSet | None) -> None:
@@ -161,6 +177,7 @@ class LinkedTable(QWidget):
         known = Filter() if particles is None else particles.filter
         if known.text != self.filter.text() and not self._delay.isActive():
             self.filter.setText(known.text)  # with its signals, by which its button for clearing comes and goes
+            self.filter.home(False)
             self._delay.stop()
         self.hide_button.setChecked(known.hide_others)
         for view in self._rows.views:
@@ -181,6 +198,8 @@ class LinkedTable(QWidget):
     def _count_rows(self) -> None:
         shown, total = self.model.rowCount(), len(self.model.columns["label"])
         self._count.setText(f"{shown} of {total}" if shown != total else particles_in_words(total))
+        self.all_button.setVisible(total > shown == 0)
+        self._nobody.say("" if shown or self.model.table is None else _NONE_PASSES if total else _NONE_AT_ALL)
 
     def _on_ranges(self, shown: bool) -> None:
         for view in self._rows.views:
@@ -189,10 +208,11 @@ class LinkedTable(QWidget):
     # ---- the rows ----------------------------------------------------------------------------------
 
     def _show(self, particles: ParticleSet | None) -> None:
-        known, former = self.model.sorted_by, self.model.names
+        former = self.model.names
         self.model.set_table(None if particles is None else particles.table)
         names = self.model.names
-        column, order = (known[0], known[1]) if known is not None else (_FIRST_SORT, Qt.SortOrder.DescendingOrder)
+        column, falling = self._session.sorting
+        order = Qt.SortOrder.DescendingOrder if falling else Qt.SortOrder.AscendingOrder
         self._rows.sort(names.index(column) if column in names else -1, order)
         if names != former:
             for view in self._rows.views:
@@ -217,6 +237,9 @@ class LinkedTable(QWidget):
             self._show_filter(particles)
 
     def _on_sort(self, section: int, order: Qt.SortOrder) -> None:
+        names = self.model.names
+        column = names[section] if 0 <= section < len(names) else None
+        self._session.sorting = (column, order == Qt.SortOrder.DescendingOrder)
         self._rows.sort(section, order)
         self._select_rows()
 
