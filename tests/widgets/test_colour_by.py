@@ -8,9 +8,12 @@ from qtpy.QtTest import QTest
 
 from napari_cathode.errors import InputError
 from napari_cathode.plugin.colours import scale_for
+from napari_cathode.plugin.link import link_of
 from napari_cathode.session import Colouring, ParticleSet, Session
 from napari_cathode.widgets.colour_bar import tick
 from napari_cathode.widgets.colour_by import ColourBy
+from napari_cathode.widgets.docks import FEATURES, open_dock
+from tests.plugin.conftest import SPACING, needs_canvas, settle
 
 
 @pytest.fixture
@@ -171,3 +174,16 @@ def test_a_choice_made_elsewhere_is_shown(chooser, session):
 )
 def test_ticks_have_no_more_digits_than_they_can_bear(value, span, text):
     assert tick(value, span) == text
+
+
+@needs_canvas
+def test_the_colour_map_is_read_while_it_waits(viewer, labels, table):
+    """napari's style draws a greyed list with less room in it."""
+    particles = ParticleSet(labels, "found", SPACING)
+    link_of(viewer).show(particles)
+    link_of(viewer).set_table(particles, table)
+    box = open_dock(viewer, FEATURES, "bottom").colour_by._map
+    settle()
+    assert not box.isEnabled() and box.shown_text() == "auto"
+    link_of(viewer).session.set_colouring(particles, Colouring("volume_um3"))
+    assert box.isEnabled() and box.shown_text() == "auto"

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 
 from napari_cathode.errors import InputError
 from napari_cathode.explain import ExplainParameters
@@ -49,6 +51,26 @@ def test_lengths_below_a_nanometre_are_kept(qtbot):
     qtbot.addWidget(form)
     form.field("width_um").editor.setValue(0.000325)
     assert form.value().width_um == 0.000325
+
+
+def test_lengths_that_nobody_typed_are_shown_with_four_digits_and_kept_whole(qtbot):
+    form = Form(Example)
+    qtbot.addWidget(form)
+    form.show()
+    field = form.field("height_um")
+    field.set_value(1.656677)
+    assert field.editor.text() == "1.657 µm" and form.value().height_um == 1.656677
+    field.set_value(0.0325)
+    assert field.editor.text() == "0.0325 µm" and form.value().height_um == 0.0325
+    field.set_value(1234.5678)
+    assert field.editor.text() == "1235 µm" and form.value().height_um == 1234.5678
+    field.editor.setFocus()
+    field.editor.selectAll()
+    QTest.keyClicks(field.editor, "0.987654")
+    QTest.keyClick(field.editor, Qt.Key.Key_Return)
+    assert form.value().height_um == 0.987654 and field.editor.text().startswith("0.987654")
+    field.set_value(1.656677)
+    assert field.editor.text() == "1.657 µm" and form.value().height_um == 1.656677
 
 
 def test_numbers_as_small_as_the_least_are_kept(qtbot):

@@ -420,6 +420,16 @@ def test_the_population_is_shown_and_written(viewer, labels, tmp_path):
     assert "nmc_contacts.csv and nmc_summary.csv beside it" in panel.runner.status
     assert pd.read_csv(tmp_path / "nmc_summary.csv")["quantity"].tolist()[:2] == ["particles", "excluded"]
     assert list(pd.read_csv(tmp_path / "nmc_contacts.csv"))[:3] == ["label_1", "label_2", "area_um2"]
+    # It is said until something else is done, or for some seconds.
+    link.session.selection = {int(found["label"][0])}
+    assert panel.runner.status == ""
+    panel.export_to(str(tmp_path / "nmc.csv"))
+    assert "Wrote" in panel.runner.status and panel._forgetting.isActive()
+    panel._forgetting.timeout.emit()
+    assert panel.runner.status == ""
+    panel.runner.say("Something else.")
+    link.session.selection = ()
+    assert panel.runner.status == "Something else."
 
 
 def test_files_beside_a_table_are_not_replaced_unasked(viewer, labels, tmp_path, monkeypatch):

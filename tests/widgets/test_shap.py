@@ -6,16 +6,32 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QEvent, QPoint, Qt
+from qtpy.QtGui import QHelpEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QToolButton
+from qtpy.QtWidgets import QApplication, QComboBox, QToolButton, QToolTip
 
 from napari_cathode.edit import merge
 from napari_cathode.explain import ExplainParameters, explain
 from napari_cathode.explain.sample import take_sample
+from napari_cathode.measure import FEATURES
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import Colouring, ParticleSet
-from napari_cathode.widgets.docks import INSPECTOR, SHAP, open_dock, open_inspector, open_results
+from napari_cathode.widgets.docks import (
+    FEATURES as FEATURES_PANEL,
+)
+from napari_cathode.widgets.docks import (
+    FUSE,
+    IDENTIFY,
+    INSPECTOR,
+    PLOTS,
+    SHAP,
+    TRAIN,
+    open_dock,
+    open_inspector,
+    open_results,
+)
+from napari_cathode.widgets.parts import LayerChoice
 from napari_cathode.widgets.plots import prepare_plots
 from napari_cathode.widgets.shap import ShapWidget
 from tests.plugin.conftest import needs_canvas, settle
@@ -93,6 +109,63 @@ def test_every_view_draws_in_both_themes(viewer, qtbot):
             assert panel.widget().width() <= panel.viewport().width() + 1, f"{view.title} is cut off"
             if view is not panel.particle:  # which has two figures
                 assert panel.widget().height() <= panel.viewport().height() + 1, f"{view.title} has to be scrolled"
+
+
+@needs_canvas
+def test_every_entry_of_a_list_says_what_it_is(viewer, qtbot):
+    panel = open_panel(viewer)
+    panels = [panel, *(open_dock(viewer, name) for name in (IDENTIFY, FUSE, FEATURES_PANEL, PLOTS, TRAIN))]
+    viewer.add_image(np.zeros((4, 8, 8), np.uint8), name="volume", scale=(1.0,) * 3, units=("um",) * 3)
+    panel.states.build()
+    settle()
+    silent, count = [], 0
+    for each in panels:
+        for box in each.findChildren(QComboBox):
+            if isinstance(box, LayerChoice):
+                continue  # whose entries are the names of layers
+            for place in range(box.count()):
+                count += 1
+                if not box.itemData(place, Qt.ItemDataRole.ToolTipRole):
+                    silent.append((type(each).__name__, box.itemText(place)))
+    assert silent == [] and count > 60
+    box = panel.colour_by._value
+    texts = [box.itemText(place) for place in range(box.count())]
+    told = box.itemData(texts.index("SHAP of Sphericity"), Qt.ItemDataRole.ToolTipRole)
+    assert "adds to the predicted Damage" in told and "Column: sphericity" in told
+
+
+def tooltip_at(plot, name):
+    """Give what is said where a name stands in a figure."""
+    places = (QPoint(x, y) for x in range(0, plot.width(), 5) for y in range(0, plot.height(), 3))
+    place = next(place for place in places if plot.name_at(place) == name)
+    QToolTip.hideText()
+    QApplication.sendEvent(plot, QHelpEvent(QEvent.Type.ToolTip, place, plot.mapToGlobal(place)))
+    return QToolTip.text()
+
+
+@needs_canvas
+def test_names_in_figures_say_what_they_mean(viewer, qtbot):
+    panel = open_panel(viewer)
+    panel.choose_view(panel.importance)
+    settle()
+    _drawn(qtbot, panel.bars)
+    assert "Column: sphericity" in tooltip_at(panel.bars, "sphericity")
+    assert "as a share of all" in tooltip_at(panel.bars, "shap_share")
+    panel.choose_view(panel.swarm_view)
+    settle()
+    _drawn(qtbot, panel.swarm)
+    told = tooltip_at(panel.swarm, "damage")
+    assert "Column: damage" in told and FEATURES["damage"].formula.split("<")[0][:12] in told
+    assert panel.swarm.name_at(panel.swarm.rect().center()) == "", "points are not names"
+    plots = open_dock(viewer, PLOTS)
+    plots.y.setCurrentIndex(plots.y.findData("surface_inner_um2"))
+    plots.colour.setCurrentIndex(plots.colour.findData("contact"))
+    plots._on_chosen()
+    settle()
+    _drawn(qtbot, plots.plot)
+    for name in ("damage", "surface_inner_um2", "contact"):
+        assert f"Column: {name}" in tooltip_at(plots.plot, name)
+    assert "µm²" in tooltip_at(plots.plot, "surface_inner_um2")
 
 
 @needs_canvas

@@ -152,6 +152,7 @@ def test_what_a_step_found_stays_when_a_later_one_fails(viewer, qtbot):
     with qtbot.waitSignal(start.flow.changed, timeout=300_000):
         start.run()
     assert start.states[MEASURE].text() == RUNNING
+    qtbot.waitUntil(lambda: len(viewer.window.dock_widgets) == 2, timeout=300_000)
     qtbot.waitUntil(lambda: not start.flow.step and not start.runner.running, timeout=300_000)
     assert len(particles.table) == 16
     assert start.runner.error, "sixteen particles are too few to be explained"
@@ -159,6 +160,8 @@ def test_what_a_step_found_stays_when_a_later_one_fails(viewer, qtbot):
     assert start.states[FUSE].text() == "16 particles", "what came out stays to be read"
     assert start._then[0].isEnabled()
     assert "for the step that is left" in start.before.facts.text()
+    features = next(panel for name, panel in viewer.window.dock_widgets.items() if name.startswith("Particle features"))
+    assert features.colour_by.bar.isVisible(), "the colours have their key as soon as there are any"
     start.runner.say("Found 16 particles.")
     link.session.touch(particles)
     assert start.runner.status == "", "the labels are others now"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+SHARE, SHUFFLED = "shap_share", "r2_if_shuffled"
+"""What the bars of an importance stand for; they are no columns."""
+
 _UNITS = {"um": "µm", "um2": "µm²", "um3": "µm³", "deg": "°", "px": "px", "nm": "nm"}
 
 

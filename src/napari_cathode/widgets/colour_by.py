@@ -6,22 +6,28 @@ from dataclasses import replace
 from typing import Any
 
 import pandas as pd
-from qtpy.QtCore import Qt
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QBoxLayout, QComboBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
-from napari_cathode.plugin.colours import CHOICES, scale_for
+from napari_cathode.plugin.colours import CHOICES, DIVERGING, scale_for
 from napari_cathode.session import Colouring, ParticleSet, Session, category_names
 
 from .colour_bar import ColourBar
 from .names import axis_title, display_name, tooltip
 from .no_value import NoValue
-from .parts import Connections, choice_box
+from .parts import Connections, add_choice, choice_box
 
 _PLAIN = "Each its own colour"
 _NO_SHAP = "choose what to show"
+_PLAIN_TIP = "Each particle has a colour of its own, which only tells it from others."
+_NO_SHAP_TIP = "Choose below what colours the particles in the picture."
+_RESULT_TIPS = {
+    "prediction": "What models that never saw the particle predict for its {target}.",
+    "residual": "How much higher the {target} was measured than it is predicted from the features.",
+    "cluster": "Particles whose {target} has the same causes have one colour.",
+}
 _WIDE_PX = 520
-_VALUE_PX, _MAP_PX = 300, 76
+_VALUE_PX, _MAP_PX = 300, 80
 _RESULTS = {
     "prediction": "Predicted {target}",
     "residual": "{target}: measured − predicted",
@@ -52,11 +58,15 @@ class ColourBy(QWidget):
             self._value.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self._map = choice_box()
         self._map.setMinimumContentsLength(4)
+        self._map.setMinimumWidth(_MAP_PX)
         self._map.setMaximumWidth(_MAP_PX)
         self._map.setToolTip("Colour map. All are safe for colour-blind people.")
-        self._map.addItem("auto", "")
+        add_choice(self._map, "auto", "", "One that suits the values: two-sided where they have a zero in the middle.")
         for name in CHOICES:
-            self._map.addItem(name, name)
+            kind = (
+                "For values about a zero: blue below, red above." if name == DIVERGING else "From low to high values."
+            )
+            add_choice(self._map, name, name, kind)
         self._bar = ColourBar()
         self._plain = QPushButton("Plain")
         self._plain.setToolTip("<p>Shows each particle in a colour of its own again.</p>")
@@ -161,10 +171,8 @@ class ColourBy(QWidget):
             return
         self._offered = offered
         self._value.clear()
-        for place, (text, data) in enumerate(offered):
-            self._value.addItem(text, data)
-            if data is not None:
-                self._value.setItemData(place, tooltip(data[0]), Qt.ItemDataRole.ToolTipRole)
+        for text, data in offered:
+            add_choice(self._value, text, data, self._meaning(data))
 
     def _show_bar(self, particles: ParticleSet | None, colouring: Colouring | None) -> None:
         self._shown = _without_limits(colouring)
@@ -192,6 +200,19 @@ class ColourBy(QWidget):
             results = [(name, False, True) for name in _RESULTS]
             found += results + shap if self._shap_only else shap + results
         return found
+
+    def _meaning(self, offered: tuple[str, bool, bool] | None) -> str:
+        """Say what an entry of the list shows."""
+        if offered is None:
+            return _NO_SHAP_TIP if self._shap_only else _PLAIN_TIP
+        column, shap, result = offered
+        if not (shap or result):
+            return tooltip(column)
+        target = display_name(self._session.current.explanation.target)
+        if result:
+            return _RESULT_TIPS[column].format(target=target)
+        adds = f"<p>What this feature adds to the predicted {target} of each particle, or takes from it.</p>"
+        return adds + tooltip(column)
 
     def _result_name(self, column: str) -> str:
         target = display_name(self._session.current.explanation.target)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QBoxLayout, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
@@ -67,6 +67,8 @@ _SIDE_BY_SIDE = 750
 """Width from which the summary has its buttons beside it, not below it."""
 _TABLES = "Tables (*.csv *.tsv *.txt *.parquet)"
 _UNLIMITED = 16_777_215
+_SAID_MS = 20_000
+"""So long it is said where a table was written, unless something else is done."""
 
 
 class FeaturesWidget(Docked, QWidget):
@@ -106,6 +108,11 @@ class FeaturesWidget(Docked, QWidget):
         self._measure_toggle.setToolTip("Shows what is measured, and how.")
         self.next_button = QPushButton("Next: explain what drives the damage")
         self._measured_now = self._instead = False
+        self._written = ""
+        self._forgetting = QTimer(self)
+        self._forgetting.setSingleShot(True)
+        self._forgetting.setInterval(_SAID_MS)
+        self._forgetting.timeout.connect(self._forget_written)
         self._empty = Text(_EMPTY)
         self._no_table = Text(_NO_TABLE)
         self.forecast = Forecast()
@@ -177,6 +184,8 @@ class FeaturesWidget(Docked, QWidget):
         self._connections = Connections(self)
         for signal in (self._session.predictions_changed, self._session.running_changed):
             self._connections.connect(signal, self._refresh)
+        for signal in (self._session.changed, self._session.selection_changed):
+            self._connections.connect(signal, self._forget_written)
         self._connections.connect(self._session.current_changed, self._on_current)
         self._connections.connect(self._session.changed, self._on_changed)
 
@@ -382,9 +391,19 @@ class FeaturesWidget(Docked, QWidget):
         if which != "all":
             table = rows_in_order(table, self.table.model.labels, None if which == "shown" else self._session.selection)
         try:
-            self.runner.say(write_features(path, table, particles, which))
+            self._written = write_features(path, table, particles, which)
         except InputError as error:
             self.runner.fail(str(error))
+            return
+        self.runner.say(self._written)
+        self._forgetting.start()
+
+    def _forget_written(self, *_: Any) -> None:
+        """Take back what was said of a file, when it is old or something else is done."""
+        self._forgetting.stop()
+        written, self._written = self._written, ""
+        if written and self.runner.status == written:
+            self.runner.say("")
 
 
 def _tomogram_for(particles: ParticleSet, layer: Any) -> Tomogram | None:

@@ -120,6 +120,8 @@ class Flow(QObject):
     """
 
     changed = Signal()
+    measured = Signal()
+    """Particles have a table, and the colours of their damage; more steps may follow."""
     completed = Signal()
 
     def __init__(self, parent: QObject, viewer: Any, link: Link, runner: Runner, kept: KeptProcess) -> None:
@@ -311,6 +313,7 @@ class Flow(QObject):
                 raise InputError("The labels were changed while they were measured; run the rest again.")
             self._link.show_measured(particles, result, tomogram, to_dict(parameters))
             self._went_well = True
+            self.measured.emit()
             return f"Measured {particles_in_words(len(result[0]))}."
 
         return job, on_result

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
-from qtpy.QtCore import Signal
+import numpy as np
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
@@ -26,6 +27,7 @@ from napari_cathode.parameters import ParameterInfo, describe
 from .parts import Fold, choice_box, form_layout
 
 _DECIMALS = 3
+_DIGITS = 4
 _LENGTH_DECIMALS = 6  # a voxel of nano-tomography has 0.0325 µm
 
 
@@ -184,7 +186,8 @@ def _field(info: ParameterInfo, choices: Collection[Any]) -> _Field:
     if info.kind is float:
         number = number_box(info.bounds, info.unit, _start(info))
         _dress(number, info)
-        return _watched(_Field(number, number.value, number.setValue, info), number.valueChanged)
+        write = number.show_rounded if info.unit == "µm" else number.setValue
+        return _watched(_Field(number, number.value, write, info), number.valueChanged)
     return _text_field(info)
 
 
@@ -193,6 +196,7 @@ def _choice_field(info: ParameterInfo, choices: Collection[Any]) -> _Field:
     for value in choices:
         text = choices[value] if isinstance(choices, Mapping) else str(value).replace("_", " ")
         box.addItem(text, value)
+        box.setItemData(box.count() - 1, f"<p>{info.help}</p>", Qt.ItemDataRole.ToolTipRole)
 
     def write(value: Any) -> None:
         index = box.findData(value)
@@ -249,7 +253,7 @@ def _dress(box: QAbstractSpinBox, info: ParameterInfo) -> None:
         box.setSuffix(f" {info.unit}")
 
 
-def number_box(bounds: tuple[float | None, float | None], unit: str = "", default: Any = None) -> QDoubleSpinBox:
+def number_box(bounds: tuple[float | None, float | None], unit: str = "", default: Any = None) -> _Number:
     """Make a field for a number whose steps suit its size.
 
     Parameters
@@ -310,12 +314,35 @@ class _Whole(_Blank, QSpinBox):
 
 
 class _Number(_Blank, QDoubleSpinBox):
-    """A number without the zeros at its end."""
+    """A number without the zeros at its end; of one that nobody typed four digits are shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._exact: float | None = None
+        self.lineEdit().textEdited.connect(lambda _text: self.show_exactly())
+
+    def show_rounded(self, value: float) -> None:
+        """Take a value that was computed or read; it stays as it is, whatever is shown of it."""
+        self._exact = value
+        self.setValue(value)
+        self.setSpecialValueText(self.specialValueText())  # makes Qt write the text anew
+
+    def show_exactly(self) -> None:
+        """Show what is typed as it is typed."""
+        self._exact = None
+
+    def valueFromText(self, text: str) -> float:
+        """Read a value: what stands there is rounded unless it was typed."""
+        known = self.value()
+        return known if text == f"{self.textFromValue(known)}{self.suffix()}" else float(super().valueFromText(text))
 
     def textFromValue(self, value: float) -> str:
         """Write a value."""
         if self._blank:
             return ""
-        text = self.locale().toString(value, "f", self.decimals())
+        decimals = self.decimals()
+        if self._exact is not None and value and abs(value - self._exact) < 10.0**-decimals:
+            decimals = int(np.clip(_DIGITS - 1 - math.floor(math.log10(abs(value))), 0, decimals))
+        text = self.locale().toString(value, "f", decimals)
         point = self.locale().decimalPoint()
         return text.rstrip("0").rstrip(point) if point in text else text

@@ -27,12 +27,23 @@ from .adjust import Adjust
 from .background import Closing, ScratchFolder
 from .beforehand import Beforehand
 from .diameter_line import DiameterLine
-from .docks import FEATURES, FUSE, Docked, open_dock, open_results
+from .docks import FEATURES, FUSE, Docked, open_dock, open_results, open_table
 from .flow import FIND, VIEWS, Flow, settled
 from .forms import Form
 from .job import Job
 from .model_choice import ModelFacts
-from .parts import BUSY, Connections, LayerChoice, Panel, Text, allow, choice_box, form_layout, primary_button
+from .parts import (
+    BUSY,
+    Connections,
+    LayerChoice,
+    Panel,
+    Text,
+    add_choice,
+    allow,
+    choice_box,
+    form_layout,
+    primary_button,
+)
 from .preview import PreviewLayer, ShownSlice, shown_slice
 from .redrawing import Redrawing
 from .region_choice import RegionChoice
@@ -45,7 +56,7 @@ _METHODS = {
     "stardist3d": "StarDist 3D",
     "watershed": "grey threshold, watershed",
 }
-_LOOKS = {"filled areas": 0, "outlines": 2}
+_LOOKS = {"filled areas": (0, "Each particle is filled with its colour."), "outlines": (2, "The image stays visible.")}
 _EMPTY = (
     "Open a tomogram first: drop a TIFF stack, an HDF5 file or a folder of slices onto the window, "
     "or take one from File ▸ Open Sample ▸ Cathode."
@@ -90,8 +101,8 @@ class IdentifyWidget(Docked, Panel):
         self.preview = PreviewLayer(self._viewer)
         self.adjust = Adjust()
         self.look = choice_box()
-        for text, contour in _LOOKS.items():
-            self.look.addItem(text, contour)
+        for text, (contour, tip) in _LOOKS.items():
+            add_choice(self.look, text, contour, tip)
         self._results: list[Any] = []
         self._redrawing = Redrawing(self._link, self.runner, self.adjust)
         self._empty = Text()
@@ -114,6 +125,7 @@ class IdentifyWidget(Docked, Panel):
         self.preview_button.clicked.connect(self.show_preview)
         self.button.clicked.connect(self.identify)
         self.all_button.clicked.connect(self.run_all)
+        self.flow.measured.connect(lambda: open_table(self._viewer))  # with it the key to the colours
         self.flow.completed.connect(self._on_all_done)
         self.flow.changed.connect(self._refresh)
         self.next_button.clicked.connect(lambda: self._open_next())
@@ -216,17 +228,18 @@ class IdentifyWidget(Docked, Panel):
     def _offer_views(self) -> None:
         """Offer what the method can look at in the image."""
         layer = self.image.layer
-        offered: list[tuple[str, tuple[str, ...]]] = [("this image", ())]
+        offered: list[tuple[str, tuple[str, ...], str]] = [("this image", (), "The image is a single slice.")]
         if layer is not None and layer.ndim == 3:
-            offered = [("all three views", VIEWS)]
-            offered += [(f"{view} slices", (view,)) for view in VIEWS]
-            offered.append(("only the slice shown", ()))
+            offered = [("all three views", VIEWS, "Slices across each axis; Fuse views makes 3D particles of them.")]
+            offered += [(f"{view} slices", (view,), f"All {view} slices and no others.") for view in VIEWS]
+            offered.append(("only the slice shown", (), "The slice in the picture; its particles are kept as such."))
             if self.form.field("method").value() == "stardist3d":
-                offered = [("the whole volume", VIEWS)]
-        if offered != [(self.views.itemText(i), self.views.itemData(i)) for i in range(self.views.count())]:
+                offered = [("the whole volume", VIEWS, "A 3D network looks at all of it at once.")]
+        known = [(self.views.itemText(i), self.views.itemData(i)) for i in range(self.views.count())]
+        if [(text, views) for text, views, _ in offered] != known:
             self.views.clear()
-            for text, views in offered:
-                self.views.addItem(text, views)
+            for text, views, tip in offered:
+                add_choice(self.views, text, views, tip)
 
     def _on_refused(self, sentence: str) -> None:
         if sentence:

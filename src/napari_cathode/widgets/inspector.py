@@ -27,14 +27,18 @@ from .job import Job
 from .names import display_name
 from .no_particles import NoParticles
 from .particle_cuts import Cuts
-from .parts import Connections, Fold, Panel, Text
+from .parts import Connections, Fold, Panel, Text, keys_table
 from .plots import Plot, prepare_plots
 from .table_model import cell_text
 from .value_rows import ValueRows, standings
 
-_EMPTY = (
-    "Click a particle in the picture, or a row of the table. On the picture, <b>.</b> goes to the next particle of the "
-    "table, <b>,</b> to the one before, Shift-click adds to the selection, Escape clears it."
+_EMPTY = "<p>Click a particle in the picture, or a row of the table.</p>" + keys_table(
+    (
+        (".", "full stop: the next particle of the table"),
+        (",", "comma: the one before"),
+        ("Shift", "with a click: adds to the selection"),
+        ("Esc", "clears it"),
+    )
 )
 _NONE = "There are no particles yet. Find them first, or open a Labels layer and choose it here in any panel."
 _STALE = "The labels were changed since these values were measured; measure again."

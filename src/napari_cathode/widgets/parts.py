@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +143,17 @@ class BriefText(Text):
         aligned = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
         painter.drawText(area, aligned, self._brief_text(area.width()))
         painter.end()
+
+
+def keys_table(keys: Iterable[tuple[str, str]]) -> str:
+    """Write keys, each on a cap of its own, and what they do, as rich text."""
+    cap = "background-color: rgba(128, 128, 128, 110); font-weight: 600;"
+    rows = (
+        f'<tr><td align="right"><span style="{cap}">&nbsp;&nbsp;{html.escape(key)}&nbsp;&nbsp;</span></td>'
+        f"<td>&nbsp;&nbsp;{what}</td></tr>"
+        for key, what in keys
+    )
+    return f'<table cellspacing="3">{"".join(rows)}</table>'
 
 
 class Heading(QLabel):
@@ -300,6 +311,12 @@ def choice_box() -> QComboBox:
     box.setMinimumContentsLength(5)
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     return box
+
+
+def add_choice(box: QComboBox, text: str, value: Any, tip: str) -> None:
+    """Offer something, with words that say what it is."""
+    box.addItem(text, value)
+    box.setItemData(box.count() - 1, tip if tip.startswith("<") else f"<p>{tip}</p>", Qt.ItemDataRole.ToolTipRole)
 
 
 class LayerChoice(Choice):

@@ -8,10 +8,13 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtCore import QEvent, QPoint, Qt, Signal
 from qtpy.QtGui import QPainter, QPaintEvent, QPalette, QResizeEvent
-from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QToolTip, QVBoxLayout, QWidget
 
+from napari_cathode.measure import FEATURES
+
+from .names import tooltip
 from .turns import Turn
 
 _ACCENT = {True: "#4cb4e0", False: "#0b6e99"}
@@ -117,6 +120,28 @@ class Plot(QWidget):
     def drawn(self) -> Any:
         """What the figure shows, None before it was drawn."""
         return self._drawn
+
+    def event(self, event: QEvent) -> bool:
+        """Explain the name below the mouse."""
+        if event.type() == QEvent.Type.ToolTip:
+            name = self.name_at(event.pos())
+            if name:
+                words = tooltip(name) if name in FEATURES else "".join(map(tooltip, name.split(" × ")))  # a pair
+                QToolTip.showText(event.globalPos(), words, self)
+                return True
+        return bool(super().event(event))
+
+    def name_at(self, place: QPoint) -> str:
+        """Give the column that is named at a place of this widget, "" where none is."""
+        if self._canvas is None or self._drawn is None:
+            return ""
+        point, ratio = self._canvas.mapFrom(self, place), self._canvas.device_pixel_ratio
+        x, y = point.x() * ratio, (self._canvas.height() - point.y()) * ratio
+        for axes in self._canvas.figure.axes:
+            for text in (axes.xaxis.label, axes.yaxis.label, *axes.get_yticklabels()):
+                if text.get_gid() and text.get_text() and text.get_window_extent().contains(x, y):
+                    return str(text.get_gid())
+        return ""
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Stay readable on a large screen: a narrow figure is not drawn out over all of its height."""

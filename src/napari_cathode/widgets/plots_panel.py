@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QButtonGroup, QFileDialog, QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from napari_cathode.errors import InputError
@@ -20,7 +20,7 @@ from .choosing_plot import ChoosingPlot
 from .colour_by import numeric_columns
 from .docks import FEATURES, Docked, open_dock
 from .names import axis_title, display_name, tooltip
-from .parts import Connections, Panel, Text, allow, choice_box
+from .parts import Connections, Panel, Text, add_choice, allow, choice_box
 from .shap_export import with_ending
 from .table_model import cell_text
 
@@ -29,6 +29,8 @@ _NONE_PASSES = "No particle passes the filter; change it in the table, or press 
 _NO_VALUE = "No particle has a value to plot here."
 _COUNT, _ONE_COLOUR, _PICTURE = "", "", "as in the picture"
 _FIRST = ("damage", "volume_um3", "area_um2")
+_COUNT_TIP = "A histogram: how many particles have each value of X."
+_PICTURE_TIP = "Points have the colours of their particles in the picture."
 _KINDS = "PNG (*.png);;SVG (*.svg)"
 _STEPS = 256
 
@@ -158,8 +160,12 @@ class PlotsWidget(Docked, Panel):
             self._columns = known
             first = next((name for name in _FIRST if name in known), known[0] if known else "")
             _fill(self.x, [], known, first)
-            _fill(self.y, [("Number of particles", _COUNT)], known, _COUNT)
-            _fill(self.colour, [("One colour", _ONE_COLOUR), ("As in the picture", _PICTURE)], known, _ONE_COLOUR)
+            _fill(self.y, [("Number of particles", _COUNT, _COUNT_TIP)], known, _COUNT)
+            colours = [
+                ("One colour", _ONE_COLOUR, "All points look alike."),
+                ("As in the picture", _PICTURE, _PICTURE_TIP),
+            ]
+            _fill(self.colour, colours, known, _ONE_COLOUR)
         self._on_chosen()
 
     def _on_chosen(self, *_: Any) -> None:
@@ -222,7 +228,8 @@ class PlotsWidget(Docked, Panel):
         scale = scale_for(values, colouring)
         colormap = ListedColormap(np.asarray(scale.colormap.map(np.linspace(0, 1, _STEPS))))
         title = f"SHAP of {display_name(colouring.column)}" if colouring.shap else axis_title(colouring.column)
-        return Shade(np.array([of.get(one, np.nan) for one in label[kept].tolist()]), colormap, scale.limits, title)
+        shades = np.array([of.get(one, np.nan) for one in label[kept].tolist()])
+        return Shade(shades, colormap, scale.limits, title, colouring.column)
 
     def _tell(self, names: list[str], values: list[Any], counted: Any, shown: Any, known: Any) -> None:
         """Say on how many particles the figure rests, and what they are on the whole."""
@@ -337,15 +344,14 @@ def _rank_correlation(x: Any, y: Any) -> float:
     return float(np.corrcoef(*ranks)[0, 1]) if all(np.ptp(rank) > 0 for rank in ranks) else float("nan")
 
 
-def _fill(box: Any, special: list[tuple[str, str]], columns: list[str], first: str) -> None:
+def _fill(box: Any, special: list[tuple[str, str, str]], columns: list[str], first: str) -> None:
     """Offer columns; what was chosen stays chosen."""
     known = box.currentData() if box.count() else None
     box.clear()
-    for text, value in special:
-        box.addItem(text, value)
+    for text, value, tip in special:
+        add_choice(box, text, value, tip)
     for name in columns:
-        box.addItem(axis_title(name), name)
-        box.setItemData(box.count() - 1, tooltip(name), Qt.ItemDataRole.ToolTipRole)
+        add_choice(box, axis_title(name), name, tooltip(name))
     place = box.findData(known) if known is not None else -1
     box.setCurrentIndex(place if place >= 0 else max(0, box.findData(first)))
 

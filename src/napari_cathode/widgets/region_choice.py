@@ -13,7 +13,7 @@ from napari_cathode.errors import InputError
 from napari_cathode.plugin.layers import is_helper, tomogram_of, voxel_at, world_point
 from napari_cathode.tomogram import Region
 
-from .parts import Choice, Connections
+from .parts import Choice, Connections, add_choice
 
 _WHOLE, _SEEN = "the whole image", "the part in view"
 
@@ -48,11 +48,12 @@ class RegionChoice(Choice):
         before = self.currentData()
         self.blockSignals(True)
         self.clear()
-        self.addItem(_WHOLE, None)
-        self.addItem(_SEEN, _SEEN)
+        add_choice(self, _WHOLE, None, "Particles are found everywhere.")
+        add_choice(self, _SEEN, _SEEN, "Particles are found in what the window shows of each slice.")
         for layer in reversed(viewer.layers):
             if isinstance(layer, Shapes) and not is_helper(layer):
-                self.addItem(f"rectangle in {layer.name}", layer)
+                tip = "Particles are found in the shape that is selected there, else in the last one."
+                add_choice(self, f"rectangle in {layer.name}", layer, tip)
         # Qt gives text as a new object each time; layers are told apart as objects.
         kept = next((i for i in range(self.count()) if _same(self.itemData(i), before)), 0)
         self.setCurrentIndex(kept)

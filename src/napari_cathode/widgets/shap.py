@@ -21,7 +21,7 @@ from .docks import FEATURES, Docked, open_dock
 from .forecast import Forecast
 from .job import Job
 from .names import axis_title
-from .parts import BUSY, Connections, Fold, Panel, Text, allow, choice_box, primary_button
+from .parts import BUSY, Connections, Fold, Panel, Text, add_choice, allow, choice_box, primary_button
 from .plots import prepare_plots
 from .runner import Runner
 from .shap_checks import CheckView, InteractionsView, StabilityView, StatesView
@@ -141,7 +141,7 @@ class ShapWidget(Docked, Panel):
             if not isinstance(view, CheckView):  # which is empty yet, and adds its own
                 view.column.addStretch(0)  # below a figure that is as tall as it may be
             results.addWidget(view, 1)
-            self.show_view.addItem(view.title)
+            add_choice(self.show_view, view.title, None, view.tip)
         inputs = QWidget()
         inner = QVBoxLayout(inputs)
         inner.setContentsMargins(0, 0, 0, 0)

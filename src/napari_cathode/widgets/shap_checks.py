@@ -17,7 +17,7 @@ from napari_cathode.work import PAIRS, STABILITY, STATES
 
 from .job import Job
 from .names import display_name
-from .parts import BUSY, Connections, Text, allow, choice_box, form_layout
+from .parts import BUSY, Connections, Text, add_choice, allow, choice_box, form_layout
 from .plots import Plot, prepare_plots
 from .runner import Runner
 from .shap_views import View
@@ -147,6 +147,7 @@ class StabilityView(CheckView):
     """Whether the ranking holds with other seeds and other particles."""
 
     title, step = "Stability", STABILITY
+    tip = "Whether the ranking of the features holds with other seeds and other particles."
 
     def __init__(self, session: Session) -> None:
         super().__init__(
@@ -179,6 +180,7 @@ class InteractionsView(CheckView):
     """Which pairs of features work together."""
 
     title, step = "Pairs of features", PAIRS
+    tip = "Which features matter more together than each on its own."
     pair_clicked = Signal(str, str)
 
     def __init__(self, session: Session) -> None:
@@ -229,6 +231,7 @@ class StatesView(CheckView):
     """
 
     title, step = "Two states", STATES
+    tip = "Which features gained or lost importance between two states, such as two cycles."
 
     def __init__(self, session: Session, parameters: Callable[[], Any]) -> None:
         self._parameters = parameters
@@ -281,13 +284,14 @@ class StatesView(CheckView):
         others = [particles for particles in self._session.particle_sets if particles is not current]
         for particles in others:
             if particles.table is not None:
-                self.second.addItem(particles.name, particles.table)
+                add_choice(self.second, particles.name, particles.table, "The particles of this layer.")
         for name, table in self._loaded:
-            self.second.addItem(name, table)
+            add_choice(self.second, name, table, "A table that was loaded from a file.")
         self._ready = self.second.count()
         for particles in others:
             if particles.table is None:
-                self.second.addItem(f"{particles.name} (measure it first)")
+                name = f"{particles.name} (measure it first)"
+                add_choice(self.second, name, None, "Choose this layer in Particle features and measure it.")
                 self.second.model().item(self.second.count() - 1).setEnabled(False)
         self.second.setCurrentIndex(max(0, self.second.findText(before)) if self._ready else -1)
         self._refresh()

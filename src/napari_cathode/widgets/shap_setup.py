@@ -15,9 +15,13 @@ from napari_cathode.explain.sample import usable_rows
 from .colour_by import numeric_columns
 from .forms import Form
 from .names import axis_title, tooltip
-from .parts import Fold, choice_box, form_layout
+from .parts import Fold, add_choice, choice_box, form_layout
 
 _PRESET_NAMES = {"default": "Default", "li2022": "Li et al. 2022"}
+_PRESET_TIPS = {
+    "default": "All features that do not contain the target, and the better of two models.",
+    "li2022": "Features and model of the study of NMC particles by Li et al. (Science, 2022).",
+}
 _CHOICES = {
     "model": {"auto": "the better of both", "forest": "random forest", "boosting": "gradient boosting"},
     "predictor_set": {"leak-free": "all that do not contain the target", "li2022": "those of Li et al. 2022"},
@@ -36,7 +40,7 @@ class ExplainSetup(QWidget):
         self._wanted = "damage"
         self.preset = choice_box()
         for key in PRESETS:
-            self.preset.addItem(_PRESET_NAMES[key], key)
+            add_choice(self.preset, _PRESET_NAMES[key], key, _PRESET_TIPS[key])
         self.preset.setToolTip("<p>Sets all settings at once; each can be changed below.</p>")
         self.predictors = QListWidget()
         self.predictors.setMinimumHeight(170)
@@ -79,7 +83,7 @@ class ExplainSetup(QWidget):
         self.target.blockSignals(True)
         self.target.clear()
         for name in [] if table is None else numeric_columns(table):
-            self.target.addItem(axis_title(name), name)
+            add_choice(self.target, axis_title(name), name, tooltip(name))
         # None rather than another column, which nobody asked to have explained.
         self.target.setCurrentIndex(self.target.findData(before))
         self._wanted = before

@@ -14,8 +14,8 @@ from napari_cathode.errors import InputError
 from napari_cathode.explain.names import drivers_text, shape_text
 from napari_cathode.explain.parameters import MODEL_NAMES
 
-from .names import display_name, unit_of
-from .parts import Text, choice_box, form_layout
+from .names import display_name, tooltip, unit_of
+from .parts import Text, add_choice, choice_box, form_layout
 from .plots import Plot
 
 _LATTICE = 40
@@ -28,11 +28,13 @@ class View(QWidget):
     ----------
     plots : tuple of Plot
         Its figures; the first is the one that is exported.
+    title, tip : str
+        What it is called, and what it shows.
     """
 
     particle_clicked = Signal(int, bool)
     feature_clicked = Signal(str)
-    title = ""
+    title = tip = ""
 
     def __init__(self, plots: tuple[Plot, ...] = ()) -> None:
         super().__init__()
@@ -66,6 +68,7 @@ class SwarmView(View):
     """A point for each particle and feature."""
 
     title = "Each particle"
+    tip = "A point for each particle and feature: how far the feature moves the prediction, coloured by its value."
 
     def __init__(self) -> None:
         self.swarm = Plot(self._draw)
@@ -83,6 +86,7 @@ class ImportanceView(View):
     """A bar for each feature or group of correlated features."""
 
     title = "Importance"
+    tip = "How much each feature moves the predictions, over all particles."
 
     def __init__(self) -> None:
         self.bars = Plot(self._draw)
@@ -108,6 +112,7 @@ class DependenceView(View):
     """The attribution of one feature against its value."""
 
     title = "Dependence"
+    tip = "How the effect of one feature goes with its value."
 
     def __init__(self) -> None:
         self.plot = Plot(self._draw, height=230)
@@ -129,10 +134,10 @@ class DependenceView(View):
         for box in (self.feature, self.colour):
             box.blockSignals(True)
             box.clear()
-        self.colour.addItem("one colour", None)
+        add_choice(self.colour, "one colour", None, "All points look alike.")
         for name in [] if explanation is None else map(str, explanation.importance["feature"]):
-            self.feature.addItem(display_name(name), name)
-            self.colour.addItem(display_name(name), name)
+            for box in (self.feature, self.colour):
+                add_choice(box, display_name(name), name, tooltip(name))
         self.feature.setCurrentIndex(max(0, self.feature.findData(before)))
         for box in (self.feature, self.colour):
             box.blockSignals(False)
@@ -175,6 +180,7 @@ class ParticleView(View):
     """What moves the prediction of one particle, and what would."""
 
     title = "One particle"
+    tip = "What moves the prediction of the selected particle, and what another value would change."
 
     def __init__(self) -> None:
         self.waterfall = Plot(self._draw_waterfall, height=250)
@@ -216,7 +222,7 @@ class ParticleView(View):
         self.feature.blockSignals(True)
         self.feature.clear()
         for name in [] if explanation is None else map(str, explanation.importance["feature"]):
-            self.feature.addItem(display_name(name), name)
+            add_choice(self.feature, display_name(name), name, tooltip(name))
         self.feature.setCurrentIndex(max(0, self.feature.findData(before)))
         self.feature.blockSignals(False)
         self.explanation = explanation
@@ -311,6 +317,7 @@ class PredictedView(View):
     """What is predicted for particles held out against what was measured."""
 
     title = "Predictions"
+    tip = "What is predicted for particles that the models never saw, against what was measured."
 
     def __init__(self) -> None:
         self.plot = Plot(self._draw)
@@ -328,6 +335,7 @@ class GroupsView(View):
     """Particles grouped by what moves their prediction."""
 
     title = "Groups by cause"
+    tip = "Particles grouped by what moves their prediction."
 
     def __init__(self) -> None:
         super().__init__()
@@ -363,6 +371,7 @@ class ScoresView(View):
     """How well each model does, in random folds and with regions left out."""
 
     title = "Scores"
+    tip = "How well each model predicts, in random parts and with regions left out."
 
     def __init__(self) -> None:
         super().__init__()

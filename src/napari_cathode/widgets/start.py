@@ -148,6 +148,7 @@ class StartWidget(docks.Docked, Panel):
         self.button.clicked.connect(self.run)
         self.results_button.clicked.connect(self._show_results)
         self.flow.changed.connect(self.refresh)
+        self.flow.measured.connect(lambda: docks.open_table(self._viewer))  # with it the key to the colours
         self.flow.completed.connect(self._on_completed)
         self.runner.finished.connect(self._on_finished)
         self._timer.timeout.connect(self.refresh)

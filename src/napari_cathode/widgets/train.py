@@ -25,7 +25,7 @@ from .docks import IDENTIFY, Docked, open_dock
 from .forecast import Forecast
 from .forms import Form
 from .job import Job
-from .parts import Connections, Fold, Panel, Text, choice_box, form_layout, primary_button
+from .parts import Connections, Fold, Panel, Text, add_choice, choice_box, form_layout, primary_button
 from .plots import Plot, prepare_plots
 from .runner import Runner
 from .training_curve import TrainingCurve
@@ -312,6 +312,7 @@ def _fill(box: Any, names: list[str], default: str, texts: dict[str, str] | None
     box.blockSignals(True)
     box.clear()
     for name in names:
-        box.addItem((texts or {}).get(name, name), name)
+        tip = "A model of this program or of your own." if name else "A new network learns from the images alone."
+        add_choice(box, (texts or {}).get(name, name), name, tip)
     box.setCurrentIndex(max(0, box.findData(wanted)))
     box.blockSignals(False)

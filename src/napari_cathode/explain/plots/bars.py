@@ -11,11 +11,11 @@ import pandas as pd
 from napari_cathode.explain.compare import Comparison
 from napari_cathode.explain.explanation import Explanation
 from napari_cathode.explain.interactions import Interactions
-from napari_cathode.explain.names import display_name
+from napari_cathode.explain.names import SHARE, SHUFFLED, display_name
 from napari_cathode.explain.stability import Stability
 from napari_cathode.explain.theme import LIGHT, Theme, mix, new_axes, style
 
-from .drawn import Bars, feature_rows, new_figure
+from .drawn import Bars, feature_rows, name_axis, new_figure
 
 Floats = npt.NDArray[np.float64]
 
@@ -58,8 +58,8 @@ def importance_bars(
     beside.tick_params(axis="y", length=0, labelleft=False)
     beside.spines["left"].set_visible(False)
     axes.set_xlim(left=0)
-    axes.set_xlabel("Share of mean\n|SHAP| (%)")  # in two lines each, since panels are narrow
-    beside.set_xlabel("R² lost\nif shuffled")
+    name_axis(axes.xaxis, "Share of mean\n|SHAP| (%)", SHARE)  # in two lines each, since panels are narrow
+    name_axis(beside.xaxis, "R² lost\nif shuffled", SHUFFLED)
     return Bars(figure, axes, tuple(features), (beside,))
 
 
@@ -113,8 +113,9 @@ def interaction_bars(interactions: Interactions, theme: Theme = LIGHT, figure: A
     axes.barh(np.arange(len(table)), 100 * table["share"], height=0.64, color=theme["accent"])
     pairs = zip(table["first"], table["second"], strict=True)
     names = [f"{display_name(first)} × {display_name(second)}" for first, second in pairs]
-    _finish_rows(axes, list(map(str, table["first"])), theme, "Share of all effects (%)", names)
-    return Bars(figure, axes, tuple(f"{pair.first} × {pair.second}" for pair in table.itertuples()))
+    both = [f"{pair.first} × {pair.second}" for pair in table.itertuples()]
+    _finish_rows(axes, both, theme, "Share of all effects (%)", names)
+    return Bars(figure, axes, tuple(both))
 
 
 def _groups(importance: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

@@ -105,9 +105,17 @@ def new_figure(figure: Any, width: float, height: float) -> Any:
     return figure if figure is not None else Figure(figsize=(width, height))
 
 
+def name_axis(axis: Any, title: str, column: str) -> None:
+    """Title an axis; the name of the column goes with the text, so that a window can say what it means."""
+    axis.set_label_text(title)
+    axis.label.set_gid(column)
+
+
 def feature_rows(axes: Any, features: list[str], names: list[str] | None = None) -> None:
     """Write one feature a row, from the top, by its name or by the text given."""
     axes.set_yticks(np.arange(len(features)), names or [display_name(name) for name in features])
+    for text, feature in zip(axes.get_yticklabels(), features, strict=True):
+        text.set_gid(feature)
     axes.set_ylim(len(features) - 0.45, -0.55)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

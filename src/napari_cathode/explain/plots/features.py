@@ -11,7 +11,7 @@ import numpy.typing as npt
 from napari_cathode.explain.names import axis_title
 from napari_cathode.explain.theme import LIGHT, Theme, mix, new_axes
 
-from .drawn import Floats, Points, new_figure
+from .drawn import Floats, Points, name_axis, new_figure
 
 _LEAST_BINS, _MOST_BINS = 8, 60
 
@@ -68,12 +68,15 @@ class Shade:
         Values at its ends.
     title : str
         What the values are.
+    column : str
+        The column that they come from.
     """
 
     values: Floats
     colormap: Any
     limits: tuple[float, float]
     title: str
+    column: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +141,7 @@ def histogram(
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(0, 1.08 * counts.max())
     axes.yaxis.get_major_locator().set_params(integer=True)
-    axes.set_xlabel(axis_title(column))
+    name_axis(axes.xaxis, axis_title(column), column)
     axes.set_ylabel("Particles")
     return Histogram(axes.figure, axes, edges, counts, x, label)
 
@@ -230,14 +233,15 @@ def _empty_scatter(
         bar.outline.set_visible(False)
         bar.ax.tick_params(length=0, labelsize=8, labelcolor=theme["foreground"])
         bar.set_label(shade.title, color=theme["foreground"], fontsize=9)
+        bar.ax.yaxis.label.set_gid(shade.column)
     hollow = axes.scatter(
         nothing, nothing, facecolors="none", edgecolors=mix(theme, 0.5), linewidths=0.6, rasterized=True
     )
     for logarithmic, scale in zip(log, (axes.set_xscale, axes.set_yscale), strict=True):
         if logarithmic:
             scale("log")
-    axes.set_xlabel(axis_title(columns[0]))
-    axes.set_ylabel(axis_title(columns[1]))
+    name_axis(axes.xaxis, axis_title(columns[0]), columns[0])
+    name_axis(axes.yaxis, axis_title(columns[1]), columns[1])
     return points, hollow
 
 

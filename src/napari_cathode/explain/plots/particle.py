@@ -11,7 +11,7 @@ from napari_cathode.explain.names import axis_title, display_name
 from napari_cathode.explain.theme import HIGH, LIGHT, LOW, Theme, mix, new_axes
 from napari_cathode.explain.what_if import WhatIf
 
-from .drawn import Bars, Curve, feature_rows, new_figure
+from .drawn import Bars, Curve, feature_rows, name_axis, new_figure
 
 
 def waterfall(explanation: Explanation, label: int, theme: Theme = LIGHT, figure: Any = None, top: int = 9) -> Bars:
@@ -65,7 +65,7 @@ def waterfall(explanation: Explanation, label: int, theme: Theme = LIGHT, figure
         f"Particle {label}: predicted {end:.3g}, measured {measured:.3g},\nmean of the predictions {base:.3g}",
         x=0.02, ha="left", fontsize=8.5, color=theme["foreground"],
     )  # fmt: skip
-    axes.set_xlabel(f"Predicted {axis_title(explanation.target)}")
+    name_axis(axes.xaxis, f"Predicted {axis_title(explanation.target)}", explanation.target)
     return Bars(figure, axes, tuple(features))
 
 
@@ -87,8 +87,8 @@ def what_if_curve(found: WhatIf, target: str, theme: Theme = LIGHT, figure: Any 
         axes.plot([found.present], [found.predicted], "o", color=theme["foreground"], markersize=7, zorder=4)
     axes.set_xlim(found.value[0], found.value[-1])
     axes.grid(axis="y", color=mix(theme, 0.12), linewidth=0.8)
-    axes.set_xlabel(axis_title(found.feature))
-    axes.set_ylabel(f"Predicted {axis_title(target)}")
+    name_axis(axes.xaxis, axis_title(found.feature), found.feature)
+    name_axis(axes.yaxis, f"Predicted {axis_title(target)}", target)
     return Curve(figure, axes)
 
 

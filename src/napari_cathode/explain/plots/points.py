@@ -14,7 +14,7 @@ from napari_cathode.explain.names import axis_title
 from napari_cathode.explain.shape import LEAST_PARTICLES, bin_means
 from napari_cathode.explain.theme import LIGHT, Theme, low_to_high, mix, new_axes
 
-from .drawn import Points, feature_rows, new_figure
+from .drawn import Points, feature_rows, name_axis, new_figure
 
 Floats = npt.NDArray[np.float64]
 
@@ -49,7 +49,8 @@ def beeswarm(
     axes.axvline(0, color=mix(theme, 0.4), linewidth=0.8)
     _scatter(axes, x.ravel(), y.ravel(), shade.ravel(), theme, size=9)
     feature_rows(axes, features)
-    axes.set_xlabel(f"Contribution to the predicted {axis_title(explanation.target)}")
+    title = f"Contribution to the predicted {axis_title(explanation.target)}"
+    name_axis(axes.xaxis, title, explanation.target)
     _value_bar(figure, axes, theme)
     points = Points(
         figure, axes, x.ravel(), y.ravel(), np.tile(explanation.labels, len(features)),
@@ -73,8 +74,8 @@ def predicted_measured(
     axes.scatter(x, y, s=14, color=theme["accent"], alpha=0.6, linewidths=0, zorder=2, rasterized=True)
     axes.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin), aspect="equal")
     title = axis_title(explanation.target)
-    axes.set_xlabel(f"Measured {title}")
-    axes.set_ylabel(f"Predicted {title}")
+    name_axis(axes.xaxis, f"Measured {title}", explanation.target)
+    name_axis(axes.yaxis, f"Predicted {title}", explanation.target)
     points = Points(figure, axes, x, y, explanation.labels, np.full(len(x), explanation.target))
     _ring(points, selected, theme)
     return points
@@ -133,8 +134,8 @@ def dependence(
     if known.sum() >= LEAST_PARTICLES:
         centre, mean, _ = bin_means(value[known].astype(np.float64), y[known])
         axes.plot(centre, mean, color=theme["foreground"], linewidth=1.6, alpha=0.8, zorder=3)
-    axes.set_xlabel(axis_title(feature))
-    axes.set_ylabel(f"Contribution to {axis_title(explanation.target)}")
+    name_axis(axes.xaxis, axis_title(feature), feature)
+    name_axis(axes.yaxis, f"Contribution to {axis_title(explanation.target)}", explanation.target)
     points = Points(figure, axes, x, y, explanation.labels, np.full(len(x), feature))
     _ring(points, selected, theme)
     return points
