@@ -84,6 +84,13 @@ def test_particles_are_merged_deleted_and_brought_back_by_keys(editing):
     assert np.array_equal(particles.labels, before)
 
 
+def listed(viewer):
+    """Give the names in the list of layers, from the top."""
+    rows = viewer.window._qt_viewer.layers
+    model = rows.model()
+    return [model.index(row, 0).data() for row in range(model.rowCount()) if not rows.isRowHidden(row)]
+
+
 def test_a_split_is_shown_before_it_is_accepted(editing):
     viewer, panel, particles = editing
     before = particles.labels.copy()
@@ -95,9 +102,12 @@ def test_a_split_is_shown_before_it_is_accepted(editing):
     assert len(shown) == 1 and HELPER_KEY in shown[0].metadata
     QTest.mouseClick(panel.preview.discard_button, Qt.MouseButton.LeftButton)
     settle()
-    assert not [layer for layer in viewer.layers if layer.name == "Split · preview"]
+    assert not shown[0].data.any() and "Split · preview" not in listed(viewer), "it waits, unseen"
     assert np.array_equal(particles.labels, before)
     press(viewer, Qt.Key.Key_K)
+    assert shown[0].data.any() and listed(viewer)[0] == "Split · preview" and viewer.layers[-1] is shown[0]
+    assert len(np.unique(shown[0].data)) == 3, "two parts, and what is around them"
+    assert np.allclose(shown[0].scale, link_of(viewer).layer_of(particles).scale)
     QTest.mouseClick(panel.preview.accept_button, Qt.MouseButton.LeftButton)
     settle()
     assert set(np.unique(particles.labels)) == {0, 2, 5, 8, 9}

@@ -26,11 +26,6 @@ from .heartbeat import Heartbeat
 
 pytestmark = needs_canvas
 LIMIT_S = 0.2
-EDIT_LIMIT_S = 1.0
-"""An accepted split changes labels, colours and outlines in one turn.
-
-Where no graphics card draws the picture that takes 0.25 s, and twice as much among other programs.
-"""
 
 TIMEOUT_MS = 300_000
 CELL = 16
@@ -170,7 +165,7 @@ def test_editing(viewer, qtbot, monkeypatch, in_process):
         followed()
     assert np.array_equal(particles.labels, before) and layer.data is particles.labels
     assert len(features.table.model.labels) == before.max()
-    assert heart.beats > 10 and heart.longest < EDIT_LIMIT_S
+    assert heart.beats > 10 and heart.longest < LIMIT_S
 
 
 @pytest.mark.parametrize("method", ["stardist", "watershed"])

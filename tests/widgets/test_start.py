@@ -1,5 +1,8 @@
 """Start here: from a tomogram to coloured particles, step by step."""
 
+import subprocess
+import sys
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -335,3 +338,17 @@ def test_closing_napari_in_the_middle_of_a_run_ends_cleanly():
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[0] != "0" and "0 left" in done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_the_demo_ends_without_looking_for_garbage():
+    """Which takes Python a second after the window is gone, and several on a busy machine."""
+    program = """
+import gc, warnings
+warnings.simplefilter("ignore")
+from napari_cathode.plugin import demo
+demo.start_demo, demo.napari.run = lambda: None, lambda: None
+demo.open_demo()
+print("frozen", gc.get_freeze_count() > 100_000)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=600, check=False)
+    assert "frozen True" in done.stdout, done.stdout + done.stderr

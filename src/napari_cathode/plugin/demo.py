@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import napari
@@ -15,6 +16,7 @@ def open_demo() -> None:
     """Open napari with the sample, run all steps, and stay until the window is closed."""
     start_demo()
     napari.run()
+    gc.freeze()  # else Python looks through all that was imported for garbage before it ends, for a second
 
 
 def start_demo() -> tuple[napari.Viewer, Any]:

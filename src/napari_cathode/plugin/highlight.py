@@ -13,7 +13,7 @@ from napari.utils.colormaps import CyclicLabelColormap
 from napari_cathode.boxes import Box
 
 from .colours import HIDDEN, label_colormap, largest_id
-from .layers import HELPER_KEY, draw_list_now, full_data, refreshed_once, same_array
+from .layers import HELPER_KEY, draw_list_now, full_data, refreshed_once, same_array, show_in_list
 
 COLOUR = (1.0, 0.25, 0.85, 1.0)
 """A pink that neither grey values nor the colour maps contain."""
@@ -87,7 +87,7 @@ class Highlight:
                 own.data = data
             if own.colormap is not colormap:
                 own.colormap = colormap
-            _lay_on(own, layer, start)
+            lay_on(own, layer, start)
             self._fit_thickness()
         self._list(True)
 
@@ -98,7 +98,7 @@ class Highlight:
             return
         own = self._ensure(layer)
         with refreshed_once(own):
-            _lay_on(own, layer, np.zeros(layer.ndim))
+            lay_on(own, layer, np.zeros(layer.ndim))
             self._fit_thickness()
         self._list(False)
         draw_list_now(viewer)
@@ -116,13 +116,7 @@ class Highlight:
 
     def _list(self, shown: bool) -> None:
         """Show the layer in the list of layers, or leave it out there."""
-        viewer = self._viewer()
-        window = getattr(viewer, "window", None)
-        if window is not None:
-            rows = window._qt_viewer.layers
-            row = len(viewer.layers) - 1 - viewer.layers.index(self._layer)  # the last layer comes first there
-            if rows.isRowHidden(row) is shown:
-                rows.setRowHidden(row, not shown)
+        show_in_list(self._viewer(), self._layer, shown)
 
     def hide(self) -> None:
         """Outline nothing."""
@@ -173,7 +167,7 @@ class Highlight:
             self._layer.contour = thickness
 
 
-def _lay_on(own: Labels, layer: Labels, start: np.ndarray[Any, Any]) -> None:
+def lay_on(own: Labels, layer: Labels, start: np.ndarray[Any, Any]) -> None:
     """Let an array begin at a voxel of a layer."""
     for name in ("units", "axis_labels", "scale", "rotate", "shear", "affine"):
         if not _same(getattr(own, name), getattr(layer, name)):  # napari draws anew each time one is set

@@ -45,6 +45,16 @@ def draw_list_now(viewer: Any) -> None:
         window._qt_viewer.layers.executeDelayedItemsLayout()
 
 
+def show_in_list(viewer: Any, layer: Layer, shown: bool) -> None:
+    """Show a layer in the list of layers, or leave it out there: one that only waits to be used."""
+    window = getattr(viewer, "window", None)
+    if window is not None:
+        rows = window._qt_viewer.layers
+        row = len(viewer.layers) - 1 - viewer.layers.index(layer)  # the last layer comes first there
+        if rows.isRowHidden(row) is shown:
+            rows.setRowHidden(row, not shown)
+
+
 def is_helper(layer: Layer) -> bool:
     """Whether a layer only decorates others."""
     return HELPER_KEY in layer.metadata

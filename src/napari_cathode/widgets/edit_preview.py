@@ -14,7 +14,8 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from napari_cathode.edit import Change
 from napari_cathode.edit.operations import boxes_around
 from napari_cathode.errors import InputError
-from napari_cathode.plugin.layers import HELPER_KEY, place_like
+from napari_cathode.plugin.highlight import lay_on
+from napari_cathode.plugin.layers import HELPER_KEY, draw_list_now, place_like, refreshed_once, show_in_list
 from napari_cathode.plugin.link import Link
 from napari_cathode.session import ParticleSet
 
@@ -115,13 +116,13 @@ class SplitPreview(QWidget):
         self._clear()
 
     def _clear(self) -> None:
-        """Take the parts away."""
+        """Take the parts away; their layer waits, empty: napari collects garbage for 0.2 s when one is removed."""
         self._clearing.stop()
-        viewer, layer, self._layer = self._viewer(), self._layer, None
-        if viewer is not None and layer is not None and layer in viewer.layers:
-            point = viewer.dims.point
-            viewer.layers.remove(layer)
-            viewer.dims.point = point
+        viewer, layer = self._viewer(), self._layer
+        if viewer is not None and layer is not None and layer in viewer.layers and layer.data.any():
+            layer.data = np.zeros((1,) * layer.ndim, np.uint8)
+            show_in_list(viewer, layer, False)
+            draw_list_now(viewer)
 
     def _end(self) -> None:
         """Ask no more."""
@@ -157,10 +158,17 @@ class SplitPreview(QWidget):
         for place, part in enumerate(parts):
             shown[block == part] = 1 + place % (len(_COLOURS) - 1)
         like.bind_key("Enter", self._press, overwrite=True)  # before napari's own, which ends a polygon
-        flat = like.ndim == 2
+        data = shown[0] if like.ndim == 2 else shown
         first = tuple(side.start for side in box)
+        if self._layer is not None and self._layer in viewer.layers and self._layer.ndim == like.ndim:
+            with refreshed_once(self._layer):
+                self._layer.data = data
+                lay_on(self._layer, like, np.array(first[-like.ndim :], float))
+            viewer.layers.move(viewer.layers.index(self._layer), len(viewer.layers))
+            show_in_list(viewer, self._layer, True)
+            return
         self._layer = Labels(
-            shown[0] if flat else shown,
+            data,
             name="Split · preview",
             colormap=CyclicLabelColormap(colors=_COLOURS, name="split"),
             opacity=0.8,
