@@ -148,6 +148,8 @@ def test_what_a_lasso_leaves_is_kept_as_a_filter(plotted, qtbot):
     session.set_filter(particles, Filter("damage > 5"))
     qtbot.waitUntil(lambda: "No particle passes the filter" in panel.figures.text(), timeout=10_000)
     assert not panel.filter_button.isEnabled()
+    session.set_table(particles, particles.table.iloc[:0])
+    qtbot.waitUntil(lambda: "The table has no particles" in panel.figures.text(), timeout=10_000)
 
 
 def test_hovering_says_which_particle_and_a_click_selects_it(plotted, qtbot, monkeypatch):

@@ -134,6 +134,15 @@ def test_every_entry_of_a_list_says_what_it_is(viewer, qtbot):
     assert "adds to the predicted Damage" in told and "Column: sphericity" in told
 
 
+@needs_canvas
+def test_a_table_without_particles_is_not_explained(viewer):
+    particles = show_particles(viewer)
+    panel = open_dock(viewer, SHAP)
+    assert panel.button.isEnabled()
+    link_of(viewer).session.set_table(particles, particles.table.iloc[:0])
+    assert not panel.button.isEnabled() and "no particles" in panel.button.toolTip()
+
+
 def tooltip_at(plot, name):
     """Give what is said where a name stands in a figure."""
     places = (QPoint(x, y) for x in range(0, plot.width(), 5) for y in range(0, plot.height(), 3))

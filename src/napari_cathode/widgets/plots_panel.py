@@ -26,6 +26,7 @@ from .table_model import cell_text
 
 _EMPTY = "There is nothing to plot yet. Measure the particles first, or load a table."
 _NONE_PASSES = "No particle passes the filter; change it in the table, or press <i>Show all particles</i> there."
+_NOBODY = "The table has no particles."
 _NO_VALUE = "No particle has a value to plot here."
 _COUNT, _ONE_COLOUR, _PICTURE = "", "", "as in the picture"
 _FIRST = ("damage", "volume_um3", "area_um2")
@@ -234,7 +235,10 @@ class PlotsWidget(Docked, Panel):
     def _tell(self, names: list[str], values: list[Any], counted: Any, shown: Any, known: Any) -> None:
         """Say on how many particles the figure rests, and what they are on the whole."""
         count = len(values[0])
-        parts = [f"n = {count}" if count else _NO_VALUE if shown.any() else _NONE_PASSES]
+        if count:
+            parts = [f"n = {count}"]
+        else:
+            parts = [_NOBODY if not len(shown) else _NO_VALUE if shown.any() else _NONE_PASSES]
         if count and len(names) == 1:
             spread = f" ± {cell_text(float(np.std(values[0], ddof=1)))} (SD)" if count > 1 else ""
             parts += [f"median {cell_text(float(np.median(values[0])))}",

@@ -39,6 +39,7 @@ from .shap_views import (
 )
 
 _EMPTY = "There are no features to explain yet. Measure the particles first."
+_NOBODY = "The table has no particles that could be explained."
 _GOOD = "border-left: 3px solid #3c9d62; padding: 2px 2px 2px 8px;"
 _POOR = "border-left: 3px solid #d0921f; padding: 2px 2px 2px 8px;"
 
@@ -278,8 +279,9 @@ class ShapWidget(Docked, Panel):
         self._setup.setVisible(has_table)
         self.forecast.tell(expect_explaining(len(self._table())) if has_table and not self.runner.running else None)
         particles = self._session.current
+        empty = has_table and not len(self._table())
         why = BUSY if self.runner.running else self._session.why_not(EXPLAIN, particles)
-        allow(self.button, (not has_table, "Measure the particles first."), (bool(why), why))
+        allow(self.button, (not has_table, "Measure the particles first."), (empty, _NOBODY), (bool(why), why))
         self.button.setText("Explain again" if self._explanation() is not None else "Explain")
         self.stale.say(_STALE if particles is not None and particles.explanation_out_of_date else "")
 
