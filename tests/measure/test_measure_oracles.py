@@ -184,6 +184,19 @@ def test_roughness_grows_with_bumps(draw_ellipsoid):
         assert roughness[0] < roughness[1] - 0.02 < roughness[2] - 0.08, column
 
 
+def test_smoothing_is_a_length_along_each_axis():
+    from scipy import ndimage
+
+    distance = np.sqrt(((np.stack(np.indices((52,) * 3), -1) - 25.5) ** 2).sum(-1))
+    bumps = ndimage.gaussian_filter(np.random.default_rng(1).normal(size=distance.shape), 1.5)
+    body = (distance + 1.5 * bumps / bumps.std() < 20).astype(np.int32)
+    smooth = []
+    for thin in (1, 3):  # the same body; its steps are others, but not what smoothing leaves of it
+        row = measure(np.repeat(body, thin, axis=0), None, (0.1 / thin, 0.1, 0.1), LABELS_ONLY).iloc[0]
+        smooth.append(row.surface_outer_um2 / row.rough_outer)
+    assert smooth[1] == pytest.approx(smooth[0], rel=0.015)
+
+
 def test_contact_is_what_surfaces_lose_when_united(balls):
     labels = balls.filled[:46, :46].copy()
     labels[:, :, 20:26][labels[:, :, 20:26] > 0] = 1  # two particles with a ragged common face
