@@ -124,8 +124,6 @@ def cut_block(
     image, labels = source.image[window].astype(np.float32), source.labels[window].astype(np.int32)
     order = rng.permutation(3)
     image, labels = image.transpose(order), labels.transpose(order)
-    flips = tuple(slice(None, None, int(step)) for step in rng.choice((-1, 1), 3))
-    image, labels = image[flips], labels[flips]
     if rng.random() < 0.4:
         fewer = max(4, round(edge / rng.uniform(1.2, 3.0)))
         # Every so many slices one is kept, as a coarse step along z does; labels stay those of the full volume.
@@ -137,7 +135,8 @@ def cut_block(
     if faces:
         seen = np.ix_(*(_beyond_face(patch, rng, faces) for _ in range(3)))
         image, labels = image[seen], labels[seen]
-    return image, np.ascontiguousarray(labels)
+    flips = tuple(slice(None, None, int(step)) for step in rng.choice((-1, 1), 3))  # last: faces are at both ends
+    return np.ascontiguousarray(image[flips]), np.ascontiguousarray(labels[flips])
 
 
 def _beyond_face(size: int, rng: np.random.Generator, share: float) -> npt.NDArray[np.intp]:

@@ -20,8 +20,8 @@ def training_volume(
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
     """Draw a random electrode and simulate a small volume of it, as training data.
 
-    Three of ten are close to known kinds of picture (`realistic`), three show single crystals (`crystals`), the others
-    are of all kinds (`randomise`).
+    Three of ten are close to known kinds of picture (`realistic`), four show single crystals (`crystals`), which are the
+    hardest to tell apart, the others are of all kinds (`randomise`).
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def volume_parameters(rng: np.random.Generator, shape: tuple[int, int, int]) -> 
         if rng.random() < 0.75:
             p = replace(p, outside="none", collector=0.0)
     else:
-        p = (crystals if kind < 0.6 else randomise)(rng, plane)
+        p = (crystals if kind < 0.7 else randomise)(rng, plane)
     diameter = float(np.exp(rng.uniform(np.log(SMALLEST), np.log(LARGEST))))
     ratio = diameter * p.voxel_um / p.diameter_um
     mean = float(rng.uniform(0.02, 0.2))
@@ -66,7 +66,7 @@ def volume_parameters(rng: np.random.Generator, shape: tuple[int, int, int]) -> 
         damage_spread=mean * 0.5,
         # Whole volumes are often taken fast and binned less: blurred and noisy beyond what slices are drawn with.
         blur=float(np.clip(p.blur * ratio * np.exp(rng.uniform(0, 1.2)), 0.45, 2.2)),
-        noise=p.noise * (rng.uniform(1.2, 2.2) if rng.random() < 0.25 else 1.0),
+        noise=p.noise * (rng.uniform(1.2, 2.5) if rng.random() < 0.35 else 1.0),
         noise_grain=max(0.4, p.noise_grain * ratio),
         fringe_width=max(1.0, p.fringe_width * ratio),
         background_grain=max(1.0, p.background_grain * ratio),
