@@ -103,7 +103,7 @@ def by_thresholds(name: str) -> None:
         candidates, scale = drain(iter_candidates(network, tomogram, settings))
         for probability, several in reached.items():
             moved = replace(settings, prob_threshold=probability, nms_threshold=OVERLAP)
-            found = drain(iter_select(candidates, moved, tomogram.shape, scale, tomogram.field_of_view))[1]
+            found = drain(iter_select(candidates, moved, tomogram, scale))[1]
             several.append((match(truth, found, 0.5).average_precision, match(truth, found, 0.7).average_precision))
     for probability, several in reached.items():
         loose, strict = np.mean(several, axis=0)

@@ -67,10 +67,11 @@ def test_blocks_find_what_the_whole_does(electrode, found, monkeypatch):
 
 def test_other_thresholds_need_no_network(electrode, found):
     strict = replace(found.parameters, prob_threshold=0.8)
-    chosen, labels = drain(predict_3d.iter_select(found.candidates, strict, found.labels.shape, found.scale))
+    tomogram = Tomogram(electrode.image, electrode.spacing_um)
+    chosen, labels = drain(predict_3d.iter_select(found.candidates, strict, tomogram, found.scale))
     assert 0 < labels.max() < found.labels.max()
     assert chosen.probability.min() > 0.8
-    _, same = drain(predict_3d.iter_select(found.candidates, found.parameters, found.labels.shape, found.scale))
+    _, same = drain(predict_3d.iter_select(found.candidates, found.parameters, tomogram, found.scale))
     assert np.array_equal(same, found.labels)
 
 

@@ -258,4 +258,4 @@ def _drawn_volume(network: Network, image: Any, diameter_px: float, pairs: tuple
     candidates, scale = drain(iter_candidates(network, tomogram, parameters))
     for probability, overlap in pairs:
         chosen = replace(parameters, prob_threshold=probability, nms_threshold=overlap)
-        yield (probability, overlap), drain(iter_select(candidates, chosen, tomogram.shape, scale, inside))[1]
+        yield (probability, overlap), drain(iter_select(candidates, chosen, tomogram, scale))[1]

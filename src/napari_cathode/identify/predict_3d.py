@@ -13,6 +13,7 @@ from napari_cathode.progress import Progress, Steps, drain, stretch
 from napari_cathode.tomogram import Spacing, Tomogram
 
 from .diameter import estimate_diameter
+from .growing import iter_grow
 from .joining import iter_join
 from .models import ModelInfo, open_model
 from .network import Network
@@ -99,9 +100,7 @@ def iter_identify_volume(tomogram: Tomogram, parameters: IdentifyParameters | No
     network = Network(open_model(parameters.model_3d, 3))
     parameters = with_thresholds(parameters, network.info)
     candidates, scale = yield from stretch(iter_candidates(network, tomogram, parameters), 10, 850)
-    selected, labels = yield from stretch(
-        iter_select(candidates, parameters, tomogram.shape, scale, tomogram.field_of_view), 850, 1000
-    )
+    selected, labels = yield from stretch(iter_select(candidates, parameters, tomogram, scale), 850, 1000)
     yield Progress(1000, 1000, "Particles found")
     return VolumePrediction(labels, selected.probability, candidates, scale, tomogram.spacing_um, parameters)
 
@@ -141,11 +140,12 @@ def iter_candidates(
 def iter_select(
     candidates: Polyhedra,
     parameters: IdentifyParameters,
-    shape: tuple[int, int, int],
+    tomogram: Tomogram,
     scale: tuple[float, float, float],
-    field_of_view: npt.NDArray[np.bool_] | None = None,
 ) -> Steps[tuple[Polyhedra, npt.NDArray[np.int32]]]:
-    """Choose one candidate per particle, refine its surface by the others, draw it, and join parts of one particle.
+    """Choose one candidate per particle, refine its surface by the others, and draw it.
+
+    Parts of one particle are then joined, and particles grown to where the image shows that they end.
 
     Returns
     -------
@@ -157,9 +157,12 @@ def iter_select(
     yield Progress(0, 1000, "Choosing one candidate per particle")
     chosen = suppress(candidates, parameters.prob_threshold, parameters.nms_threshold)
     chosen = yield from stretch(iter_refine(candidates, chosen), 0, 500)
-    labels, kept = yield from stretch(iter_draw(chosen, shape, scale, field_of_view), 500, 950)
+    labels, kept = yield from stretch(iter_draw(chosen, tomogram.shape, scale, tomogram.field_of_view), 500, 900)
     chosen = chosen.pick(kept)
-    leaders = yield from stretch(iter_join(candidates, labels, chosen.probability, scale), 950, 1000)
+    leaders = yield from stretch(iter_join(candidates, labels, chosen.probability, scale), 900, 950)
+    if parameters.diameter_um is not None:
+        z, y, x = (parameters.diameter_um / edge for edge in tomogram.spacing_um or (1.0, 1.0, 1.0))
+        yield from stretch(iter_grow(labels, tomogram, (z, y, x)), 950, 1000)
     return chosen.pick(leaders), labels
 
 

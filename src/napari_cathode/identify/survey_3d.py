@@ -86,7 +86,7 @@ def iter_time_block(
     drain(iter_candidates(network, part, wanted))  # what is compiled on its first call is not timed
     started = clock()
     candidates, scale = drain(iter_candidates(network, part, wanted))
-    drain(iter_select(candidates, wanted, part.shape, scale, part.field_of_view))
+    drain(iter_select(candidates, wanted, part, scale))
     rest_s = max(clock() - started - network_s, 0.05 * network_s)
     count = math.prod(working)
     costs = VolumeCosts(

@@ -137,11 +137,7 @@ def iter_redraw_views(stored: StoredCandidates, probability: float, overlap: flo
 
 
 def iter_redraw_volume(
-    candidates: Any,
-    parameters: Any,
-    shape: tuple[int, int, int],
-    scale: tuple[float, float, float],
-    field_of_view: npt.NDArray[Any] | None,
+    candidates: Any, parameters: Any, tomogram: Tomogram, scale: tuple[float, float, float]
 ) -> Steps[tuple[npt.NDArray[Any], int]]:
     """Draw what a 3D network found with other thresholds; see `identify.predict_3d.iter_select`.
 
@@ -154,5 +150,5 @@ def iter_redraw_volume(
     yield Progress(0, 0, "Loading")
     from napari_cathode.identify.predict_3d import iter_select
 
-    selected, labels = yield from iter_select(candidates, parameters, shape, scale, field_of_view)
+    selected, labels = yield from iter_select(candidates, parameters, tomogram, scale)
     return labels, len(selected.probability)

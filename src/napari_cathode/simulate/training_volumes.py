@@ -20,8 +20,8 @@ def training_volume(
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
     """Draw a random electrode and simulate a small volume of it, as training data.
 
-    Three of ten are close to known kinds of picture (`realistic`), four show single crystals (`crystals`), which are the
-    hardest to tell apart, the others are of all kinds (`randomise`).
+    Three of ten are close to known kinds of picture (`realistic`), four show single crystals (`crystals`), the hardest
+    to tell apart, the others are of all kinds (`randomise`).
 
     Parameters
     ----------

@@ -128,8 +128,9 @@ class Redrawing:
             return
         seen, used = found.volume, found.volume.parameters
         wanted = replace(used, prob_threshold=probability, nms_threshold=overlap)
-        shape, inside = seen.labels.shape, found.field_of_view
-        job = Job("Redraw particles", iter_redraw_volume, seen.candidates, wanted, shape, seen.scale, inside)
+        assert particles.tomogram is not None
+        tomogram = replace(particles.tomogram, field_of_view=found.field_of_view)
+        job = Job("Redraw particles", iter_redraw_volume, seen.candidates, wanted, tomogram, seen.scale)
         job.on(particles)
         job.prepare = prepare_labels
 
