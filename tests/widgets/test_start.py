@@ -348,7 +348,7 @@ warnings.simplefilter("ignore")
 from napari_cathode.plugin import demo
 demo.start_demo, demo.napari.run = lambda: None, lambda: None
 demo.open_demo()
-print("frozen", gc.get_freeze_count() > 100_000)
+print("frozen", gc.get_freeze_count() > 10_000)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=600, check=False)
     assert "frozen True" in done.stdout, done.stdout + done.stderr
