@@ -107,11 +107,10 @@ def test_measure_waits_for_explain(viewer, qtbot, monkeypatch, particles):
     # A panel that is closed takes what it runs with it.
     link_of(viewer).session.current = particles
     viewer.window.remove_dock_widget(explaining)
-    explaining.deleteLater()
-    del explaining
-    qtbot.waitUntil(lambda: not link_of(viewer).session.running, timeout=TIMEOUT_MS)
     settle()
-    assert measuring.button.isEnabled()
+    assert not link_of(viewer).session.running and measuring.button.isEnabled(), "nobody could cancel it any more"
+    with qtbot.waitSignal(explaining.destroyed):
+        explaining.deleteLater()
 
 
 def test_fuse_and_run_all_wait_for_find(viewer, qtbot, monkeypatch, labels):

@@ -632,3 +632,63 @@ def test_labels_table_plots_and_colours_follow_every_edit(editing, qtbot):
     whole = measure(particles.labels, image, SPACING, previous=state)
     del whole.attrs["state"]
     pd.testing.assert_frame_equal(particles.table, whole, check_exact=True)
+
+
+def show_split(panel, particles, qtbot):
+    """Let the panel show how it would split the dumbbell."""
+    panel._session.selection = (5,)
+    settle()
+    QTest.mouseClick(panel.tools.split_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel.preview.showing or panel.runner.error != "")
+    assert panel.preview.showing, panel.runner.error
+    return next(layer for layer in panel._viewer.layers if layer.name == "Split · preview")
+
+
+def test_a_split_is_seen_although_the_last_one_was_hidden(editing, qtbot):
+    _viewer, panel, particles = editing
+    show_split(panel, particles, qtbot).visible = False
+    panel.preview.discard()
+    settle()
+    assert show_split(panel, particles, qtbot).visible
+
+
+def test_a_panel_that_is_closed_leaves_no_split_in_the_picture_and_no_key(editing, qtbot):
+    viewer, panel, particles = editing
+    before = particles.labels.copy()
+    show_split(panel, particles, qtbot)
+    viewer.window.remove_dock_widget(panel)
+    settle()
+    assert "Split · preview" not in viewer.layers
+    press(viewer, Qt.Key.Key_Return)
+    assert np.array_equal(particles.labels, before) and not panel.preview.showing
+    with qtbot.waitSignal(panel.destroyed):
+        panel.deleteLater()
+
+
+def test_a_split_does_not_outlive_the_last_particles(editing, qtbot):
+    viewer, panel, particles = editing
+    show_split(panel, particles, qtbot)
+    viewer.layers.remove(link_of(viewer).layer_of(particles))
+    qtbot.waitUntil(lambda: not len(viewer.layers))
+
+
+@pytest.mark.parametrize("name", ["line_button", "seed_button"])
+def test_a_panel_that_is_closed_gives_the_mouse_back(editing, qtbot, name):
+    viewer, panel, particles = editing
+    before, callbacks = particles.labels.copy(), list(viewer.mouse_drag_callbacks)
+    panel._session.selection = (5,)
+    settle()
+    QTest.mouseClick(getattr(panel.tools, name), Qt.MouseButton.LeftButton)
+    assert viewer.mouse_drag_callbacks != callbacks
+    if name == "seed_button":
+        click(viewer, (8, 14, 10))
+        click(viewer, (8, 14, 28))
+        assert "seeds" in viewer.layers
+    viewer.window.remove_dock_widget(panel)
+    settle()
+    assert viewer.mouse_drag_callbacks == callbacks and viewer.scene.camera.mouse_pan
+    assert "seeds" not in viewer.layers and np.array_equal(particles.labels, before)
+    click(viewer, (8, 36, 12))
+    assert panel._session.selection == {2}
+    with qtbot.waitSignal(panel.destroyed):
+        panel.deleteLater()

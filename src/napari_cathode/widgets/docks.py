@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabBar, QWidget
 
@@ -45,7 +45,11 @@ _AREAS = {
 
 
 class Docked:
-    """Beside QWidget: a panel that joins those of ours that are open already as another tab, when first shown."""
+    """Beside QWidget: a panel that joins those of ours that are open already as another tab, when first shown.
+
+    When its dock is closed, those of its parts that have a method ``leave`` are told: a step that runs ends, since
+    nobody could cancel it any more, and the picture is left as it was.
+    """
 
     takes_clicks: bool = False
     """Whether clicks on particles are for this panel, so that nothing may open over it by itself."""
@@ -60,6 +64,14 @@ class Docked:
             self._shown = True
             QTimer.singleShot(0, self._join)
             QTimer.singleShot(0, self._keep)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Let go of what its parts hold when its dock was closed: Python may keep the panel itself for long."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange and self._placed and self.parentWidget() is None:
+            for part in self.findChildren(QWidget):
+                if hasattr(part, "leave"):
+                    part.leave()
 
     def _keep(self) -> None:
         """Let what is done here be kept, as from the first panel on."""

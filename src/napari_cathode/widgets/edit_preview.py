@@ -57,6 +57,7 @@ class SplitPreview(QWidget):
         self._waiting: tuple[ParticleSet, Change, int] | None = None
         self._layer: Labels | None = None
         self._clearing = Turn(self, self._clear, _CLEAR_MS)
+        self._removing = Turn(self, self._remove, _CLEAR_MS)
         self._words = Text()
         self.accept_button = primary_button("Accept (Enter)", "Splits the particle as the picture shows it.")
         self.discard_button = QPushButton("Discard")
@@ -72,7 +73,7 @@ class SplitPreview(QWidget):
         self.discard_button.clicked.connect(self.discard)
         self._connections = Connections(self)
         self._connections.connect(link.session.changed, self._on_changed)
-        self._connections.connect(link.session.current_changed, lambda _particles: self.discard())
+        self._connections.connect(link.session.current_changed, self._on_current)
         self.hide()
 
     @property
@@ -114,6 +115,25 @@ class SplitPreview(QWidget):
         """Leave the particle as it is."""
         self._end()
         self._clear()
+
+    def leave(self) -> None:
+        """Leave the particle as it is, and nothing in the picture: the panel was closed."""
+        self._end()
+        self._remove()
+
+    def _on_current(self, particles: ParticleSet | None) -> None:
+        self.discard()
+        if particles is None:  # with the last particles: it would keep the window from being empty
+            self._removing.start()
+
+    def _remove(self) -> None:
+        self._clearing.stop()
+        viewer, layer = self._viewer(), self._layer
+        if viewer is not None and layer is not None and layer in viewer.layers:
+            if self.showing:
+                return  # other particles came meanwhile
+            viewer.layers.remove(layer)
+        self._layer = None
 
     def _clear(self) -> None:
         """Take the parts away; their layer waits, empty: napari collects garbage for 0.2 s when one is removed."""
@@ -160,7 +180,10 @@ class SplitPreview(QWidget):
         like.bind_key("Enter", self._press, overwrite=True)  # before napari's own, which ends a polygon
         data = shown[0] if like.ndim == 2 else shown
         first = tuple(side.start for side in box)
-        if self._layer is not None and self._layer in viewer.layers and self._layer.ndim == like.ndim:
+        if self._layer is not None and self._layer in viewer.layers and self._layer.ndim != like.ndim:
+            viewer.layers.remove(self._layer)
+        if self._layer is not None and self._layer in viewer.layers:
+            self._layer.visible = True  # somebody may have hidden the last one
             with refreshed_once(self._layer):
                 self._layer.data = data
                 lay_on(self._layer, like, np.array(first[-like.ndim :], float))

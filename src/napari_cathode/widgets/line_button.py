@@ -92,6 +92,10 @@ class LineButton(QPushButton):
             viewer.mouse_move_callbacks.remove(self._hover)
             self._clear()
 
+    def leave(self) -> None:
+        """Give the mouse back: the panel was closed."""
+        self.setChecked(False)
+
     def _press(self, _viewer: Any, event: Any) -> Generator[None, None, None]:
         if event.button != LEFT_BUTTON:
             return

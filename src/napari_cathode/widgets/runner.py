@@ -166,6 +166,10 @@ class Runner(QWidget):
         self._end()
         self.say("Cancelled. Nothing was changed.")
 
+    def leave(self) -> None:
+        """Stop what is running: its panel was closed."""
+        self.cancel()
+
     def say(self, text: str) -> None:
         """Show a sentence, and no error."""
         self._status.say(text)

@@ -84,6 +84,11 @@ class SeedButton(QPushButton):
             known = layer in viewer.layers
             self.placed.emit([voxel_at(layer, seed, units).tolist() for seed in seeds] if known else [])
 
+    def leave(self) -> None:
+        """Give the mouse back, and split nothing: the panel was closed."""
+        self._seeds.clear()
+        self.setChecked(False)
+
     def _press(self, _viewer: Any, event: Any) -> Generator[None, None, None]:
         """Take a click, not a drag, which moves the picture."""
         if event.button != LEFT_BUTTON:
