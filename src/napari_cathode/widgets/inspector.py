@@ -239,7 +239,7 @@ class InspectorWidget(Docked, Panel):
         lines = ["".join(f"<td>{head}&nbsp;&nbsp;&nbsp;</td>" for head in heads)]
         for label in names:
             how = "touches" if label in near else ""
-            away = f"{far[label]:.3g} {unit}" if label in far else ""
+            away = f"{f'{far[label]:#.3g}'.rstrip('.')} {unit}" if label in far else ""
             cells = [f'<a href="{label}" style="color:{colour}">{label}</a>', how, away, damage.get(label, "")]
             lines.append("".join(f"<td>{cell}&nbsp;&nbsp;&nbsp;</td>" for cell in cells))
         self.neighbours.setText("<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>")
