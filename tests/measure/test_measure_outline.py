@@ -72,6 +72,20 @@ def test_the_crack_of_a_neighbour_is_left_to_it():
     assert table["damage"][1] == pytest.approx(crack.sum() / second.sum(), abs=0.03)
 
 
+@pytest.mark.parametrize("gap", [2, 6], ids=["closed", "open"])
+def test_a_wide_crack_is_found_between_neighbours_on_all_sides(gap):
+    # Eight neighbours around a ball, nearer to each other than closing reaches, or farther
+    z, y, x = np.indices((61,) * 3) - 30
+    away = z**2 + y**2 + x**2
+    ball = away < 15**2
+    crack = ball & (np.abs(y) < 4.5) & (x > -4)
+    apart = (np.abs([z, y, x]) > gap / 2).all(axis=0) & (away > (15 + gap) ** 2)
+    labels = np.where(apart, 2 + (z > 0) * 4 + (y > 0) * 2 + (x > 0), ball & ~crack).astype(np.int32)
+    settings = MeasureParameters(labels_cover="solid", closing_radius_um=0.6)
+    table = measure(labels, None, (0.2,) * 3, settings).set_index("label")
+    assert table.volume_um3[1] == pytest.approx(ball.sum() * 8e-3, rel=0.05)
+
+
 def test_what_labels_cover_is_noticed_and_can_be_said(draw_ellipsoid):
     image, filled, solid, void = _split_ball(draw_ellipsoid, 7)
     said = [measure(solid, image, SPACING, MeasureParameters(labels_cover=cover)) for cover in ("solid", "particles")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cc3d
 import fill_voids
 import numpy as np
 import numpy.typing as npt
@@ -43,7 +44,7 @@ def fill_particle(
     return filled, closed
 
 
-def close_filled(mask: Mask, spacing_um: Spacing, radius_um: float) -> Mask:
+def close_filled(mask: Mask, spacing_um: Spacing, radius_um: float, inside: Mask | None = None) -> Mask:
     """Close a mask by a ball (a disc in a slice) and fill its holes.
 
     Parameters
@@ -52,6 +53,8 @@ def close_filled(mask: Mask, spacing_um: Spacing, radius_um: float) -> Mask:
     spacing_um : tuple of float
         Voxel edges (z, y, x) in µm.
     radius_um : float
+    inside : ndarray of uint8, shape (z, y, x), optional
+        Holes that hold any of it stay open.
 
     Returns
     -------
@@ -59,12 +62,26 @@ def close_filled(mask: Mask, spacing_um: Spacing, radius_um: float) -> Mask:
     """
     flat = mask.shape[0] == 1
     if radius_um < min(spacing_um[1:] if flat else spacing_um):
-        return fill_holes(mask)
+        return _fill_others(mask, inside)
     edges = np.array([np.inf if flat else spacing_um[0], spacing_um[1], spacing_um[2]])
     # Holes are filled while the mask is swollen: shrinking back could open a narrow seal again.
-    swollen = fill_holes(within_ball(mask, edges, radius_um, False))
+    swollen = _fill_others(within_ball(mask, edges, radius_um, False), inside)
     closed: Mask = 1 - within_ball(swollen, edges, radius_um, True)
     return closed
+
+
+def _fill_others(mask: Mask, inside: Mask | None) -> Mask:
+    """Fill the holes of a mask but those that hold any of another one."""
+    filled = fill_holes(mask)
+    if inside is not None:
+        holes = filled & (1 - mask)
+        if (holes & inside).any():
+            pieces = cc3d.connected_components(holes, connectivity=6)
+            held = np.zeros(int(pieces.max()) + 1, np.uint8)
+            held[pieces[inside.view(bool)]] = 1
+            held[0] = 0
+            filled &= 1 - held[pieces]
+    return filled
 
 
 def fill_holes(mask: Mask) -> Mask:

@@ -144,8 +144,10 @@ def divide_particle(crop: Crop, context: Context) -> Division:
     filled, closed = fill_particle(own, bright, taken, context.spacing_um, closing)
     if solid_only(context.parameters, context.grey):
         labelled = (crop.labels != 0).view(np.uint8)
-        # What closes around other particles is a crack of theirs, or a gap between two of them.
-        theirs = close_filled(((crop.labels > 0) & (own == 0)).view(np.uint8), context.spacing_um, closing)
+        # What closes around other particles is a crack of theirs, or a gap between two of them; where they close
+        # around this one, too, what lies in there with it is not theirs.
+        neighbours = ((crop.labels > 0) & (own == 0)).view(np.uint8)
+        theirs = close_filled(neighbours, context.spacing_um, closing, inside=own)
         free = (1 - (others | theirs)) | filled
         filled = complete_outline(filled, labelled, free, crop.image if found else None, greys, context.spacing_um)
         closed = filled
