@@ -3,13 +3,16 @@
 import gc
 import os
 import time
+import weakref
 
+import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_cathode.kept_process import KeptProcess
+from napari_cathode.particles import ParticleSet
 from napari_cathode.session import Session as ParticleSession
 from napari_cathode.widgets.background import Background, Closing
 from napari_cathode.widgets.job import Job
@@ -50,6 +53,21 @@ def test_a_result_arrives_with_progress_on_the_way(runner, qtbot):
     assert runner.status == "Counted to 10."
     assert runner.error == ""
     assert not runner.running
+
+
+def test_a_panel_lets_go_of_what_its_steps_were_about(qtbot):
+    session = ParticleSession()
+    runner = Runner(session)
+    qtbot.addWidget(runner)
+    particles = ParticleSet(np.ones((1, 2, 2), np.int32), "p")
+    known = weakref.ref(particles)
+    with qtbot.waitSignal(runner.finished, timeout=300_000):
+        runner.start(Job("Count", iter_count, 1).on(particles), lambda _: None)
+        assert session.running[0].about is particles
+    del particles
+    qtbot.wait(200)
+    gc.collect()
+    assert known() is None and not session.running
 
 
 def test_an_input_error_is_one_sentence_without_details(runner, qtbot):

@@ -49,6 +49,8 @@ class Runner(QWidget):
         super().__init__()
         self._session = session
         self._work: Work | None = None
+        self._ending = _Ending(session)
+        self.destroyed.connect(self._ending)
         self._worker: Any = None
         self.job_name = ""
         self._on_result: Callable[[Any], str | Showing | None] = _nothing
@@ -151,8 +153,7 @@ class Runner(QWidget):
     def _begin(self, work: Work) -> None:
         """Let the other panels know."""
         if self._session is not None:
-            self._work = work
-            self.destroyed.connect(_Ending(self._session, work))
+            self._work = self._ending.work = work
             self._session.begin(work)
 
     def cancel(self) -> None:
@@ -262,7 +263,7 @@ class Runner(QWidget):
         self._on_result = _nothing
         self._show_running(False)
         if self._session is not None and self._work is not None:
-            work, self._work = self._work, None
+            work, self._work, self._ending.work = self._work, None, None
             self._session.end(work)
         self.finished.emit()
 
@@ -307,12 +308,15 @@ class _Closing:
 class _Ending:
     """Takes note that a step ended with its panel; outlives the panel."""
 
-    def __init__(self, session: Session, work: Work) -> None:
-        self._session, self._work = session, work
+    def __init__(self, session: Session | None) -> None:
+        self._session = session
+        self.work: Work | None = None
 
     def __call__(self, _widget: Any = None) -> None:
-        if vars(self):  # else the garbage collector, which ends the widget, has cleared this already
-            self._session.end(self._work)
+        if not vars(self):  # the garbage collector, which ends the widget, has cleared this already
+            return
+        if self._session is not None and self.work is not None:
+            self._session.end(self.work)
 
 
 def _left(seconds: float, in_all: bool = False) -> str:
