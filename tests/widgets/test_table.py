@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QApplication, QLineEdit, QToolButton
 from napari_cathode.filtering import Filter
 from napari_cathode.judging import judgement
 from napari_cathode.measure import FEATURES
-from napari_cathode.plugin.walking import order_of
+from napari_cathode.plugin.walking import order_of, sort_order
 from napari_cathode.session import ParticleSet, Session
 from napari_cathode.widgets.column_choice import ColumnChooser
 from napari_cathode.widgets.particle_menu import JudgementDialog, ask_judgement, particle_menu
@@ -348,3 +348,10 @@ def test_sort_filter_and_ranges_are_as_they_were_when_the_table_is_opened_again(
     assert shown_labels(again) == [4, 6] and again.model.sorted_by == ("x_um", Qt.SortOrder.AscendingOrder)
     assert again.view.header.sortIndicatorSection() == again.model.names.index("x_um")
     assert again.filter.text() == "label > 2" and again.ranges_button.isChecked()
+
+
+@pytest.mark.parametrize("falling", [False, True])
+@pytest.mark.parametrize("nothing", [None, np.nan, pd.NA])
+def test_text_that_is_missing_comes_last_either_way(falling, nothing):
+    values = np.array(["b", nothing, "z", "a"], object)
+    assert list(sort_order(values, falling)) == ([2, 0, 3, 1] if falling else [3, 0, 2, 1])

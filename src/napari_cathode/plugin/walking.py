@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from napari_cathode.session import ParticleSet, Session, Sorting
 
@@ -52,9 +53,11 @@ def order_of(particles: ParticleSet, sorting: Sorting) -> list[int]:
 
 def sort_order(values: npt.NDArray[Any], falling: bool) -> npt.NDArray[np.int64]:
     """Give the places of values in their order; those that are missing come last either way."""
-    if values.dtype.kind not in "biuf":
-        values = np.unique([str(value) for value in values], return_inverse=True)[1]
-    keys = values.astype(np.float64)
+    if values.dtype.kind in "biuf":
+        keys = values.astype(np.float64)
+    else:
+        keys = np.unique([str(value) for value in values], return_inverse=True)[1].astype(np.float64)
+        keys[pd.isna(values)] = np.nan
     return np.argsort(-keys if falling else keys, kind="stable")  # NaN comes last
 
 
