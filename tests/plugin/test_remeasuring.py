@@ -1,5 +1,6 @@
 """Tables follow edits, forth and back to the last byte."""
 
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from napari_cathode.plugin import remeasuring
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import Colouring, ParticleSet
 from napari_cathode.tomogram import Tomogram
+from napari_cathode.work import EXPLAIN
 
 SPACING = (0.4, 0.2, 0.2)
 PARAMETERS = MeasureParameters(closing_radius_um=0.0, smoothing_um=0.2, cube_edge_um=6.0)
@@ -162,6 +164,25 @@ def test_what_goes_wrong_is_said(measured, qtbot, monkeypatch):
     link.session.edit(particles, delete(particles.labels, [5]))
     qtbot.waitUntil(lambda: link.remeasuring.problem != "", timeout=300_000)
     assert "The image is gone" in link.remeasuring.problem and particles.out_of_date
+
+
+def test_labels_that_change_while_they_are_read_leave_nothing_running(measured, qtbot, monkeypatch):
+    changed = threading.Event()
+
+    def fail(*_):
+        changed.wait(60)
+        raise IndexError("Labels changed while they were read.")
+        yield
+
+    monkeypatch.setattr(remeasuring, "iter_measure_edit", fail)
+    link, particles = measured
+    link.session.edit(particles, delete(particles.labels, [5]))
+    assert link.session.why_not(EXPLAIN, particles)
+    particles.labels[0, 0, 0] = 30
+    link.session.touch(particles)
+    changed.set()
+    qtbot.waitUntil(lambda: not link.remeasuring.running(particles), timeout=20_000)
+    assert not link.session.running and link.remeasuring.problem == ""
 
 
 @pytest.mark.slow

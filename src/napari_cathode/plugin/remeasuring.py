@@ -90,11 +90,12 @@ class Remeasuring:
 
     def _on_error(self, particles: ParticleSet, worker: GeneratorWorker, revision: int, error: Exception) -> None:
         """Leave the table marked as out of date; labels that change while they are read are no error."""
-        if self._workers.get(particles) is not worker or particles.revision != revision:
+        if self._workers.get(particles) is not worker:
             return
         self._end(particles)
-        reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-        self.problem = f"The table could not follow this edit: {reason}"
+        if particles.revision == revision:
+            reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+            self.problem = f"The table could not follow this edit: {reason}"
         self.state_changed.emit()
 
     def _cancel(self, particles: ParticleSet) -> None:
