@@ -669,7 +669,8 @@ def test_a_split_does_not_outlive_the_last_particles(editing, qtbot):
     viewer, panel, particles = editing
     show_split(panel, particles, qtbot)
     viewer.layers.remove(link_of(viewer).layer_of(particles))
-    qtbot.waitUntil(lambda: not len(viewer.layers))
+    qtbot.waitUntil(lambda: not viewer.layers["Split · preview"].data.any())
+    assert not panel.preview.showing
 
 
 @pytest.mark.parametrize("name", ["line_button", "seed_button"])

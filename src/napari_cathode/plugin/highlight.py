@@ -103,12 +103,6 @@ class Highlight:
         self._list(False)
         draw_list_now(viewer)
 
-    def remove(self) -> None:
-        """Take the layer for outlines away, with the last particles: it would keep the window from being empty."""
-        if self._exists():
-            self._viewer().layers.remove(self._layer)
-        self._layer, self._outlines = None, False
-
     def _on_active(self, event: Any) -> None:
         """Show it in the list when a key has chosen it there."""
         if event.value is not None and event.value is self._layer and self._exists():

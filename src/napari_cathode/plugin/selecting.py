@@ -137,8 +137,6 @@ class Selecting:
         layer = None if particles is None else self._layer_of(particles)
         if layer is not None and layer in viewer.layers:
             self._highlight.prepare(layer)
-        elif particles is None:
-            self._highlight.remove()
 
     def _on_changed(self, particles: ParticleSet, what: str) -> None:
         if what == "labels" and particles is self._session.current:

@@ -57,7 +57,6 @@ class SplitPreview(QWidget):
         self._waiting: tuple[ParticleSet, Change, int] | None = None
         self._layer: Labels | None = None
         self._clearing = Turn(self, self._clear, _CLEAR_MS)
-        self._removing = Turn(self, self._remove, _CLEAR_MS)
         self._words = Text()
         self.accept_button = primary_button("Accept (Enter)", "Splits the particle as the picture shows it.")
         self.discard_button = QPushButton("Discard")
@@ -121,10 +120,9 @@ class SplitPreview(QWidget):
         self._end()
         self._remove()
 
-    def _on_current(self, particles: ParticleSet | None) -> None:
+    def _on_current(self, _particles: ParticleSet | None) -> None:
+        # The layer stays, empty: napari crashes where several go before it draws again.
         self.discard()
-        if particles is None:  # with the last particles: it would keep the window from being empty
-            self._removing.start()
 
     def _remove(self) -> None:
         self._clearing.stop()
