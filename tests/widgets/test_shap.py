@@ -143,10 +143,26 @@ def test_a_table_without_particles_is_not_explained(viewer):
     assert not panel.button.isEnabled() and "no particles" in panel.button.toolTip()
 
 
-def tooltip_at(plot, name):
-    """Give what is said where a name stands in a figure."""
-    places = (QPoint(x, y) for x in range(0, plot.width(), 5) for y in range(0, plot.height(), 3))
-    place = next(place for place in places if plot.name_at(place) == name)
+def tooltip_at(qtbot, plot, name):
+    """Give what is said where a name stands in a figure, once it is laid out."""
+
+    def found():
+        canvas = plot._canvas
+        for axes in canvas.figure.axes:
+            for text in (axes.xaxis.label, axes.yaxis.label, *axes.get_yticklabels()):
+                if text.get_gid() == name and text.get_text():
+                    box, ratio = text.get_window_extent(), canvas.device_pixel_ratio
+                    middle = QPoint(
+                        round((box.x0 + box.x1) / 2 / ratio), round(canvas.height() - (box.y0 + box.y1) / 2 / ratio)
+                    )
+                    place = canvas.mapTo(plot, middle)
+                    if plot.rect().contains(place):
+                        return place
+        return None
+
+    qtbot.waitUntil(lambda: found() is not None, timeout=60_000)
+    place = found()
+    assert plot.name_at(place) == name
     QToolTip.hideText()
     QApplication.sendEvent(plot, QHelpEvent(QEvent.Type.ToolTip, place, plot.mapToGlobal(place)))
     return QToolTip.text()
@@ -158,12 +174,12 @@ def test_names_in_figures_say_what_they_mean(viewer, qtbot):
     panel.choose_view(panel.importance)
     settle()
     _drawn(qtbot, panel.bars)
-    assert "Column: sphericity" in tooltip_at(panel.bars, "sphericity")
-    assert "as a share of all" in tooltip_at(panel.bars, "shap_share")
+    assert "Column: sphericity" in tooltip_at(qtbot, panel.bars, "sphericity")
+    assert "as a share of all" in tooltip_at(qtbot, panel.bars, "shap_share")
     panel.choose_view(panel.swarm_view)
     settle()
     _drawn(qtbot, panel.swarm)
-    told = tooltip_at(panel.swarm, "damage")
+    told = tooltip_at(qtbot, panel.swarm, "damage")
     assert "Column: damage" in told and FEATURES["damage"].formula.split("<")[0][:12] in told
     assert panel.swarm.name_at(panel.swarm.rect().center()) == "", "points are not names"
     plots = open_dock(viewer, PLOTS)
@@ -173,8 +189,8 @@ def test_names_in_figures_say_what_they_mean(viewer, qtbot):
     settle()
     _drawn(qtbot, plots.plot)
     for name in ("damage", "surface_inner_um2", "contact"):
-        assert f"Column: {name}" in tooltip_at(plots.plot, name)
-    assert "µm²" in tooltip_at(plots.plot, "surface_inner_um2")
+        assert f"Column: {name}" in tooltip_at(qtbot, plots.plot, name)
+    assert "µm²" in tooltip_at(qtbot, plots.plot, "surface_inner_um2")
 
 
 @needs_canvas
