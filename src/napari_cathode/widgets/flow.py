@@ -27,9 +27,10 @@ from napari_cathode.whole_run import EXPLAIN, FIND, FUSE, MEASURE
 from napari_cathode.words import particles_in_words
 
 from .job import Job
-from .plots import prepare_plots
+from .plots import TURN_MS, prepare_plots
 from .runner import Runner, Showing
 from .time_left import TimeLeft
+from .turns import Turn
 
 STEPS = (FIND, FUSE, MEASURE, EXPLAIN)
 TO_DO, RUNNING, DONE, STALE, NOT_NEEDED = "to do", "running", "done", "out of date", "not needed"
@@ -130,6 +131,7 @@ class Flow(QObject):
         self._link = link
         self._runner = runner
         self._kept = kept
+        self._telling = Turn(self, self._tell_measured, TURN_MS)
         self._left: list[str] = []
         self._layer: Any = None
         self._whole: Tomogram | None = None
@@ -143,6 +145,9 @@ class Flow(QObject):
         self._time = TimeLeft()
         self.step = ""
         runner.finished.connect(self._on_finished)
+
+    def _tell_measured(self) -> None:
+        self.measured.emit()
 
     @staticmethod
     def check(tomogram: Tomogram) -> None:
@@ -313,7 +318,7 @@ class Flow(QObject):
                 raise InputError("The labels were changed while they were measured; run the rest again.")
             self._link.show_measured(particles, result, tomogram, to_dict(parameters))
             self._went_well = True
-            self.measured.emit()
+            self._telling.start()  # what opens then has a turn of its own
             return f"Measured {particles_in_words(len(result[0]))}."
 
         return job, on_result
