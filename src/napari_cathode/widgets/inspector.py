@@ -219,7 +219,8 @@ class InspectorWidget(Docked, Panel):
         if self._hidden:
             self._hidden.pop(0).show()
             # Else what is shown already is squeezed until the panel knows that its content has grown.
-            QCoreApplication.sendPostedEvents(self.widget(), QEvent.Type.LayoutRequest.value)
+            for _ in range(3):  # a part, what holds the parts, and the panel: each asks the next one to grow
+                QCoreApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest.value)
         if not self._hidden:
             self._revealing.stop()
 
