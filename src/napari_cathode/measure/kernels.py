@@ -127,18 +127,23 @@ def erode(mask: Mask) -> Mask:
     """
     nz, ny, nx = mask.shape
     result = np.zeros_like(mask)
+    if nz == 2 or ny < 3 or nx < 3:
+        return result
+    # All rows are one line, in which a neighbour is a shift; what that takes from the other end of a row goes below.
+    plane = ny * nx if nz > 1 else 0
+    line, first = mask.ravel(), plane + nx
+    size = len(line) - 2 * first
+    here, out = line[first : first + size], result.ravel()[first : first + size]
+    left, right = line[first - 1 : first - 1 + size], line[first + 1 : first + 1 + size]
+    above, below = line[plane : plane + size], line[first + nx : first + nx + size]
+    before, after = line[nx : nx + size], line[first + plane : first + plane + size]
+    for i in range(size):
+        out[i] = here[i] & left[i] & right[i] & above[i] & below[i] & before[i] & after[i]
     for z in range(nz):
-        if nz > 1 and (z == 0 or z == nz - 1):
-            continue
+        result[z, 0] = 0
+        result[z, ny - 1] = 0
         for y in range(1, ny - 1):
-            row = mask[z, y]
-            above = mask[z, y - 1]
-            below = mask[z, y + 1]
-            before = mask[z - 1, y] if nz > 1 else row
-            after = mask[z + 1, y] if nz > 1 else row
-            out = result[z, y]
-            for x in range(1, nx - 1):
-                out[x] = row[x] & row[x - 1] & row[x + 1] & above[x] & below[x] & before[x] & after[x]
+            result[z, y, 0] = result[z, y, nx - 1] = 0
     return result
 
 
@@ -146,28 +151,20 @@ def erode(mask: Mask) -> Mask:
 def grow(mask: Mask) -> Mask:
     """Add to a mask its 26 neighbours (8 in a slice)."""
     nz, ny, nx = mask.shape
-    planes = np.empty_like(mask)
-    line = np.empty(ny * nx, np.uint8)
-    for z in range(nz):
-        wide = line.reshape(ny, nx)
-        for y in range(ny):
-            row = mask[z, y]
-            out = wide[y]
-            for x in range(nx):
-                out[x] = row[x]
-            for x in range(1, nx):
-                out[x] |= row[x - 1]
-            for x in range(nx - 1):
-                out[x] |= row[x + 1]
-        _join(planes[z].ravel(), line, nx)
-    if nz == 1:
-        return planes
     result = np.empty_like(mask)
+    line, wide = np.empty(ny * nx, np.uint8), np.empty(ny * nx, np.uint8)
     for z in range(nz):
-        total, here = result[z].ravel(), planes[z].ravel()
-        before, after = planes[max(z - 1, 0)].ravel(), planes[min(z + 1, nz - 1)].ravel()
-        for i in range(len(total)):
-            total[i] = here[i] | before[i] | after[i]
+        before, here, after = mask[max(z - 1, 0)].ravel(), mask[z].ravel(), mask[min(z + 1, nz - 1)].ravel()
+        for i in range(len(line)):
+            line[i] = before[i] | here[i] | after[i]
+        _join(wide, line, nx)
+        plane = result[z]
+        _join(plane.ravel(), wide, 1)
+        # Rows lie behind one another: the ends of each have taken the next row's, too.
+        rows = wide.reshape(ny, nx)
+        for y in range(ny):
+            plane[y, 0] = rows[y, 0] | rows[y, min(1, nx - 1)]
+            plane[y, nx - 1] = rows[y, nx - 1] | rows[y, max(nx - 2, 0)]
     return result
 
 
