@@ -41,7 +41,8 @@ def _half_gaussian(sigma: float) -> npt.NDArray[np.float32]:
         return np.ones(1, np.float32)
     steps = np.arange(int(np.ceil(3.5 * sigma)) + 1)
     half = np.exp(-0.5 * (steps / sigma) ** 2)
-    return (half / (half[0] + 2 * half[1:].sum())).astype(np.float32)
+    half = (half / (half[0] + 2 * half[1:].sum())).astype(np.float32)
+    return np.pad(half, (0, 1 - len(half) % 2))  # `_weigh` takes two steps at a time
 
 
 @jit
@@ -59,50 +60,57 @@ def _smooth(image: Floats, half_z: Floats, half_y: Floats, half_x: Floats) -> Fl
     ndarray of float32, shape (z, y, x)
     """
     nz, ny, nx = image.shape
-    reach_y, reach_x = len(half_y) - 1, len(half_x) - 1
+    reach_z, reach_y, reach_x = len(half_z) - 1, len(half_y) - 1, len(half_x) - 1
     width = nx + 2 * reach_x
-    size = (ny + 2 * reach_y) * width
-    current = np.empty_like(image)
-    # A plane with its edges repeated, in one line: a step along an axis is a shift of all of it.
+    size, above = ny * width, reach_y * width
+    # Planes with their edges repeated, in one line: a step along an axis is a shift of all of it.
     wide = np.zeros(size + 2 * reach_x, np.float32)
-    rows = np.empty(size, np.float32)
-    plane = np.empty(ny * width, np.float32)
+    rows = np.empty(size + 2 * above, np.float32)
+    plane = np.empty(size, np.float32)
+    planes = np.empty((nz + 2 * reach_z, ny * nx), np.float32)
     for z in range(nz):
-        for y in range(ny + 2 * reach_y):
-            row = image[z, min(max(y - reach_y, 0), ny - 1)]
-            start = reach_x + y * width
-            wide[start : start + reach_x] = row[0]
-            wide[start + reach_x : start + reach_x + nx] = row
-            wide[start + reach_x + nx : start + width] = row[nx - 1]
-        _weigh(rows, wide, reach_x, 1, half_x)
-        _weigh(plane, rows, reach_y * width, width, half_y)
         for y in range(ny):
-            current[z, y] = plane[y * width + reach_x : y * width + reach_x + nx]
-    if len(half_z) == 1:
-        return current
+            row, start = image[z, y], y * width
+            low, middle, high = wide[start:], wide[start + reach_x :], wide[start + reach_x + nx :]
+            for x in range(nx):
+                middle[x] = row[x]
+            for x in range(reach_x):
+                low[x] = row[0]
+                high[x] = row[nx - 1]
+        _weigh(rows[above : above + size], wide, reach_x, 1, half_x)
+        for step in range(reach_y):
+            _copy(rows[step * width :], rows[above : above + width])
+            _copy(rows[above + size + step * width :], rows[above + size - width : above + size])
+        _weigh(plane, rows, above, width, half_y)
+        for y in range(ny):
+            _copy(planes[reach_z + z, y * nx :], plane[y * width : y * width + nx])
+    for step in range(reach_z):
+        _copy(planes[step], planes[reach_z])
+        _copy(planes[reach_z + nz + step], planes[reach_z + nz - 1])
     result = np.empty_like(image)
     for z in range(nz):
-        out, middle = result[z].ravel(), current[z].ravel()
-        for i in range(len(out)):
-            out[i] = half_z[0] * middle[i]
-        for step in range(1, len(half_z)):
-            low, high = current[max(z - step, 0)].ravel(), current[min(z + step, nz - 1)].ravel()
-            weight = half_z[step]
-            for i in range(len(out)):
-                out[i] += weight * (low[i] + high[i])
+        _weigh(result[z].ravel(), planes.ravel(), (reach_z + z) * ny * nx, ny * nx, half_z)
     return result
 
 
 @jit
+def _copy(out: Any, line: Any) -> None:
+    """Copy a line to the start of another; for short ones this is faster than to assign a slice."""
+    for i in range(len(line)):
+        out[i] = line[i]
+
+
+@jit
 def _weigh(out: Any, line: Any, start: int, shift: int, half: Any) -> None:
-    """Correlate a line with a symmetric kernel whose steps are so many values apart."""
+    """Correlate a line with a symmetric kernel whose steps, even in number, are so many values apart."""
     size = len(out)
     middle = line[start : start + size]
     for i in range(size):
         out[i] = half[0] * middle[i]
-    for step in range(1, len(half)):
-        before = line[start - step * shift : start - step * shift + size]
-        after = line[start + step * shift : start + step * shift + size]
-        weight = half[step]
+    for step in range(1, len(half), 2):
+        near, far = step * shift, (step + 1) * shift
+        before, after = line[start - near : start - near + size], line[start + near : start + near + size]
+        front, back = line[start - far : start - far + size], line[start + far : start + far + size]
+        weight, next_weight = half[step], half[step + 1]
         for i in range(size):
-            out[i] += weight * (before[i] + after[i])
+            out[i] = (out[i] + weight * (before[i] + after[i])) + next_weight * (front[i] + back[i])

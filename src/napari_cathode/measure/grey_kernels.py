@@ -63,8 +63,7 @@ def mean_around(values: Floats, mask: Mask, reach: int, fewest: int) -> Floats:
     nz, ny, nx = values.shape
     width = nx + reach
     size = ny * width
-    sums = np.empty(values.shape, np.float32)
-    numbers = np.empty(values.shape, np.uint16)
+    sums, numbers = np.empty((nz, size), np.float32), np.empty((nz, size), np.uint16)
     # Planes in one line, their rows with a gap between: a step along a row is a shift of all of it.
     wide, total = np.zeros(size + 2 * reach, np.float32), np.empty(size, np.float32)
     many, number = np.zeros(size + 2 * reach, np.uint16), np.empty(size, np.uint16)
@@ -78,47 +77,45 @@ def mean_around(values: Floats, mask: Mask, reach: int, fewest: int) -> Floats:
                 middle[x] = row[x] if own[x] else np.float32(0)
         total[:] = wide[:size]
         number[:] = many[:size]
-        for step in range(1, 2 * reach + 1):
-            _add(total, wide[step : step + size])
-            _add(number, many[step : step + size])
-        _slide(total.reshape(ny, width), reach)
-        _slide(number.reshape(ny, width), reach)
-        for y in range(ny):
-            sums[z, y] = total[y * width : y * width + nx]
-            numbers[z, y] = number[y * width : y * width + nx]
+        for step in range(1, 2 * reach, 2):
+            _add(total, wide[step : step + size], wide[step + 1 : step + 1 + size])
+            _add(number, many[step : step + size], many[step + 1 : step + 1 + size])
+        _slide(sums[z].reshape(ny, width), total.reshape(ny, width), reach)
+        _slide(numbers[z].reshape(ny, width), number.reshape(ny, width), reach)
     if nz > 1:
-        _slide(sums.reshape(nz, ny * nx), reach)
-        _slide(numbers.reshape(nz, ny * nx), reach)
-    means, counts = sums.ravel(), numbers.ravel()
-    for place in range(len(means)):
-        mean = means[place] / np.float32(max(counts[place], np.uint16(1)))
-        means[place] = mean if counts[place] >= fewest else np.float32(0)
-    return sums
+        planes, counts = sums, numbers
+        sums, numbers = np.empty_like(planes), np.empty_like(counts)
+        _slide(sums, planes, reach)
+        _slide(numbers, counts, reach)
+    result = np.empty(values.shape, np.float32)
+    for z in range(nz):
+        for y in range(ny):
+            start = y * width
+            whole, parts, out = sums[z, start : start + nx], numbers[z, start : start + nx], result[z, y]
+            for x in range(nx):
+                mean = whole[x] / np.float32(max(parts[x], np.uint16(1)))
+                out[x] = mean if parts[x] >= fewest else np.float32(0)
+    return result
 
 
 @jit
-def _slide(rows: Any, reach: int) -> None:
-    """Replace each row of an array by the sum of the rows at most so far away."""
+def _slide(out: Any, rows: Any, reach: int) -> None:
+    """Give for each row of an array the sum of the rows at most so far away."""
     n, size = rows.shape
-    ring = np.zeros((reach + 1, size), rows.dtype)
-    total = np.zeros(size, rows.dtype)
-    for k in range(min(reach, n)):
-        _add(total, rows[max(k, 0)])
-    for k in range(n):
-        if k + reach < n:
-            _add(total, rows[max(k + reach, 0)])
-        row, oldest = rows[max(k, 0)], ring[max(k % (reach + 1), 0)]
-        if k > reach:
-            for i in range(size):
-                total[i] -= oldest[i]
-        oldest[:] = row
-        row[:] = total
+    total, nothing = np.zeros(size, rows.dtype), np.zeros(size, rows.dtype)
+    for k in range(-reach, n):
+        newest = rows[k + reach] if k + reach < n else nothing
+        oldest = rows[k - reach - 1] if k > reach else nothing
+        row = out[max(k, 0)]
+        for i in range(size):
+            total[i] = row[i] = total[i] + newest[i] - oldest[i]
 
 
 @jit
-def _add(total: Any, row: Any) -> None:
+def _add(total: Any, first: Any, second: Any) -> None:
     for i in range(len(total)):
-        total[i] += row[i]
+        total[i] += first[i]
+        total[i] += second[i]
 
 
 @jit
