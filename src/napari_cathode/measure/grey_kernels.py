@@ -10,6 +10,8 @@ from napari_cathode.compile import jit
 
 from .kernels import Floats, Mask
 
+STEPS = 1024
+"""Steps that values are first sorted by."""
 
 @jit
 def box_sum(values: Floats, reach: int) -> Floats:
@@ -139,45 +141,79 @@ def pick(values: Floats, mask: Mask, most: int) -> Floats:
 
 
 @jit
-def select(values: Floats, rank: int) -> float:
-    """Give the value that so many values (finite ones) are below, if they were sorted: found by counting in steps."""
+def sort_roughly(values: Floats) -> tuple[Floats, Any]:
+    """Sort values by STEPS equal steps; `ranked` then sorts the few steps that it is asked for.
+
+    Returns
+    -------
+    values : ndarray of float32, shape (n,)
+        Step by step.
+    starts : ndarray of int64, shape (steps + 1,)
+        Where each step starts among them, and the end; a single step where they are not finite or all the same.
+    """
     low, high = values[0], values[0]
+    odd = 0
     for place in range(len(values)):
         low = min(low, values[place])
         high = max(high, values[place])
-    if low == high:
-        return low
-    steps = 1024
-    scale = np.float32(steps) / (high - low)
-    if not np.isfinite(scale):
-        return np.sort(values)[rank]
-    counts = np.zeros(steps + 1, np.int64)
+        odd += not np.isfinite(values[place])
+    scale = np.float32(STEPS) / (high - low)
+    if odd or not np.isfinite(scale):
+        return np.sort(values), np.array([0, len(values)])
+    step = np.empty(len(values), np.uint16)
+    ends = np.zeros(STEPS + 2, np.int64)
     for place in range(len(values)):
-        counts[int((values[place] - low) * scale)] += 1
-    step = 0
-    below = 0
-    while below + counts[step] <= rank:
-        below += counts[step]
-        step += 1
-    among = np.empty(counts[step], values.dtype)
-    size = 0
+        step[place] = int((values[place] - low) * scale)
+        ends[step[place] + 1] += 1
+    ends = ends.cumsum()
+    starts = ends.copy()
+    found = np.empty_like(values)
     for place in range(len(values)):
-        if int((values[place] - low) * scale) == step:
-            among[size] = values[place]
-            size += 1
-    among.sort()
-    return among[rank - below]
+        found[ends[step[place]]] = values[place]
+        ends[step[place]] += 1
+    return found, starts
+
+
+@jit
+def ranked(values: Floats, starts: Any, rank: int) -> float:
+    """Give the value that so many would be below, were all sorted, of what `sort_roughly` gives."""
+    step = np.searchsorted(starts, rank, "right") - 1
+    values[starts[step] : starts[step + 1]].sort()
+    return values[rank]
 
 
 def median(values: Floats) -> float:
     """Give the median of the finite values, several times faster than NumPy does; NaN where there are none."""
     if not np.isfinite(values.sum(dtype=np.float64)):
         values = values[np.isfinite(values)]
-    if not len(values):
-        return float("nan")
+    return float(_median(values)) if len(values) else float("nan")
+
+
+@jit
+def _median(values: Floats) -> float:
+    roughly, starts = sort_roughly(values)
     half = (len(values) - 1) // 2
-    middle = float(select(values, half))
-    return middle if len(values) % 2 else 0.5 * (middle + float(select(values, half + 1)))
+    middle = np.float64(ranked(roughly, starts, half))
+    return middle if len(values) % 2 else 0.5 * (middle + np.float64(ranked(roughly, starts, half + 1)))
+
+
+@jit
+def brighter_median(values: Floats, background: float) -> float:
+    """Do the work of `threshold.split_grey`."""
+    roughly, starts = sort_roughly(values)
+    size = len(values)
+    solid = np.float64(ranked(roughly, starts, int(0.9 * (size - 1))))
+    for _ in range(20):
+        level = 0.5 * (solid + background)
+        darker = 0
+        for place in range(size):
+            darker += roughly[place] <= level
+        if darker == size or np.isnan(level):
+            return np.nan
+        previous, solid = solid, np.float64(ranked(roughly, starts, (darker + size) // 2))
+        if solid == previous:
+            break
+    return solid
 
 
 @jit

@@ -12,7 +12,7 @@ from scipy import ndimage
 from napari_cathode.progress import Progress, Steps
 from napari_cathode.smoothing import gaussian
 
-from .grey_kernels import median, pick
+from .grey_kernels import brighter_median, median, pick
 from .kernels import Mask, erode
 from .volume_pass import DIRECT_IDS
 
@@ -119,16 +119,7 @@ def split_grey(values: Floats, background: float) -> float:
     """
     if len(values) == 0 or np.isnan(background):
         return float("nan")
-    values = np.sort(_thinned(values))
-    solid = float(values[int(0.9 * (len(values) - 1))])
-    for _ in range(20):
-        first = int(np.searchsorted(values, 0.5 * (solid + background), side="right"))
-        if first == len(values):
-            return float("nan")
-        previous, solid = solid, float(values[(first + len(values)) // 2])
-        if solid == previous:
-            break
-    return solid
+    return float(brighter_median(_thinned(values), background))
 
 
 def _thinned(values: Floats) -> Floats:
