@@ -117,13 +117,13 @@ def weigh_cracks(cracks: Mask, inner: Mask, image: Floats, quiet: Floats, solid:
     cracks, more = _with_faint(cracks, inner, quiet, around, np.float32(solid), contrast, np.float32(FAINT))
     if more:
         around = _solid_around(lacking, inner, cracks)
-    near = ((1 - erode(1 - cracks)) & inner).view(bool)
-    empty = (lacking[near] - around[near]) / (contrast - around[near])
+    near = (1 - erode(1 - cracks)) & inner
+    empty = _emptiness(lacking, around, near, contrast)
     count = min(max(round(float(empty.sum(dtype=np.float64))), 0), len(empty))
     chosen = np.zeros(len(empty), np.uint8)
     if count:
         chosen[np.argpartition(empty, len(empty) - count)[len(empty) - count :]] = 1
-    inside[near] = chosen
+    inside[near.view(bool)] = chosen
     return result
 
 
@@ -131,6 +131,19 @@ def _solid_around(lacking: Floats, inner: Mask, cracks: Mask) -> Floats:
     """Give what the solid around each voxel lacks to the particle's grey: a mean away from cracks, or 0."""
     mean: Floats = mean_around(lacking, inner & (1 - grow(cracks)), AROUND, ENOUGH)
     return mean
+
+
+@jit(error_model="numpy")
+def _emptiness(lacking: Floats, around: Floats, near: Mask, contrast: float) -> Floats:
+    """Give what the voxels of a mask lack to the solid around, as a share of what is lacking in a void."""
+    missing, level, wanted = lacking.ravel(), around.ravel(), near.ravel()
+    empty = np.empty(wanted.sum(), np.float32)
+    number = 0
+    for place in range(len(wanted)):
+        if wanted[place]:
+            empty[number] = (missing[place] - level[place]) / (contrast - level[place])
+            number += 1
+    return empty
 
 
 @jit

@@ -73,12 +73,22 @@ def _cut_out(
             seen = seen | own
         part = np.where(seen, part, np.int32(OUTSIDE))
     inside = not any(before or after for before, after in around)
-    if not inside:
-        part = np.pad(part, around, constant_values=OUTSIDE)
+    if not inside:  # np.pad would take several times as long
+        wide = np.full([int(size) for size in high - low], OUTSIDE, np.int32)
+        middle = tuple(slice(before, before + size) for (before, _), size in zip(around, part.shape, strict=True))
+        wide[middle] = part
+        part = wide
     if image is None:
         return np.ascontiguousarray(part), None
-    grey = np.ascontiguousarray(image[box], np.float32)
-    return np.ascontiguousarray(part), grey if inside else np.pad(grey, around, mode="edge")
+    if inside:
+        return np.ascontiguousarray(part), np.ascontiguousarray(image[box], np.float32)
+    grey = np.empty(part.shape, np.float32)
+    grey[middle] = image[box]
+    for axis, where in enumerate(middle):  # the image's edge, repeated
+        planes = np.moveaxis(grey, axis, 0)
+        planes[: where.start] = planes[where.start]
+        planes[where.stop :] = planes[where.stop - 1]
+    return part, grey
 
 
 def measure_crops(crops: Iterator[Crop], context: Context, executor: Executor | None) -> Iterator[Measured]:

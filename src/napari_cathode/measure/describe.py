@@ -168,8 +168,9 @@ def _greys(solid: Mask, image: Floats | None) -> dict[str, float]:
     if len(greys) == 0:
         return {}
     values = {"edensity": float(greys.mean())}
-    if len(greys) >= FEWEST_GREYS and greys.std() > 0:
-        values["homogeneity"] = 1 / float(greys.std())
+    spread = float(greys.std())
+    if len(greys) >= FEWEST_GREYS and spread > 0:
+        values["homogeneity"] = 1 / spread
     return values
 
 
@@ -205,7 +206,7 @@ def _smoothed_areas(filled: Mask, solid: Mask, spacing_um: Spacing, length_um: f
     empty = body
     if volume:
         blurred = gaussian(cracks.astype(np.float32), sigma)
-        blurred[~body.view(bool)] = 0
+        blurred *= body
         empty = body & (1 - highest(blurred, volume))
     code: Mask = body * np.uint8(OUTER) | empty * np.uint8(SOLID)
     return interface_areas(code, spacing_um)

@@ -13,6 +13,7 @@ from .kernels import Floats, Mask
 STEPS = 1024
 """Steps that values are first sorted by."""
 
+
 @jit
 def box_sum(values: Floats, reach: int) -> Floats:
     """Sum the values within so many voxels along each axis; nothing is beyond the array."""
@@ -140,7 +141,7 @@ def pick(values: Floats, mask: Mask, most: int) -> Floats:
     return found
 
 
-@jit
+@jit(error_model="numpy")
 def sort_roughly(values: Floats) -> tuple[Floats, Any]:
     """Sort values by STEPS equal steps; `ranked` then sorts the few steps that it is asked for.
 

@@ -10,7 +10,15 @@ import numpy.typing as npt
 
 from napari_cathode.tomogram import Spacing
 
-from .inside_kernels import crack_order, crack_pieces, distances_to, grey_histogram, radial_sums
+from .inside_kernels import (
+    crack_order,
+    crack_pieces,
+    distances_to,
+    grey_histogram,
+    largest_distance,
+    middle,
+    radial_sums,
+)
 from .kernels import Mask, count, erode, grow
 from .threshold import GreyLevels
 
@@ -148,7 +156,7 @@ def measure_cracks(filled: Mask, solid: Mask, centroid: tuple[float, float, floa
         open=opened,
         closed=len(voxels) - opened,
         largest=int(sizes[largest]),
-        extent_um=_extent(points) + float(np.mean(edges)),
+        extent_um=largest_distance(points) + float(np.mean(edges)),
         orientation=order / area if area > 0 else math.nan,
     )
 
@@ -195,45 +203,13 @@ def lacking_grey(filled: Mask, solid: Mask, image: Floats, greys: GreyLevels) ->
     voxels, empty = int(counts.sum()), inner & (1 - solid)
     if voxels < FEWEST_IN_SHELL:
         return math.nan
-    level = low + (high - low) * _middle(counts) / STEPS
+    level = low + (high - low) * middle(counts) / STEPS
     lacking = voxels * level - total + float((level - image[empty.view(bool)]).sum(dtype=np.float64))
     more = lacking / (level - void) - count(empty)
     whole, n_solid = count(filled), count(solid)
     return (whole - n_solid + more * n_solid / voxels) / whole
 
 
-def _middle(counts: npt.NDArray[np.int64]) -> float:
-    """Give the median of a histogram, in steps, without its tails.
-
-    Cracks make a tail towards the dark, which draws the median: it is taken again of what lies within two standard
-    deviations, as the bright side, which has no such tail, tells them.
-    """
-    first, last = 0.0, float(len(counts))
-    below = np.concatenate([[0], counts.cumsum()])
-    steps = np.arange(len(counts) + 1)
-    middle = 0.0
-    for _ in range(4):
-        start, end = np.interp([first, last], steps, below)
-        middle = float(np.interp((start + end) / 2, below, steps))
-        # A normal distribution has half of its upper side within 0.6745 standard deviations.
-        at = float(np.interp(middle, steps, below))
-        spread = (float(np.interp((at + below[-1]) / 2, below, steps)) - middle) / 0.6745
-        first, last = max(middle - 2 * spread, 0.0), min(middle + 2 * spread, float(len(counts)))
-    return middle
-
-
 def _ratio(sums: Values, voxels: Values) -> Values:
     known = voxels >= FEWEST_IN_SHELL
     return np.where(known, sums / np.maximum(voxels, 1), np.nan)
-
-
-def _extent(points: Values) -> float:
-    """Give the largest distance between points: from one end to the farthest, from there to the farthest, and so on."""
-    place, extent = points.mean(axis=0), 0.0
-    for _ in range(6):
-        squared = ((points - place) ** 2).sum(axis=1)
-        place, reached = points[squared.argmax()], math.sqrt(float(squared.max()))
-        if reached <= extent:
-            break
-        extent = reached
-    return extent if len(points) > 1 else 0.0

@@ -79,6 +79,12 @@ def crack_order(voxels: Any, filled: Mask, solid: Mask, centre: Any, edges: Any)
     """
     nz, ny, nx = filled.shape
     flat = nz == 1
+    cracks = filled & (1 - solid)
+    pull = np.zeros((3, 3, 3, 3))
+    for dz, dy, dx in np.ndindex(3, 3, 3):
+        squared = max((dz - 1) ** 2 + (dy - 1) ** 2 + (dx - 1) ** 2, 1)
+        pull[dz, dy, dx, 0], pull[dz, dy, dx, 1], pull[dz, dy, dx, 2] = dz - 1, dy - 1, dx - 1
+        pull[dz, dy, dx] /= squared
     total = 0.0
     areas = 0.0
     for number in range(len(voxels)):
@@ -94,11 +100,10 @@ def crack_order(voxels: Any, filled: Mask, solid: Mask, centre: Any, edges: Any)
                 for dz in range(-1 if k > 0 else 0, 2 if k < nz - 1 else 1):
                     for dy in range(-1 if j > 0 else 0, 2 if j < ny - 1 else 1):
                         for dx in range(-1 if i > 0 else 0, 2 if i < nx - 1 else 1):
-                            if filled[k + dz, j + dy, i + dx] and not solid[k + dz, j + dy, i + dx]:
-                                squared = dz * dz + dy * dy + dx * dx
-                                g_z += dz / squared
-                                g_y += dy / squared
-                                g_x += dx / squared
+                            crack, towards = cracks[k + dz, j + dy, i + dx], pull[dz + 1, dy + 1, dx + 1]
+                            g_z += crack * towards[0]
+                            g_y += crack * towards[1]
+                            g_x += crack * towards[2]
                 g_z, g_y, g_x = g_z / edges[0], g_y / edges[1], g_x / edges[2]
                 length = np.sqrt(g_z * g_z + g_y * g_y + g_x * g_x)
                 r_z = (0.5 * (z + k) - centre[0]) * edges[0]
@@ -240,3 +245,65 @@ def grey_histogram(image: Floats, mask: Mask, low: float, high: float, steps: in
             counts[min(max(int((values[place] - start) * scale), 0), steps - 1)] += 1
             total += values[place]
     return counts, total
+
+
+@jit
+def middle(counts: Any) -> float:
+    """Give the median of a histogram, in steps, without its tails.
+
+    Cracks make a tail towards the dark, which draws the median: it is taken again of what lies within two standard
+    deviations, as the bright side, which has no such tail, tells them.
+    """
+    below = np.zeros(len(counts) + 1)
+    below[1:] = counts.cumsum()
+    first, last = 0.0, float(len(counts))
+    centre = 0.0
+    for _ in range(4):
+        centre = _place(below, (_level(below, first) + _level(below, last)) / 2)
+        # A normal distribution has half of its upper side within 0.6745 standard deviations.
+        spread = (_place(below, (_level(below, centre) + below[-1]) / 2) - centre) / 0.6745
+        first, last = max(centre - 2 * spread, 0.0), min(centre + 2 * spread, float(len(counts)))
+    return centre
+
+
+@jit
+def _level(line: Any, place: float) -> float:
+    """Interpolate a line at a place along it."""
+    step = min(int(place), len(line) - 2)
+    return line[step] + (line[step + 1] - line[step]) * (place - step)
+
+
+@jit
+def _place(line: Any, level: float) -> float:
+    """Give the last place at which a line that never falls has a level."""
+    step: Any = np.searchsorted(line, level, "right") - 1
+    if step == len(line) - 1:
+        return float(step)
+    return step + 1 / (line[step + 1] - line[step]) * (level - line[step])
+
+
+@jit
+def largest_distance(points: Any) -> float:
+    """Give the largest distance between points: from one end to the farthest, from there to the farthest, and so on.
+
+    Parameters
+    ----------
+    points : ndarray of float64, shape (n, 3)
+    """
+    place = np.zeros(3)
+    for number in range(len(points)):
+        place += points[number]
+    place /= len(points)
+    extent = 0.0
+    for _ in range(6):
+        most, farthest = -1.0, 0
+        for number in range(len(points)):
+            z, y, x = points[number, 0] - place[0], points[number, 1] - place[1], points[number, 2] - place[2]
+            squared = z * z + y * y + x * x
+            if squared > most:
+                most, farthest = squared, number
+        place = points[farthest].copy()
+        if np.sqrt(most) <= extent:
+            break
+        extent = np.sqrt(most)
+    return extent if len(points) > 1 else 0.0

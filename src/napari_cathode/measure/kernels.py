@@ -272,12 +272,14 @@ def count_pairs(code: Mask) -> npt.NDArray[np.int64]:
 
 def box_around(mask: Mask, margin: tuple[int, int, int]) -> tuple[slice, slice, slice]:
     """Give the box of a mask with a margin (z, y, x) around it, inside the array."""
-    first, last = bounds(mask)
-    z, y, x = (
-        slice(max(int(first[axis]) - margin[axis], 0), min(int(last[axis]) + 1 + margin[axis], size))
-        for axis, size in enumerate(mask.shape)
-    )
+    first, last = bounds(mask).tolist()
+    z, y, x = map(_widened, first, last, margin, mask.shape)
     return z, y, x
+
+
+def _widened(first: int, last: int, margin: int, size: int) -> slice:
+    """Give the slice from one index to another with a margin, inside so many."""
+    return slice(max(first - margin, 0), min(last + 1 + margin, size))
 
 
 def count(mask: Mask) -> int:

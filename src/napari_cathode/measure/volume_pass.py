@@ -88,7 +88,7 @@ def read_labels(labels: Any, box: tuple[slice, slice, slice]) -> npt.NDArray[np.
     InputError
         When a label is negative or too large.
     """
-    part = np.asarray(labels[box])
+    part = np.ascontiguousarray(labels[box])
     if part.size and part.dtype.kind == "i" and int(part.min()) < 0:
         raise InputError("The labels have negative numbers; particles need numbers from 1 on, with 0 for background.")
     if part.dtype != np.int32 and part.size:
