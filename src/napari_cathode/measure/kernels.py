@@ -75,15 +75,27 @@ def _within_ball(mask: Mask, wanted: Any, along_z: Any, along_y: Any, along_x: A
     reach = len(along_x) - 1
     width = nx + reach
     size = ny * width
+    above = (len(along_y) - 1) * width
     planes = np.empty((nz, size), along_x.dtype)
     seeds = np.full(size + 2 * reach, far)
-    line = np.empty(size, along_x.dtype)
+    starts = seeds[reach : reach + size].reshape(ny, width)
+    lines = np.full(size + 2 * above, far)
+    line = lines[above : above + size]
+    rows = line.reshape(ny, width)
+    zero = along_x.dtype.type(0)
     for z in range(nz):
+        plane = planes[z]
+        some, every = np.uint8(0), np.uint8(1)
+        flat = mask[z].ravel()
+        for i in range(len(flat)):
+            some |= flat[i]
+            every &= flat[i]
+        if some == every:
+            plane[:] = zero if some == wanted else far
+            continue
         for y in range(ny):
-            row = mask[z, y]
-            seed = seeds[reach + y * width : reach + y * width + nx]
             for x in range(nx):
-                seed[x] = 0 if row[x] == wanted else far
+                starts[y, x] = zero if mask[z, y, x] == wanted else far
         line[:] = seeds[reach : reach + size]
         for step in range(1, len(along_x)):
             before = seeds[reach - step : reach - step + size]
@@ -91,17 +103,14 @@ def _within_ball(mask: Mask, wanted: Any, along_z: Any, along_y: Any, along_x: A
             extra = along_x[step]
             for i in range(size):
                 line[i] = min(line[i], along_x.dtype.type(min(before[i], after[i]) + extra))
-        plane = planes[z]
         plane[:] = line
-        for step in range(1, min(len(along_y), ny)):
+        for step in range(1, len(along_y)):
             shift = step * width
+            before = lines[above - shift : above - shift + size]
+            after = lines[above + shift : above + shift + size]
             extra = along_y[step]
-            low, high = line[: size - shift], line[shift:]
-            towards_low, towards_high = plane[: size - shift], plane[shift:]
-            for i in range(size - shift):
-                towards_low[i] = min(towards_low[i], along_x.dtype.type(high[i] + extra))
-            for i in range(size - shift):
-                towards_high[i] = min(towards_high[i], along_x.dtype.type(low[i] + extra))
+            for i in range(size):
+                plane[i] = min(plane[i], along_x.dtype.type(min(before[i], after[i]) + extra))
     result = np.empty((nz, ny, nx), np.uint8)
     for z in range(nz):
         line[:] = planes[z]
@@ -112,10 +121,8 @@ def _within_ball(mask: Mask, wanted: Any, along_z: Any, along_y: Any, along_x: A
             for i in range(size):
                 line[i] = min(line[i], along_x.dtype.type(min(before[i], after[i]) + extra))
         for y in range(ny):
-            row = line[y * width : y * width + nx]
-            out = result[z, y]
             for x in range(nx):
-                out[x] = row[x] <= limit
+                result[z, y, x] = rows[y, x] <= limit
     return result
 
 
@@ -248,26 +255,52 @@ def count_pairs(code: Mask) -> npt.NDArray[np.int64]:
     """
     nz, ny, nx = code.shape
     counts = np.zeros((2, 13), np.int64)
-    low = np.uint32((1 << 16) - 1)
-    line = code.ravel()
-    at_once = 1 << 14  # a count of fewer than 2^16 fits into half of 32 bits
+    longest = (ny + 1) * nx + 1
+    line = np.zeros(-(-(code.size + longest) // 64) * 64 + 64, np.uint8)
+    line[: code.size] = code.ravel()
+    filled, solid = _bits(line, np.uint64(0)), _bits(line, np.uint64(1))
+    one = np.uint64(1)
     for dz in range(0, 2 if nz > 1 else 1):
         for dy in range(-1 if dz else 0, 2):
             for dx in range(-1 if dz or dy else 1, 2):
                 # The border is empty, so that pairs of one row's end with the next row's start count nothing.
                 shift = (dz * ny + dy) * nx + dx
                 direction = 9 * dz + 3 * dy + dx - 1
-                for start in range(0, len(line) - shift, at_once):
-                    stop = min(start + at_once, len(line) - shift)
-                    here, there = line[start:stop], line[start + shift : stop + shift]
-                    packed = np.uint32(0)
-                    for i in range(len(here)):
-                        both = here[i] & there[i]
-                        differ = here[i] ^ there[i]
-                        packed += np.uint32(differ & 1) + (np.uint32(both & (differ >> 1) & 1) << np.uint32(16))
-                    counts[0, direction] += packed & low
-                    counts[1, direction] += packed >> np.uint32(16)
+                words, right = shift // 64, np.uint64(shift % 64)
+                left = np.uint64(63) - right
+                outer, inner = np.uint64(0), np.uint64(0)
+                f, f_low, f_high = filled, filled[words:], filled[words + 1 :]
+                s, s_low, s_high = solid, solid[words:], solid[words + 1 :]
+                for i in range(len(f_high)):
+                    f_there = (f_low[i] >> right) | (f_high[i] << one << left)
+                    s_there = (s_low[i] >> right) | (s_high[i] << one << left)
+                    outer += _ones(f[i] ^ f_there)
+                    inner += _ones((f[i] & f_there) & (s[i] ^ s_there))
+                counts[0, direction] = outer
+                counts[1, direction] = inner
     return counts
+
+
+@jit
+def _bits(line: Any, bit: Any) -> Any:
+    """Pack one bit of each byte into words of 64."""
+    eights = line.view(np.uint64)
+    words = np.zeros(len(eights) // 8, np.uint64)
+    for word in range(len(words)):
+        for part in range(8):
+            chosen = (eights[8 * word + part] >> bit) & np.uint64(0x0101010101010101)
+            # The product has the lowest bits of the eight bytes side by side in its highest byte.
+            words[word] |= ((chosen * np.uint64(0x0102040810204080)) >> np.uint64(56)) << np.uint64(8 * part)
+    return words
+
+
+@jit
+def _ones(word: Any) -> Any:
+    """Count the ones of a word of 64 bits: of pairs, of fours, of bytes, of all."""
+    word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
+    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return (word * np.uint64(0x0101010101010101)) >> np.uint64(56)
 
 
 def box_around(mask: Mask, margin: tuple[int, int, int]) -> tuple[slice, slice, slice]:
