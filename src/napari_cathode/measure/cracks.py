@@ -129,7 +129,7 @@ def weigh_cracks(cracks: Mask, inner: Mask, image: Floats, quiet: Floats, solid:
 
 def _solid_around(lacking: Floats, inner: Mask, cracks: Mask) -> Floats:
     """Give what the solid around each voxel lacks to the particle's grey: a mean away from cracks, or 0."""
-    mean: Floats = mean_around(lacking, inner & (1 - grow(cracks)), AROUND, ENOUGH)
+    mean: Floats = mean_around(lacking, inner & (1 - grow(cracks)), AROUND, ENOUGH, 0.0)
     return mean
 
 

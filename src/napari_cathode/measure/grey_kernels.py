@@ -15,51 +15,8 @@ STEPS = 1024
 
 
 @jit
-def box_sum(values: Floats, reach: int) -> Floats:
-    """Sum the values within so many voxels along each axis; nothing is beyond the array."""
-    nz, ny, nx = values.shape
-    rows = np.empty_like(values)
-    for z in range(nz):
-        for y in range(ny):
-            row = values[z, y]
-            out = rows[z, y]
-            total = np.float32(0)
-            for x in range(min(reach, nx)):
-                total += row[x]
-            for x in range(nx):
-                if x + reach < nx:
-                    total += row[x + reach]
-                out[x] = total
-                if x - reach >= 0:
-                    total -= row[x - reach]
-    planes = np.empty_like(values)
-    for z in range(nz):
-        sums = np.zeros(nx, np.float32)
-        for y in range(-reach, ny):
-            if y + reach < ny:
-                sums += rows[z, y + reach]
-            if y >= 0:
-                planes[z, y] = sums
-                if y - reach >= 0:
-                    sums -= rows[z, y - reach]
-    if nz == 1:
-        return planes
-    result = np.empty_like(values)
-    for y in range(ny):
-        sums = np.zeros(nx, np.float32)
-        for z in range(-reach, nz):
-            if z + reach < nz:
-                sums += planes[z + reach, y]
-            if z >= 0:
-                result[z, y] = sums
-                if z - reach >= 0:
-                    sums -= planes[z - reach, y]
-    return result
-
-
-@jit
-def mean_around(values: Floats, mask: Mask, reach: int, fewest: int) -> Floats:
-    """Give the mean of a mask's values within so many voxels along each axis; 0 where the mask has fewer there.
+def mean_around(values: Floats, mask: Mask, reach: int, fewest: int, otherwise: float) -> Floats:
+    """Give the mean of a mask's values within so many voxels along each axis; otherwise where the mask has fewer there.
 
     Nothing is beyond the array.
     """
@@ -97,7 +54,7 @@ def mean_around(values: Floats, mask: Mask, reach: int, fewest: int) -> Floats:
             whole, parts, out = sums[z, start : start + nx], numbers[z, start : start + nx], result[z, y]
             for x in range(nx):
                 mean = whole[x] / np.float32(max(parts[x], np.uint16(1)))
-                out[x] = mean if parts[x] >= fewest else np.float32(0)
+                out[x] = mean if parts[x] >= fewest else np.float32(otherwise)
     return result
 
 

@@ -221,19 +221,25 @@ def rows_within(planes: npt.NDArray[np.float64], shape: Any) -> Mask:
     """
     nz, ny, nx = shape
     result = np.zeros(shape, np.uint8)
+    low, high = np.empty(ny), np.empty(ny)
     for z in range(nz):
+        low[:] = -1e-6
+        high[:] = nx - 1 + 1e-6
+        for k in range(len(planes)):
+            rest, along, slope = planes[k, 0] * z + planes[k, 3] - 1e-6, planes[k, 1], planes[k, 2]
+            if abs(slope) <= 1e-12:
+                for y in range(ny):
+                    high[y] = -1.0 if rest + along * y > 0 else high[y]
+                continue
+            rest, along = -rest / slope, -along / slope
+            if slope > 0:
+                for y in range(ny):
+                    high[y] = min(high[y], rest + along * y)
+            else:
+                for y in range(ny):
+                    low[y] = max(low[y], rest + along * y)
         for y in range(ny):
-            low, high = -1e-6, nx - 1 + 1e-6
-            for k in range(len(planes)):
-                rest = planes[k, 0] * z + planes[k, 1] * y + planes[k, 3] - 1e-6
-                slope = planes[k, 2]
-                if slope > 1e-12:
-                    high = min(high, -rest / slope)
-                elif slope < -1e-12:
-                    low = max(low, -rest / slope)
-                elif rest > 0:
-                    high = -1.0
-            for x in range(max(int(np.ceil(low)), 0), int(np.floor(high)) + 1):
+            for x in range(max(int(np.ceil(low[y])), 0), int(np.floor(high[y])) + 1):
                 result[z, y, x] = 1
     return result
 

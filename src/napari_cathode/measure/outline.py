@@ -10,7 +10,7 @@ from scipy.spatial import ConvexHull, QhullError
 from napari_cathode.tomogram import Spacing
 
 from .filling import fill_holes
-from .grey_kernels import box_sum
+from .grey_kernels import mean_around
 from .hull import row_ends
 from .kernels import Mask, grow, rows_within, within_ball
 from .threshold import GreyLevels
@@ -71,15 +71,15 @@ def complete_outline(
     breach = np.zeros_like(hollow) if scattered else _breaches(hull, hollow, spacing_um)
     added = breach
     if image is not None:
-        away = (1 - grow(labelled)).astype(np.float32)
+        away = 1 - grow(labelled)
         solid, background, void = greys.solid, greys.background, greys.void
         if np.isnan(void):
             void = background
         # Not known, as in a slit between pieces, counts as dark inside the hull, and not outside.
-        wide = _mean(image, away, 3)
+        wide = mean_around(image, away, 3, 1, np.nan)
         added = breach & ~(wide > background + BRIGHT * (solid - background))
         if void < background:
-            near, contrast = _mean(image, away, 1), background - void
+            near, contrast = mean_around(image, away, 1, 1, np.nan), background - void
             shallow = ~(near > background - CLEARLY * contrast)
             beside = within_ball(added, np.ones(3), BEYOND, False) & (near < background - NEARER * contrast)
             added = added | (hollow & shallow) | (beside & free)
@@ -130,10 +130,3 @@ def _breaches(hull: Mask, hollow: Mask, spacing_um: Spacing) -> Mask:
     for _ in range(2):
         breach = breach | (grow(breach) & hollow)
     return breach
-
-
-def _mean(image: Floats, weight: Floats, reach: int) -> Floats:
-    """Give the mean of the image within so many voxels; NaN where no voxel has a weight."""
-    total = box_sum(weight, reach)
-    mean: Floats = np.full_like(image, np.nan)
-    return np.divide(box_sum(image * weight, reach), total, out=mean, where=total > 0.5)
