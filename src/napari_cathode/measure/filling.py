@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cathode.compile import jit
+from napari_cathode.smoothing import copy_line
 from napari_cathode.tomogram import Spacing
 
 from .kernels import Mask, box_around, within_ball
@@ -107,7 +108,7 @@ def _fill_holes(mask: Mask) -> Mask:
     line = np.zeros((nz + 2) * plane, np.uint8)  # with empty rows and planes around
     for z in range(nz):
         start = (z + 1) * plane + nx
-        line[start : start + ny * nx] = mask[z].ravel()
+        copy_line(line[start:], mask[z].ravel())
     gaps = _find_gaps(line, nx)
     for number in range(len(gaps)):
         line[gaps[number, 0] : gaps[number, 1]] = GAP

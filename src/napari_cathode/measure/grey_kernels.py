@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from napari_cathode.compile import jit
+from napari_cathode.smoothing import copy_line
 
 from .kernels import Floats, Mask
 
@@ -35,8 +36,8 @@ def mean_around(values: Floats, mask: Mask, reach: int, fewest: int, otherwise: 
             for x in range(nx):
                 amid[x] = own[x]
                 middle[x] = row[x] if own[x] else np.float32(0)
-        total[:] = wide[:size]
-        number[:] = many[:size]
+        copy_line(total, wide[:size])
+        copy_line(number, many[:size])
         for step in range(1, 2 * reach, 2):
             _add(total, wide[step : step + size], wide[step + 1 : step + 1 + size])
             _add(number, many[step : step + size], many[step + 1 : step + 1 + size])

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cathode.compile import jit
+from napari_cathode.smoothing import copy_line
 
 Mask = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -69,61 +70,57 @@ def _squares(spacing: tuple[float, float, float], radius: float) -> tuple[Any, .
 def _within_ball(mask: Mask, wanted: Any, along_z: Any, along_y: Any, along_x: Any, limit: Any, far: Any) -> Mask:
     """Do the work of `within_ball`, given the squares of 0, 1, 2 … steps along each axis.
 
-    Rows lie behind one another with a gap between, so that a step along an axis is a shift of a whole plane.
+    The rows of a plane lie in one line, in which a step along an axis is a shift. What that takes from other rows along
+    x is put far away: long loops are worth more than few operations.
     """
     nz, ny, nx = mask.shape
-    reach = len(along_x) - 1
-    width = nx + reach
-    size = ny * width
-    above = (len(along_y) - 1) * width
+    size, reach, above = ny * nx, len(along_x) - 1, (len(along_y) - 1) * nx
+    low, high = np.zeros((reach + 1, ny, nx), along_x.dtype), np.zeros((reach + 1, ny, nx), along_x.dtype)
+    for step in range(1, reach + 1):
+        low[step, :, :step] = far
+        high[step, :, max(nx - step, 0) :] = far
     planes = np.empty((nz, size), along_x.dtype)
-    seeds = np.full(size + 2 * reach, far)
-    starts = seeds[reach : reach + size].reshape(ny, width)
-    lines = np.full(size + 2 * above, far)
-    line = lines[above : above + size]
-    rows = line.reshape(ny, width)
+    seeds, rows = np.full(size + 2 * reach, far), np.full(size + 2 * above, far)
+    seed, row = seeds[reach : reach + size], rows[above : above + size]
     zero = along_x.dtype.type(0)
     for z in range(nz):
-        plane = planes[z]
+        plane, given = planes[z], mask[z].ravel()
         some, every = np.uint8(0), np.uint8(1)
-        flat = mask[z].ravel()
-        for i in range(len(flat)):
-            some |= flat[i]
-            every &= flat[i]
+        for i in range(size):
+            some |= given[i]
+            every &= given[i]
+            seed[i] = zero if given[i] == wanted else far
         if some == every:
-            plane[:] = zero if some == wanted else far
+            copy_line(plane, seed)
             continue
-        for y in range(ny):
-            for x in range(nx):
-                starts[y, x] = zero if mask[z, y, x] == wanted else far
-        line[:] = seeds[reach : reach + size]
+        copy_line(row, seed)
         for step in range(1, len(along_x)):
-            before = seeds[reach - step : reach - step + size]
-            after = seeds[reach + step : reach + step + size]
-            extra = along_x[step]
+            before, after = seeds[reach - step : reach - step + size], seeds[reach + step : reach + step + size]
+            start, end = low[step].ravel(), high[step].ravel()
             for i in range(size):
-                line[i] = min(line[i], along_x.dtype.type(min(before[i], after[i]) + extra))
-        plane[:] = line
+                nearest = min(max(before[i], start[i]), max(after[i], end[i]))
+                row[i] = min(row[i], along_x.dtype.type(nearest + along_x[step]))
+        copy_line(plane, row)
         for step in range(1, len(along_y)):
-            shift = step * width
-            before = lines[above - shift : above - shift + size]
-            after = lines[above + shift : above + shift + size]
-            extra = along_y[step]
-            for i in range(size):
-                plane[i] = min(plane[i], along_x.dtype.type(min(before[i], after[i]) + extra))
-    result = np.empty((nz, ny, nx), np.uint8)
+            shift = step * nx
+            _nearer(plane, rows[above - shift :], rows[above + shift :], along_y[step])
+    result = np.empty_like(mask)
     for z in range(nz):
-        line[:] = planes[z]
+        copy_line(row, planes[z])
         for step in range(1, len(along_z)):
-            extra = along_z[step]
             # Beyond the array the last plane is taken once more: it is nearer than that in truth, and changes nothing.
-            before, after = planes[max(z - step, 0)], planes[min(z + step, nz - 1)]
-            for i in range(size):
-                line[i] = min(line[i], along_x.dtype.type(min(before[i], after[i]) + extra))
-        for y in range(ny):
-            for x in range(nx):
-                result[z, y, x] = rows[y, x] <= limit
+            _nearer(row, planes[max(z - step, 0)], planes[min(z + step, nz - 1)], along_z[step])
+        out = result[z].ravel()
+        for i in range(size):
+            out[i] = row[i] <= limit
     return result
+
+
+@jit
+def _nearer(squares: Any, before: Any, after: Any, extra: Any) -> None:
+    """Take what is nearer by way of one of two lines."""
+    for i in range(len(squares)):
+        squares[i] = min(squares[i], squares.dtype.type(min(before[i], after[i]) + extra))
 
 
 @jit
@@ -263,7 +260,7 @@ def count_pairs(code: Mask) -> npt.NDArray[np.int64]:
     counts = np.zeros((2, 13), np.int64)
     longest = (ny + 1) * nx + 1
     line = np.zeros(-(-(code.size + longest) // 64) * 64 + 64, np.uint8)
-    line[: code.size] = code.ravel()
+    copy_line(line, code.ravel())
     filled, solid = _bits(line, np.uint64(0)), _bits(line, np.uint64(1))
     one = np.uint64(1)
     for dz in range(0, 2 if nz > 1 else 1):
