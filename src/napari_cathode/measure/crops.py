@@ -85,7 +85,7 @@ def _cut_out(
     grey = np.empty(part.shape, np.float32)
     grey[middle] = image[box]
     for axis, where in enumerate(middle):  # the image's edge, repeated
-        planes = np.moveaxis(grey, axis, 0)
+        planes = grey.swapaxes(0, axis)
         planes[: where.start] = planes[where.start]
         planes[where.stop :] = planes[where.stop - 1]
     return part, grey

@@ -330,23 +330,21 @@ def bounds(mask: Mask) -> npt.NDArray[np.int64]:
     ends = np.empty((2, 3), np.int64)
     ends[0] = nz, ny, nx
     ends[1] = -1
+    shadow = np.zeros((ny, nx), np.uint8)
+    line = shadow.ravel()
     for z in range(nz):
-        for y in range(ny):
-            row = mask[z, y]
-            found = np.uint8(0)
-            for x in range(nx):
-                found |= row[x]
-            if not found:
-                continue
-            first = 0
-            while not row[first]:
-                first += 1
-            last = nx - 1
-            while not row[last]:
-                last -= 1
-            ends[0, 0], ends[1, 0] = min(ends[0, 0], z), max(ends[1, 0], z)
-            ends[0, 1], ends[1, 1] = min(ends[0, 1], y), max(ends[1, 1], y)
-            ends[0, 2], ends[1, 2] = min(ends[0, 2], first), max(ends[1, 2], last)
+        plane = mask[z].ravel()
+        found = np.uint8(0)
+        for place in range(len(line)):
+            found |= plane[place]
+            line[place] |= plane[place]
+        if found:
+            ends[0, 0], ends[1, 0] = min(ends[0, 0], z), z
+    for y in range(ny):
+        for x in range(nx):
+            if shadow[y, x]:
+                ends[0, 1], ends[1, 1] = min(ends[0, 1], y), y
+                ends[0, 2], ends[1, 2] = min(ends[0, 2], x), max(ends[1, 2], x)
     if ends[1, 0] < 0:
         ends[0] = -1
     return ends
