@@ -398,12 +398,11 @@ def count_in_cells(
     """
     nz, ny, nx = mask.shape
     counts = np.zeros(cells, np.int64)
+    columns = (np.arange(nx) + origin[2]) // cell[2]
     for z in range(nz):
         k = (z + origin[0]) // cell[0]
         for y in range(ny):
-            j = (y + origin[1]) // cell[1]
-            row = mask[z, y]
+            row, sums = mask[z, y], counts[k, (y + origin[1]) // cell[1]]
             for x in range(nx):
-                if row[x]:
-                    counts[k, j, (x + origin[2]) // cell[2]] += 1
+                sums[columns[x]] += row[x]
     return counts
