@@ -12,7 +12,7 @@ from napari_cathode.tomogram import Spacing
 from .filling import fill_holes
 from .grey_kernels import mean_around
 from .hull import row_ends
-from .kernels import Mask, grow, rows_within, within_ball
+from .kernels import Mask, box_around, grow, rows_within, within_ball
 from .threshold import GreyLevels
 
 BREACH = 0.15
@@ -27,6 +27,8 @@ BRIGHT = 0.1
 """Share of the way from background to solid up to which a breach may be filled with something."""
 BEYOND = 1
 """Voxels by which a breach may bulge out of the hull: the hull is flat there, particles are round."""
+REACH = (4, 4, 4)
+"""Voxels (z, y, x) around a particle up to which labels and grey tell what belongs to it."""
 LOOSE = 2.0
 """Volume of the convex hull, in those of the particle, from which on only what is dark joins pieces of one label."""
 
@@ -63,14 +65,18 @@ def complete_outline(
     ndarray of uint8, shape (z, y, x)
         The filled particle with what belongs to it.
     """
+    outline = filled.copy()
+    room = box_around(filled, REACH)  # nothing else is looked at
+    filled, labelled, free = (np.ascontiguousarray(mask[room]) for mask in (filled, labelled, free))
     hull = convex_hull(filled)
     hollow = hull & free & (1 - filled)
     if not hollow.any():
-        return filled
+        return outline
     scattered = hull.sum() > LOOSE * filled.sum()
     breach = np.zeros_like(hollow) if scattered else _breaches(hull, hollow, spacing_um)
     added = breach
     if image is not None:
+        image = np.ascontiguousarray(image[room])
         away = 1 - grow(labelled)
         solid, background, void = greys.solid, greys.background, greys.void
         if np.isnan(void):
@@ -83,7 +89,8 @@ def complete_outline(
             shallow = ~(near > background - CLEARLY * contrast)
             beside = within_ball(added, np.ones(3), BEYOND, False) & (near < background - NEARER * contrast)
             added = added | (hollow & shallow) | (beside & free)
-    return fill_holes(filled | added) & (free | filled)
+    outline[room] = fill_holes(filled | added) & (free | filled)
+    return outline
 
 
 def convex_hull(mask: Mask) -> Mask:
