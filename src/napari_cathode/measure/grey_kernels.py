@@ -82,20 +82,25 @@ def _add(total: Any, first: Any, second: Any) -> None:
 @jit
 def pick(values: Floats, mask: Mask, most: int) -> Floats:
     """Give a mask's values, or every second, third … of them where there are more than so many."""
-    inside, flat = mask.ravel(), values.ravel()
+    flat = values.ravel()
+    inside = np.zeros(-(-len(flat) // 8) * 8, np.uint8)
+    copy_line(inside, mask.ravel())
     number = 0
     for place in range(len(inside)):
         number += inside[place]
     step = max(1, number // most)
     found = np.empty((number + step - 1) // step, values.dtype)
-    seen = 0
-    due = 0
-    for place in range(len(inside)):
-        if inside[place]:
-            if seen == due:
-                found[seen // step] = flat[place]
-                due += step
-            seen += 1
+    seen, taken = 0, 0
+    eights = inside.view(np.uint64)  # many hold nothing
+    for eight in range(len(eights)):
+        if not eights[eight]:
+            continue
+        for place in range(8 * eight, 8 * eight + 8):
+            if inside[place]:
+                if seen == taken * step:
+                    found[taken] = flat[place]
+                    taken += 1
+                seen += 1
     return found
 
 
