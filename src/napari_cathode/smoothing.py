@@ -62,28 +62,27 @@ def _smooth(image: Floats, half_z: Floats, half_y: Floats, half_x: Floats) -> Fl
     nz, ny, nx = image.shape
     reach_z, reach_y, reach_x = len(half_z) - 1, len(half_y) - 1, len(half_x) - 1
     width = nx + 2 * reach_x
-    size, above = ny * width, reach_y * width
-    # Planes with their edges repeated, in one line: a step along an axis is a shift of all of it.
-    wide = np.zeros(size + 2 * reach_x, np.float32)
+    size, above = ny * nx, reach_y * nx
+    # The rows of a plane, their ends repeated, lie in one line: a step along an axis is a shift of all of it.
+    wide = np.zeros(ny * width + 2 * reach_x, np.float32)
+    line = np.empty(ny * width, np.float32)
     rows = np.empty(size + 2 * above, np.float32)
-    plane = np.empty(size, np.float32)
-    planes = np.empty((nz + 2 * reach_z, ny * nx), np.float32)
+    planes = np.empty((nz + 2 * reach_z, size), np.float32)
     for z in range(nz):
         for y in range(ny):
             row, start = image[z, y], y * width
-            low, middle, high = wide[start:], wide[start + reach_x :], wide[start + reach_x + nx :]
-            for x in range(nx):
-                middle[x] = row[x]
+            low, high = wide[start:], wide[start + reach_x + nx :]
+            copy_line(wide[start + reach_x :], row)
             for x in range(reach_x):
                 low[x] = row[0]
                 high[x] = row[nx - 1]
-        _weigh(rows[above : above + size], wide, reach_x, 1, half_x)
-        for step in range(reach_y):
-            copy_line(rows[step * width :], rows[above : above + width])
-            copy_line(rows[above + size + step * width :], rows[above + size - width : above + size])
-        _weigh(plane, rows, above, width, half_y)
+        _weigh(line, wide, reach_x, 1, half_x)
         for y in range(ny):
-            copy_line(planes[reach_z + z, y * nx :], plane[y * width : y * width + nx])
+            copy_line(rows[above + y * nx :], line[y * width : y * width + nx])
+        for step in range(reach_y):
+            copy_line(rows[step * nx :], rows[above : above + nx])
+            copy_line(rows[above + size + step * nx :], rows[above + size - nx : above + size])
+        _weigh(planes[reach_z + z], rows, above, nx, half_y)
     for step in range(reach_z):
         copy_line(planes[step], planes[reach_z])
         copy_line(planes[reach_z + nz + step], planes[reach_z + nz - 1])
