@@ -18,7 +18,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_cathode.fuse import FuseParameters, fuse
-from napari_cathode.identify import identify
+from napari_cathode.identify import identify, identify_volume
 from napari_cathode.measure import MeasureParameters, measure
 from napari_cathode.simulate import PRESETS, Simulation, simulate, simulate_slice
 from napari_cathode.tomogram import Tomogram
@@ -73,10 +73,16 @@ def labels_of_solid(simulation: Simulation) -> Iterator[tuple[str, Any]]:
     yield "thresholded", thresholded(simulation)
 
 
-def predicted(simulation: Simulation) -> Any:
-    """Give the labels that the program finds, each with the number of the true particle it stands for, or a new one."""
-    views = identify(Tomogram(simulation.image, simulation.spacing_um))
-    labels = fuse(views, FuseParameters(), simulation.spacing_um).labels
+def predicted(simulation: Simulation, *, in_3d: bool = False) -> Any:
+    """Give the labels that the program finds, each with the number of the true particle it stands for, or a new one.
+
+    They are fused from three views, or found by the 3D network.
+    """
+    tomogram = Tomogram(simulation.image, simulation.spacing_um)
+    if in_3d:
+        labels = identify_volume(tomogram).labels
+    else:
+        labels = fuse(identify(tomogram), FuseParameters(), simulation.spacing_um).labels
     true = simulation.labels
     size = int(true.max()) + 1
     shared = np.bincount(

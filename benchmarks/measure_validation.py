@@ -20,7 +20,7 @@ import numpy as np
 from napari_cathode.measure import MeasureParameters
 from napari_cathode.simulate import PRESETS, simulate
 
-SEEDS = (301, 302)
+SEEDS = (701, 702, 703, 704)
 """Seeds that no parameter was chosen with."""
 SIZE = 144
 
@@ -50,9 +50,9 @@ DAMAGE = """
 
 Electrodes with known cracks are imaged with blur, noise, fringes and uneven brightness, and measured with the default
 parameters. *Filled* labels are the true ones; *solid only* leave the true cracks out; *thresholded* are what is
-brighter than half way between solid and background; *predicted* are those that the program finds itself, where one
-shares at least half of its voxels with a true particle (as intersection over union). Volumes of {size}³ voxels, seeds
-{seeds}; particles that the border does not cut. r is the correlation.
+brighter than half way between solid and background; *predicted* are those that the program finds itself, *fused* from
+the three views or in *3D*, where one shares at least half of its voxels with a true particle (as intersection over
+union). Volumes of {size}³ voxels, seeds {seeds}; particles that the border does not cut. r is the correlation.
 
 | Electrode | Labels | Particles | Bias | SD of error | r | Aim |
 |---|---|---|---|---|---|---|
@@ -60,8 +60,8 @@ shares at least half of its voxels with a true particle (as intersection over un
 AGREEMENT = """
 Labels that leave the cracks out against filled labels of the same particles:
 
-| Electrode | Labels | Mean difference | Median of absolute differences | Within 0.005 |
-|---|---|---|---|---|
+| Electrode | Labels | Mean difference | Mean of absolute differences | Median of these | Within 0.005 |
+|---|---|---|---|---|---|
 """
 AFTER = """
 What is off in *predicted* are the labels more than measuring: particles that were divided along a crack, so that the
@@ -77,7 +77,9 @@ of the solid alone give r of 0.8 to 0.93 (`python benchmarks/measure_accuracy.py
 Flat faces that lie along the voxels are seen 10 % too small by any estimate from 2 × 2 × 2 voxels in 13 directions,
 faces in other directions 1 to 6 %.
 """
-AIMS = {"filled": (0.005, 0.97), "solid only": (0.005, 0.97), "thresholded": (0.02, 0.9), "predicted": (0.02, 0.9)}
+FUSED, IN_3D = "predicted, fused", "predicted, 3D"
+FOUND = (0.02, 0.9)
+AIMS = {"filled": (0.005, 0.97), "solid only": (0.005, 0.97), "thresholded": FOUND, FUSED: FOUND, IN_3D: FOUND}
 
 
 def simulated(seeds: tuple[int, ...], size: int) -> Iterator[str]:
@@ -90,7 +92,8 @@ def simulated(seeds: tuple[int, ...], size: int) -> Iterator[str]:
         for seed in seeds:
             simulation = simulate(replace(preset, size_z=size, size_y=size, size_x=size), seed)
             ways = dict(measure_accuracy.labels_of_solid(simulation))
-            ways["predicted"] = measure_accuracy.predicted(simulation)
+            ways[FUSED] = measure_accuracy.predicted(simulation)
+            ways[IN_3D] = measure_accuracy.predicted(simulation, in_3d=True)
             filled = measure_accuracy.compare(simulation, simulation.labels, parameters)
             _add(found, "filled", filled)
             for way, labels in ways.items():
@@ -107,7 +110,10 @@ def simulated(seeds: tuple[int, ...], size: int) -> Iterator[str]:
         for way in ("solid only", "thresholded"):
             apart = agreed[way].measured - agreed[way].truth
             near = (abs(apart) <= 0.005).mean()
-            later.append(f"| {name} | {way} | {apart.mean():+.4f} | {np.median(abs(apart)):.4f} | {near:.0%} |")
+            later.append(
+                f"| {name} | {way} | {apart.mean():+.4f} | {abs(apart).mean():.4f} | {np.median(abs(apart)):.4f} | "
+                f"{near:.0%} |"
+            )
     yield AGREEMENT.rstrip("\n")
     yield from later
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,9 @@ def particle_greys(quiet: Floats, own: Mask, free: Mask, image_levels: GreyLevel
     """Find the grey of a particle's solid and of the background around it.
 
     Background is the median at least three voxels away from every particle, or the image's where fewer than ENOUGH such
-    voxels are in the crop; the spread is the smaller of the two. Solid is found by `split_grey` in the label's core.
+    voxels are in the crop; the spread is the smaller of the two. Solid is found by `split_grey` in the label's core, and
+    from there it is the median of what is brighter than half way and has no darker voxel beside it: in a shattered
+    particle most of the core lies beside cracks, and blur makes it darker than the solid is.
 
     Parameters
     ----------
@@ -97,7 +99,11 @@ def particle_greys(quiet: Floats, own: Mask, free: Mask, image_levels: GreyLevel
     core = pick(quiet, erode(own), SAMPLE)
     if len(core) < FEWEST_CORE:
         core = pick(quiet, own, SAMPLE)
-    return GreyLevels(split_grey(core, background), background, spread, image_levels.void, image_levels.covered)
+    greys = GreyLevels(split_grey(core, background), background, spread, image_levels.void, image_levels.covered)
+    if np.isnan(greys.threshold):
+        return greys
+    core = pick(quiet, erode(own & np.greater(quiet, greys.threshold).view(np.uint8)), SAMPLE)
+    return greys if len(core) < FEWEST_CORE else replace(greys, solid=median(core))
 
 
 def split_grey(values: Floats, background: float) -> float:
