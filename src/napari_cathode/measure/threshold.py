@@ -30,7 +30,7 @@ SLABS, THICK = 5, 5
 """Slabs that the greys of the whole image are found in, and the slices of one, at least."""
 SMALL = 1_000_000
 """Voxels of an image that is looked at in full, and that slabs of a larger one hold together, at least."""
-SAMPLE = 20_000
+SAMPLE = 50_000
 """Voxels that a median is taken from."""
 
 
