@@ -208,6 +208,20 @@ def test_thresholds_to_choose_from(balls):
     assert labels_table["edensity"].notna().all()
 
 
+def test_a_shattered_particle_is_as_bright_as_its_grains():
+    """Most of its voxels lie beside cracks, where blur makes them darker."""
+    from napari_cathode.measure.threshold import GreyLevels, particle_greys
+
+    z, y, x = np.indices((40, 40, 40))
+    own = (z - 19.5) ** 2 + (y - 19.5) ** 2 + (x - 19.5) ** 2 < 15**2
+    cracks = (x % 7 < 2) | (y % 7 < 2)
+    image = ndimage.gaussian_filter(np.where(own & ~cracks, 180.0, np.where(own, 70.0, 95.0)), 0.8)
+    quiet = (image + np.random.default_rng(0).normal(0, 3, image.shape)).astype(np.float32)
+    found = particle_greys(quiet, own.view(np.uint8), (~own).view(np.uint8), GreyLevels())
+    assert 170 < found.solid < 180  # the median of all that is brighter than half way is 153
+    assert found.background == pytest.approx(95, abs=1)
+
+
 def test_a_busy_place_hides_no_particle_that_stands_out_elsewhere():
     """Rims of close neighbours around a particle are no noise: half of what is around is dark, half is bright."""
     from napari_cathode.measure.threshold import GreyLevels, particle_greys
