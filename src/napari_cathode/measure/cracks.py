@@ -23,7 +23,7 @@ ENOUGH = 30
 """Solid voxels that such a mean needs."""
 TRUSTED = 100
 """Voxels in the middle of a particle's cracks whose median counts as much as the void grey of the whole image."""
-FAINT = 0.33
+FAINT = 0.31
 """Share of the way from solid to void at which a dark voxel may be a thin crack; tuned on simulated electrodes."""
 
 Floats = npt.NDArray[np.float32]

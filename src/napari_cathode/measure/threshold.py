@@ -71,9 +71,9 @@ def particle_greys(quiet: Floats, own: Mask, free: Mask, image_levels: GreyLevel
     """Find the grey of a particle's solid and of the background around it.
 
     Background is the median at least three voxels away from every particle, or the image's where fewer than ENOUGH such
-    voxels are in the crop; the spread is the smaller of the two. Solid is found by `split_grey` in the label's core, and
-    from there it is the median of what is brighter than half way and has no darker voxel beside it: in a shattered
-    particle most of the core lies beside cracks, and blur makes it darker than the solid is.
+    voxels are in the crop; the spread is the smaller of the two. Solid is found by `split_grey` in the label's core;
+    then it is the median of what is brighter than half way and has no darker voxel beside it: most of a shattered
+    particle's core lies beside cracks, where blur makes it darker than the solid is.
 
     Parameters
     ----------
