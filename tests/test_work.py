@@ -1,5 +1,8 @@
 """Which steps wait for which, so that none is done for nothing."""
 
+from dataclasses import replace
+
+import dask.array as da
 import numpy as np
 import pytest
 
@@ -65,6 +68,19 @@ def test_views_of_one_tomogram_are_told_by_its_memory():
     one, again, other = (Tomogram(each, None, "t") for each in (data, data[:], data.copy()))
     assert "replace what this begins with" in why_not(Work(FUSE, one), Work(FIND, again))
     assert why_not(Work(FUSE, one), Work(FIND, other)) == ""
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_views_of_a_region_are_made_anew_with_those_of_the_whole(lazy):
+    data = np.zeros((4, 5, 6), np.uint8)
+    whole, other = (
+        Tomogram(da.from_array(array) if lazy else array, None, name, f"{name}.h5")
+        for array, name in ((data, "a"), (data.copy(), "b"))
+    )
+    region = replace(whole.part(((1, 3), (0, 5), (2, 6))), whole=None)  # as what is found there remembers it
+    assert "replace what this begins with" in why_not(Work(FUSE, region), Work(FIND, whole))
+    assert "would replace" in why_not(Work(FIND, whole), Work(FUSE, region))
+    assert why_not(Work(FUSE, region), Work(FIND, other)) == ""
 
 
 def test_a_session_tells_of_what_begins_and_ends():

@@ -70,6 +70,17 @@ class Tomogram:
         """Whether this is a single slice (z = 1)."""
         return self.shape[0] == 1
 
+    def overlaps(self, other: Tomogram) -> bool:
+        """Whether both show the same grey values, or one a part of the other's; nothing is read.
+
+        Parts of lazy arrays are known by the file that they come from.
+        """
+        if self.data is other.data:
+            return True
+        if isinstance(self.data, np.ndarray) and isinstance(other.data, np.ndarray):
+            return bool(np.may_share_memory(self.data, other.data))
+        return bool(self.source) and (self.source, self.dataset) == (other.source, other.dataset)
+
     def with_spacing(self, spacing_um: Spacing | None) -> Tomogram:
         """Give the same tomogram with another voxel spacing (µm, (z, y, x))."""
         return replace(self, spacing_um=spacing_um)

@@ -81,12 +81,7 @@ def why_not(wanted: Work, running: Work) -> str:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two steps are about the same; views of one array, as lazy layers give them, are one tomogram."""
+    """Whether two steps are about the same: views of a part of a tomogram are made anew with those of the whole."""
     if isinstance(one, Tomogram) and isinstance(other, Tomogram):
-        return one.data is other.data or _memory(one.data) == _memory(other.data) is not None
+        return one.overlaps(other)
     return one is other and one is not None
-
-
-def _memory(data: Any) -> Any:
-    place = getattr(getattr(data, "ctypes", None), "data", None)
-    return None if place is None else (place, data.shape)

@@ -15,14 +15,17 @@ from qtpy.QtWidgets import QApplication, QComboBox, QFileDialog, QMessageBox, QT
 from napari_cathode.errors import InputError
 from napari_cathode.identify import ViewPrediction
 from napari_cathode.io import read_table
-from napari_cathode.plugin.layers import is_helper
+from napari_cathode.plugin.layers import is_helper, tomogram_of
 from napari_cathode.plugin.link import link_of
+from napari_cathode.progress import drain
 from napari_cathode.session import ParticleSet, Predictions
 from napari_cathode.tomogram import Tomogram
 from napari_cathode.widgets.docks import EDIT, FEATURES, FUSE, IDENTIFY, PLOTS, SHAP, START, TRAIN, dock_of, open_dock
+from napari_cathode.widgets.flow import settled
 from napari_cathode.widgets.fuse import FuseWidget, fused_name
 from napari_cathode.widgets.parts import BriefText, Choice, Fold, ask_table_path, choice_box
 from napari_cathode.widgets.voxel_size import VoxelSize
+from napari_cathode.work import FIND, Work
 from tests.plugin.conftest import SPACING, click, settle
 
 
@@ -277,6 +280,26 @@ def test_a_file_is_not_replaced_unasked_when_its_ending_is_added(qtbot, tmp_path
     assert "results.csv already exists" in asked[0]
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (typed, "Parquet (*.parquet)"))
     assert ask_table_path(None, "Export", "a.csv") == f"{typed}.parquet"
+
+
+def test_fuse_of_a_region_waits_for_find_in_the_whole(qtbot, model, labels):
+    link = link_of(model)
+    image = model.add_image(labels.astype(np.uint8), scale=SPACING, units=("um",) * 3, name="tomo")
+    where = ((0, 16), (4, 40), (0, 30))
+    found = settled(tomogram_of(image), where)
+    part = labels[:, 4:, :30]
+    view = ViewPrediction("xz", part, (part > 0).astype(np.float16), SPACING, None)
+    drain(link.views.iter_show(Predictions("tomo", {"xz": view}, found), image, (0, 4, 0)))
+    panel = FuseWidget(model)
+    qtbot.addWidget(panel)
+    assert panel.button.isEnabled()
+    finding = Work(FIND, tomogram_of(image))
+    link.session.begin(finding)
+    assert not panel.button.isEnabled() and "“Find particles” is running" in panel.button.toolTip()
+    panel.fuse()
+    assert "“Find particles” is running" in panel.runner.error and not panel.runner.running
+    link.session.end(finding)
+    assert panel.button.isEnabled()
 
 
 def test_fuse_offers_the_newest_predictions(qtbot, model, labels):
