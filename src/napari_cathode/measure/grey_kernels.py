@@ -123,7 +123,7 @@ def sort_roughly(values: Floats) -> tuple[Floats, Any]:
         odd += not np.isfinite(values[place])
     scale = np.float32(STEPS) / (high - low)
     if odd or not np.isfinite(scale):
-        return np.sort(values), np.array([0, len(values)])
+        return values.copy(), np.array([0, len(values)])
     step = np.empty(len(values), np.uint16)
     ends = np.zeros(STEPS + 2, np.int64)
     for place in range(len(values)):
@@ -141,7 +141,9 @@ def sort_roughly(values: Floats) -> tuple[Floats, Any]:
 @jit
 def ranked(values: Floats, starts: Any, rank: int) -> float:
     """Give the value that so many would be below, were all sorted, of what `sort_roughly` gives."""
-    step = np.searchsorted(starts, rank, "right") - 1
+    step = 0
+    while starts[step + 1] <= rank:
+        step += 1
     values[starts[step] : starts[step + 1]].sort()
     return values[rank]
 

@@ -149,7 +149,7 @@ def measure_cracks(filled: Mask, solid: Mask, centroid: tuple[float, float, floa
     sizes = np.diff(starts)
     largest = int(sizes.argmax())
     points = voxels[starts[largest] : starts[largest + 1]] * np.asarray(spacing_um)
-    order, area = crack_order(voxels, filled, solid, np.asarray(centroid), np.asarray(spacing_um))
+    order, area = crack_order(voxels, filled & (1 - solid), solid, np.asarray(centroid), np.asarray(spacing_um))
     opened = int(sizes[is_open].sum())
     edges = spacing_um[1:] if filled.shape[0] == 1 else spacing_um
     return Cracks(

@@ -13,6 +13,9 @@ from .kernels import Mask
 
 Floats = npt.NDArray[np.float32]
 
+PULL = np.array([0, 1, 1 / 2, 1 / 3])
+"""Weight in a gradient of a neighbour whose distance is the root of 0, 1, 2 or 3, per voxel along an axis."""
+
 
 @jit
 def crack_pieces(filled: Mask, solid: Mask) -> tuple[Any, Any, Any]:
@@ -28,13 +31,12 @@ def crack_pieces(filled: Mask, solid: Mask) -> tuple[Any, Any, Any]:
         Whether a voxel of the piece shares a face with the outside.
     """
     nz, ny, nx = filled.shape
-    todo = filled & (1 - solid)
+    todo = np.empty_like(filled)
     total = 0
-    for z in range(nz):
-        for y in range(ny):
-            row = todo[z, y]
-            for x in range(nx):
-                total += row[x]
+    left, within, full = todo.ravel(), filled.ravel(), solid.ravel()
+    for place in range(len(left)):
+        left[place] = within[place] & ~full[place]
+        total += left[place]
     voxels = np.empty((total, 3), np.int32)
     starts = np.zeros(total + 1, np.int64)
     is_open = np.zeros(total, np.bool_)
@@ -71,20 +73,14 @@ def crack_pieces(filled: Mask, solid: Mask) -> tuple[Any, Any, Any]:
 
 
 @jit
-def crack_order(voxels: Any, filled: Mask, solid: Mask, centre: Any, edges: Any) -> tuple[float, float]:
+def crack_order(voxels: Any, cracks: Mask, solid: Mask, centre: Any, edges: Any) -> tuple[float, float]:
     """Sum P2(cos θ) (in a slice cos 2θ) over the faces between cracks and solid, and the faces' areas.
 
     The normal is the gradient of the cracks around the solid voxel. A staircase has more faces than the slope that it
     stands for, by the sum of the normal's components: each counts by so much less.
     """
-    nz, ny, nx = filled.shape
+    nz, ny, nx = solid.shape
     flat = nz == 1
-    cracks = filled & (1 - solid)
-    pull = np.zeros((3, 3, 3, 3))
-    for dz, dy, dx in np.ndindex(3, 3, 3):
-        squared = max((dz - 1) ** 2 + (dy - 1) ** 2 + (dx - 1) ** 2, 1)
-        pull[dz, dy, dx, 0], pull[dz, dy, dx, 1], pull[dz, dy, dx, 2] = dz - 1, dy - 1, dx - 1
-        pull[dz, dy, dx] /= squared
     total = 0.0
     areas = 0.0
     for number in range(len(voxels)):
@@ -100,10 +96,10 @@ def crack_order(voxels: Any, filled: Mask, solid: Mask, centre: Any, edges: Any)
                 for dz in range(-1 if k > 0 else 0, 2 if k < nz - 1 else 1):
                     for dy in range(-1 if j > 0 else 0, 2 if j < ny - 1 else 1):
                         for dx in range(-1 if i > 0 else 0, 2 if i < nx - 1 else 1):
-                            crack, towards = cracks[k + dz, j + dy, i + dx], pull[dz + 1, dy + 1, dx + 1]
-                            g_z += crack * towards[0]
-                            g_y += crack * towards[1]
-                            g_x += crack * towards[2]
+                            pull = cracks[k + dz, j + dy, i + dx] * PULL[dz * dz + dy * dy + dx * dx]
+                            g_z += pull * dz
+                            g_y += pull * dy
+                            g_x += pull * dx
                 g_z, g_y, g_x = g_z / edges[0], g_y / edges[1], g_x / edges[2]
                 length = np.sqrt(g_z * g_z + g_y * g_y + g_x * g_x)
                 r_z = (0.5 * (z + k) - centre[0]) * edges[0]
@@ -276,9 +272,11 @@ def _level(line: Any, place: float) -> float:
 @jit
 def _place(line: Any, level: float) -> float:
     """Give the last place at which a line that never falls has a level."""
-    step: Any = np.searchsorted(line, level, "right") - 1
-    if step == len(line) - 1:
+    step = len(line) - 1
+    if level >= line[step]:
         return float(step)
+    while line[step] > level:
+        step -= 1
     return step + 1 / (line[step + 1] - line[step]) * (level - line[step])
 
 

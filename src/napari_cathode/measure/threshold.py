@@ -130,7 +130,7 @@ def split_grey(values: Floats, background: float) -> float:
 
 def _thinned(values: Floats) -> Floats:
     """Take at most SAMPLE values, evenly."""
-    return values[:: max(1, len(values) // SAMPLE)]
+    return np.ascontiguousarray(values[:: max(1, len(values) // SAMPLE)])  # loops are compiled for this alone
 
 
 def _middle_and_spread(values: Floats) -> tuple[float, float]:
