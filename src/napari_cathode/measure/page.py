@@ -68,15 +68,16 @@ and x.
 
 - **M**, the solid: F without its cracks. A crack is found where a voxel is darker than half way between the particle's
   own solid grey and the background around it, after a light Gaussian against noise. The solid grey is the median of
-  the label's voxels that lie nearer to it than to the background; the background is the median at least three voxels
-  away from all particles (of the whole image where too few such voxels are near). Near the surface a dark voxel may be
-  partial volume or a label a little too wide: it is a crack only two layers below the surface of what the solid
-  encloses, or three below that of F, or where it continues such a crack.
-  How many voxels a crack takes is then weighed: blur smears the grey that a crack takes away but keeps its sum, so each
-  voxel in or beside a crack counts by the grey it lacks, as a share of what is lacking in a void, and as many voxels as
-  that adds up to, the emptiest ones, are crack. The solid around a crack is the mean within four voxels; the void is
-  the median in the middle of wide cracks, of the particle and of the image. Thin cracks that stay 30 % darker
-  than the solid around them are counted in this way, fainter ones are missed.
+  the label's voxels that lie nearer to it than to the background and have no darker voxel beside them, as blur darkens
+  the solid beside cracks; the background is the median at least three voxels away from all particles (of the whole
+  image where too few such voxels are near). Near the surface a dark voxel may be partial volume or a label a little
+  too wide: it is a crack only two layers below the surface of what the solid encloses, or three below that of F, or
+  where it continues such a crack.
+  How many voxels a crack takes is then weighed: blur smears the grey that a crack takes away but keeps its sum, so
+  each voxel in or beside a crack counts by the grey it lacks, as a share of what is lacking in a void, and as many
+  voxels as that adds up to, the emptiest ones, are crack. The solid around a crack is the mean within four voxels;
+  the void is the median in the middle of wide cracks, of the particle and of the image. Thin cracks that are darker
+  than the solid around them by 31 % of the way to a void are counted in this way, fainter ones are missed.
 - **F**, the filled particle: its label, and what closing M by a ball and filling its holes (while it is swollen)
   adds, and of labels of solid alone what completes it, less the voxels of other labels.
 - **K** = F without M: the particle's cracks and pores.
