@@ -59,6 +59,8 @@ class Session:
         There are other models than before.
     running_changed : ()
         A step began or ended.
+    gone : (object)
+        What a step may need is not there any more: a particle set, predictions, or whatever shows a tomogram.
     """
 
     predictions_changed = Signal()
@@ -70,6 +72,7 @@ class Session:
     focus_requested = Signal(int)
     models_changed = Signal()
     running_changed = Signal()
+    gone = Signal(object)
 
     def __init__(self) -> None:
         self._predictions: list[Predictions] = []
@@ -127,6 +130,7 @@ class Session:
         del predictions.views[view]
         if not predictions.views:
             self._predictions.remove(predictions)
+            self.gone.emit(predictions)
         self.predictions_changed.emit()
 
     @property
@@ -186,6 +190,7 @@ class Session:
             rest = [other for other in self._sets if other is not particles]
             self.current = rest[-1] if rest else None
         self._sets.remove(particles)
+        self.gone.emit(particles)
         self.particle_sets_changed.emit()
 
     def set_labels(self, particles: ParticleSet, labels: Any) -> None:

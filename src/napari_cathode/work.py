@@ -62,10 +62,17 @@ class Work:
     about : object
         The `ParticleSet` that it is about, the `Tomogram` whose views it makes or reads; None where it is about nothing
         that another step could replace.
+    needs : tuple
+        What else must be there still when it ends, or it is done for nothing: layers, `Predictions`.
     """
 
     name: str
     about: Any = None
+    needs: tuple[Any, ...] = ()
+
+    def is_lost_with(self, gone: Any) -> bool:
+        """Whether it is done for nothing when something is gone."""
+        return any(gone is needed for needed in (self.about, *self.needs))
 
 
 def why_not(wanted: Work, running: Work) -> str:

@@ -291,6 +291,7 @@ class Link:
         if particles is not None:
             self._unbind(particles)
             self.session.remove(particles)
+        self.session.gone.emit(layer)
 
     def _on_particle_sets_changed(self) -> None:
         known = set(self.session.particle_sets)

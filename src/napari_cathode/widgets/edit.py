@@ -237,14 +237,14 @@ class EditWidget(Docked, Panel):
             particles.boxes = boxes
             QTimer.singleShot(0, then)
 
-        self.runner.start(search_job(particles.labels), self._when_unchanged(particles, on_found))
+        self.runner.start(search_job(particles.labels).on(particles), self._when_unchanged(particles, on_found))
 
     def _copy(self) -> None:
         """Go on with labels in memory."""
         particles = self._session.current
         if particles is not None and not self.runner.running:
             take = self._when_unchanged(particles, lambda copy: self._session.replace_array(particles, copy))
-            self.runner.start(copy_job(particles.labels), take)
+            self.runner.start(copy_job(particles.labels).on(particles), take)
 
     def _when_unchanged(self, particles: ParticleSet, act: Any) -> Any:
         """Make what is done with a result, unless the labels are others by then."""

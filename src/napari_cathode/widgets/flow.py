@@ -253,7 +253,7 @@ class Flow(QObject):
     def _find(self) -> tuple[Job, Any]:
         job = self._job(
             "Find particles", iter_find_layer, self._whole, self._identify, self._views, self._region, False, None
-        ).on(self._whole)
+        ).on(self._whole, needs=[self._layer])
         job.prepare = prepare_labels
         return job, self._on_found
 
@@ -283,7 +283,7 @@ class Flow(QObject):
         spacing = self._tomogram.require_spacing()
         views = ViewsToFuse("all steps", dict(self._predictions.views))
         job = Job("Fuse views", iter_fuse_layers, views, parameters, spacing)  # the process goes, with what it keeps
-        job.on(self._predictions.tomogram)
+        job.on(self._predictions.tomogram, needs=[self._layer])
         job.prepare = prepare_labels
         return job, self._on_fused
 
@@ -309,7 +309,7 @@ class Flow(QObject):
             particles.spacing_um = tomogram.spacing_um
         job = self._job(
             "Measure particles", iter_measure_layers, particles.labels, tomogram, particles.spacing_um, parameters
-        ).on(particles)
+        ).on(particles, needs=[self._layer])
         revision = particles.revision
 
         def on_result(result: Any) -> str:
@@ -326,7 +326,7 @@ class Flow(QObject):
     def _explain(self) -> tuple[Job, Any]:
         particles, parameters = self._there(), ExplainParameters()
         table = particles.table
-        job = self._job("Explain", iter_explain_table, table, parameters).on(particles)
+        job = self._job("Explain", iter_explain_table, table, parameters).on(particles, needs=[self._layer])
         job.prepare = prepare_plots
         revision, epoch, without = particles.table_revision, particles.epoch, particles.excluded
 

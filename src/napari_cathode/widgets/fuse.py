@@ -234,7 +234,7 @@ class FuseWidget(Docked, Panel):
         self._again.cancel()
         self._newest = None
         job = Job(name, iter_fuse_layers, self._kept.to_fuse(layers, inputs, region), parameters, spacing)
-        job.on(self._tomogram(), work.FUSE)
+        job.on(self._tomogram(), work.FUSE, layers.values())
         job.prepare, job.kept = prepare_labels, self._process
         return job
 

@@ -368,7 +368,8 @@ class IdentifyWidget(Docked, Panel):
         self.before.stop()
         self.line.setChecked(False)
         self.adjust.forget()
-        job = Job(name, iter_find_layer, tomogram, parameters, views, region, fused, folder).on(tomogram)
+        job = Job(name, iter_find_layer, tomogram, parameters, views, region, fused, folder)
+        job.on(tomogram, needs=[self.image.layer])
         job.prepare, job.kept = prepare_labels, self._kept
         return job
 

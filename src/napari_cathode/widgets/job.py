@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 from napari.qt.threading import GeneratorWorker, create_worker
@@ -49,9 +49,12 @@ class Job:
     def __str__(self) -> str:
         return self._name
 
-    def on(self, about: Any, name: str = "") -> Job:
-        """Say what it is about, and what kind of step it is where its name does not tell; see `napari_cathode.work`."""
-        self.work = Work(name or self._name, about)
+    def on(self, about: Any, name: str = "", needs: Iterable[Any] = ()) -> Job:
+        """Say what it is about, what kind of step it is where its name does not tell, and what else it needs.
+
+        See `napari_cathode.work.Work`.
+        """
+        self.work = Work(name or self._name, about, tuple(needs))
         return self
 
     def steps(self) -> Generator[Progress, None, Any]:

@@ -102,7 +102,8 @@ class Redrawing:
         except InputError as error:
             self._runner.fail(str(error))
             return
-        job = Job("Redraw slices", iter_redraw_views, self._stored, probability, overlap).on(predictions.tomogram)
+        job = Job("Redraw slices", iter_redraw_views, self._stored, probability, overlap)
+        job.on(predictions.tomogram, needs=[predictions])
         job.prepare = prepare_labels
 
         def on_drawn(drawn: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from napari_cathode.session import Session
 from napari_cathode.work import Work
 
 from .job import Job, make_worker
-from .parts import Text
+from .parts import Connections, Text
 from .time_left import TimeLeft
 from .turns import Turn
 
@@ -33,7 +33,7 @@ class Runner(QWidget):
     """Progress bar, Cancel, what is being done, and the error where there was one.
 
     One run at a time. A result that comes after `cancel` is dropped. What must not run beside another step is not
-    started.
+    started, and what a step is about or needs takes the step with it when it is removed.
 
     Parameters
     ----------
@@ -85,6 +85,9 @@ class Runner(QWidget):
         layout.addWidget(self._copy)
         self._show_running(False)
         self._show_error("", "")
+        self._connections = Connections(self)
+        if session is not None:
+            self._connections.connect(session.gone, self._on_gone)
 
     @property
     def running(self) -> bool:
@@ -166,6 +169,12 @@ class Runner(QWidget):
         self._worker.quit()
         self._end()
         self.say("Cancelled. Nothing was changed.")
+
+    def _on_gone(self, gone: Any) -> None:
+        """Spare a step its end: what its result would be shown on was removed."""
+        if self._work is not None and self._work.is_lost_with(gone) and self._cancel.isEnabled():
+            self.cancel()
+            self.say(f"Cancelled, because “{gone.name}” was removed.")
 
     def leave(self) -> None:
         """Stop what is running: its panel was closed."""

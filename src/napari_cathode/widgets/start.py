@@ -336,7 +336,7 @@ class StartWidget(docks.Docked, Panel):
             self._run_steps()
             return
         self._surveying, self._surveyed = True, False
-        self.runner.start(job, self._on_survey, Untold())
+        self.runner.start(job.on(None, needs=[layer]), self._on_survey, Untold())
         self.refresh()
 
     def _on_survey(self, survey: Any) -> str:
