@@ -340,8 +340,6 @@ class FeaturesWidget(Docked, QWidget):
         ).on(particles)
 
         def on_result(result: Any) -> str:
-            if particles not in self._session.particle_sets:
-                return "The particles were closed meanwhile; the result was dropped."
             if particles.revision != revision:
                 raise InputError("The labels were changed while they were measured; measure again.")
             self._measured_now = self._link.show_measured(particles, result, tomogram, to_dict(parameters))
@@ -365,8 +363,6 @@ class FeaturesWidget(Docked, QWidget):
         revision = particles.revision
 
         def on_result(matched: Any) -> str:
-            if particles not in self._session.particle_sets:
-                return "The particles were closed meanwhile; the table was dropped."
             if particles.revision != revision:
                 raise InputError("The labels were changed while the table was read; load it again.")
             self._measure_toggle.setChecked(False)

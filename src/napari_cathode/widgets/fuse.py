@@ -189,8 +189,6 @@ class FuseWidget(Docked, Panel):
 
         def on_result(fused: Fused) -> str:
             self._kept.on_fused(fused.kept)
-            if like not in self._viewer.layers:
-                return "The views were closed meanwhile; the result was dropped."
             self.preview.remove()
             self._link.views.hide()
             particles = ParticleSet(fused.labels, name, spacing, tomogram, provenance=_how(fused))
@@ -218,8 +216,6 @@ class FuseWidget(Docked, Panel):
 
         def on_result(fused: Fused) -> str:
             self._kept.on_fused(fused.kept)
-            if like not in self._viewer.layers:
-                return "The views were closed meanwhile; the result was dropped."
             self._link.views.hide()
             self.preview.show(fused.labels, like, region, None, 0)
             self._newest = _Shown(region, parameters)
@@ -317,8 +313,6 @@ class FuseWidget(Docked, Panel):
         revision = particles.revision
 
         def on_result(found: Any) -> str:
-            if particles not in self._link.session.particle_sets:
-                return "The particles were closed meanwhile; the result was dropped."
             if particles.revision != revision:
                 raise InputError("The labels were changed while they were compared; compare again.")
             self._link.session.set_agreement(particles, found)

@@ -320,8 +320,6 @@ class IdentifyWidget(Docked, Panel):
         self.runner.start(job, lambda found: self._on_preview(found, layer, region, shown))
 
     def _on_preview(self, found: Found, layer: Any, region: Region, shown: ShownSlice) -> str:
-        if layer not in self._viewer.layers:
-            return "The image was closed meanwhile; the result was dropped."
         prediction = found.views[shown.view]
         self.preview.show(prediction.labels, layer, region, shown, self.look.currentData())
         self.before.tell_notes(prediction.notes)
@@ -401,8 +399,6 @@ class IdentifyWidget(Docked, Panel):
     def _on_found(
         self, found: Found, tomogram: Tomogram, layer: Any, region: Region, parameters: Any, folder: Any
     ) -> Showing:
-        if layer not in self._viewer.layers:
-            return "The image was closed meanwhile; the result was dropped."
         self.preview.remove()
         first = tuple(side[0] for side in region)
         prediction = found.volume or next(iter(found.views.values()))

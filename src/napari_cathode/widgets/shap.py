@@ -306,8 +306,6 @@ class ShapWidget(Docked, Panel):
         revision, epoch, without = particles.table_revision, particles.epoch, particles.excluded
 
         def on_result(explanation: Any) -> str:
-            if particles not in self._session.particle_sets:
-                return "The particles were closed meanwhile; the result was dropped."
             if particles.table is None or particles.epoch != epoch:
                 return "Another table was measured or loaded meanwhile; explain it again."
             particles.provenance["explain"] = to_dict(parameters)
