@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import dask.array as da
 import numpy as np
+import pandas as pd
 import pytest
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
@@ -18,7 +20,7 @@ from napari_cathode.session import ParticleSet
 from napari_cathode.widgets import flow as flow_module
 from napari_cathode.widgets import start as start_module
 from napari_cathode.widgets import voxel_size as voxel_module
-from napari_cathode.widgets.docks import EDIT, START, open_dock
+from napari_cathode.widgets.docks import EDIT, IDENTIFY, START, open_dock
 from napari_cathode.widgets.flow import (
     DONE,
     EXPLAIN,
@@ -47,6 +49,12 @@ def _balls(flat=False):
     return (grey[12] if flat else grey).astype(np.uint8), labels
 
 
+def iter_explained(_table, _parameters):
+    """Stand in for an explanation."""
+    yield from iter_count(2)
+    return SimpleNamespace(scores={"r2_mean": 0.5}, shap=pd.DataFrame())
+
+
 def test_states_follow_what_there_is(model):
     grey, labels = _balls()
     layer = model.add_image(grey, scale=(0.2,) * 3, units=("um",) * 3)
@@ -55,8 +63,6 @@ def test_states_follow_what_there_is(model):
     particles = ParticleSet(labels, "p", (0.2,) * 3)
     link.show(particles, layer)
     assert reached(link, layer).states == {FIND: DONE, FUSE: DONE, MEASURE: TO_DO, EXPLAIN: TO_DO}
-    import pandas as pd
-
     link.set_table(particles, pd.DataFrame({"label": [1, 2], "damage": [0.1, 0.2]}))
     assert reached(link, layer).states[MEASURE] == DONE
     link.session.touch(particles)
@@ -165,9 +171,8 @@ def test_what_a_step_found_stays_when_a_later_one_fails(viewer, qtbot):
     assert "for the step that is left" in start.before.facts.text()
     features = next(panel for name, panel in viewer.window.dock_widgets.items() if name.startswith("Particle features"))
     assert features.colour_by.bar.isVisible(), "the colours have their key as soon as there are any"
-    start.runner.say("Found 16 particles.")
     link.session.touch(particles)
-    assert start.runner.status == "", "the labels are others now"
+    assert not start.runner.error and not start.runner.status, "the labels are others now"
 
 
 @needs_canvas
@@ -270,6 +275,36 @@ def test_a_button_that_is_pressed_right_after_typing_does_not_move_away(viewer, 
     QTest.mouseRelease(start.button, Qt.MouseButton.LeftButton, pos=place)
     assert begun == [(0.2, 0.2, 0.2)]
     qtbot.waitUntil(lambda: not start.voxel_size._hint.isVisible(), timeout=5000)
+
+
+@needs_canvas
+@pytest.mark.parametrize("panel", [START, IDENTIFY])
+def test_measuring_again_takes_back_that_all_is_explained(viewer, qtbot, monkeypatch, panel):
+    grey, labels = _balls()
+    layer = viewer.add_image(grey, name="tomo", scale=(0.2,) * 3, units=("um",) * 3)
+    link = link_of(viewer)
+    particles = ParticleSet(labels, "tomo particles", (0.2,) * 3)
+    link.show(particles, layer)
+    table = pd.DataFrame({"label": range(1, 17), "damage": np.linspace(0, 1, 16)})
+    link.set_table(particles, table)
+    monkeypatch.setattr(flow_module, "iter_explain_table", iter_explained)
+    start, runs = open_dock(viewer, START), open_dock(viewer, panel)
+    monkeypatch.setattr(start, "_show_results", lambda: None)
+    with qtbot.waitSignal(runs.flow.completed, timeout=300_000):
+        runs.flow.start(layer, tomogram_of(layer))
+    assert "explained 16 particles" in runs.runner.status and start.states[EXPLAIN].text() == "R² 0.50"
+    session = link.session
+    session.judge(particles, [3], verdict="accepted")
+    assert "explained 16 particles" in runs.runner.status, "nothing has become untrue"
+    link.set_table(particles, table.copy())
+    assert particles.explanation is None
+    assert start.states[EXPLAIN].text() == TO_DO and start.states[MEASURE].text() == "16 measured"
+    assert runs.runner.status == "", "it said that they are explained"
+    assert start.button.text() == "Run the rest"
+    # What something else has said since stays.
+    runs.runner.say("Something else.")
+    session.touch(particles)
+    assert runs.runner.status == "Something else."
 
 
 @needs_canvas

@@ -27,6 +27,7 @@ from napari_cathode.whole_run import EXPLAIN, FIND, FUSE, MEASURE
 from napari_cathode.words import particles_in_words
 
 from .job import Job
+from .parts import Connections
 from .plots import TURN_MS, prepare_plots
 from .runner import Runner, Showing
 from .time_left import TimeLeft
@@ -143,8 +144,11 @@ class Flow(QObject):
         self._particles: ParticleSet | None = None
         self._went_well = False
         self._time = TimeLeft()
+        self._said = ("", "")
         self.step = ""
         runner.finished.connect(self._on_finished)
+        self._connections = Connections(self)
+        self._connections.connect(link.session.changed, self._on_changed)
 
     def _tell_measured(self) -> None:
         self.measured.emit()
@@ -233,10 +237,19 @@ class Flow(QObject):
         """Go on to the next step, or leave it at what was reached."""
         if not self.step:
             return
+        self._said = (self._runner.status, self._runner.error)
         if self._went_well:
             QTimer.singleShot(0, self._next)
         else:
             self._stop()
+
+    def _on_changed(self, particles: ParticleSet, what: str) -> None:
+        """Take back what the last step came to, when its particles are others or are not explained any more."""
+        gone = what == "labels" or (what == "explanation" and particles.explanation is None)
+        if not gone or self.step or self._runner.running or particles is not self._particles:
+            return
+        if (self._runner.status, self._runner.error) == self._said:
+            self._runner.say("")
 
     def _stop(self) -> None:
         self._left = []

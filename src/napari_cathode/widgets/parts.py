@@ -46,11 +46,11 @@ class Connections:
 
     Parameters
     ----------
-    widget : QWidget
-        The widget whose methods are connected.
+    widget : QObject
+        The widget, or part of one, whose methods are connected.
     """
 
-    def __init__(self, widget: QWidget) -> None:
+    def __init__(self, widget: QObject) -> None:
         self._pairs: list[tuple[Any, Callable[..., Any]]] = []
         widget.destroyed.connect(self.close)
 

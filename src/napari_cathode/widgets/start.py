@@ -266,8 +266,6 @@ class StartWidget(docks.Docked, Panel):
         self.refresh()
 
     def _on_changed(self, _particles: Any, what: str) -> None:
-        if what == "labels" and not self.flow.step and not self.runner.running:
-            self.runner.say("")  # what the last run found is no longer so
         if what in ("labels", "table", "explanation", "review"):
             self.refresh()
 
