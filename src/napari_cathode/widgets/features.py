@@ -20,7 +20,6 @@ from napari_cathode.plugin.layers import is_image, is_particles, shape_of, shows
 from napari_cathode.plugin.link import link_of
 from napari_cathode.plugin.steps import iter_load_table, iter_measure_layers
 from napari_cathode.session import ParticleSet
-from napari_cathode.tomogram import Tomogram
 from napari_cathode.whole_run import expect_measuring
 from napari_cathode.work import LOAD, MEASURE
 
@@ -29,6 +28,7 @@ from .docks import PLOTS, SHAP, Docked, give_room, keep_sides, open_dock
 from .features_export import ask_path, export_button, rows_in_order, write_features
 from .forecast import Forecast
 from .forms import Form
+from .grey_values import apart, differ, grey_values_of
 from .job import Job
 from .parts import (
     BUSY,
@@ -170,6 +170,7 @@ class FeaturesWidget(Docked, QWidget):
 
     def _connect(self) -> None:
         self.labels.layer_changed.connect(self._adopt)
+        self.image.layer_changed.connect(self._on_image)
         self.voxel_size.changed.connect(self._on_voxel_size)
         self.button.clicked.connect(self.measure)
         self.load_button.clicked.connect(self._ask_table)
@@ -249,6 +250,15 @@ class FeaturesWidget(Docked, QWidget):
                 self._session.current = particles
         self._refresh()
 
+    def _asks_voxel_size(self, particles: ParticleSet) -> bool:
+        """Whether the voxel size of the labels is unknown, or another than that of the image."""
+        return particles.spacing_um is None or differ(particles, self.image.layer)
+
+    def _on_image(self, _layer: Any) -> None:
+        if self.runner.error and not self.runner.running:
+            self.runner.say("")  # it was of another image
+        self._refresh()
+
     def _on_voxel_size(self) -> None:
         if self.runner.error and not self.runner.running:
             self.runner.say("")  # what was asked for is there
@@ -299,8 +309,7 @@ class FeaturesWidget(Docked, QWidget):
         self._empty.say("" if not nothing else _TO_FUSE if self._session.predictions else _EMPTY)
         idle = not nothing and not self.runner.running
         self.forecast.tell(expect_measuring(math.prod(shape_of(self.labels.layer))) if idle else None)
-        unknown = particles is not None and particles.spacing_um is None
-        self._form_rows.setRowVisible(self.voxel_size, unknown)
+        self._form_rows.setRowVisible(self.voxel_size, particles is not None and self._asks_voxel_size(particles))
         for widget in (self.export_button, self.plots_button, self._measure_toggle):
             widget.setVisible(has_table)
         summed = has_table and particles.summary is not None and not particles.out_of_date
@@ -327,13 +336,15 @@ class FeaturesWidget(Docked, QWidget):
             if self.labels.layer is None:
                 raise InputError("No Labels layer is open; find particles first, or open one.")
             particles = self._link.adopt(self.labels.layer)
-            if particles.spacing_um is None:
+            if self._asks_voxel_size(particles):
                 particles.spacing_um = self.voxel_size.spacing()  # and that of the image on the same grid
-            tomogram = _tomogram_for(particles, self.image.layer)
+            tomogram, note = grey_values_of(particles, self.image.layer)
             parameters = self.form.value()
         except InputError as error:
             self.runner.fail(str(error))
+            self._refresh()  # the voxel size may be asked for
             return
+        note = note or apart(self.labels.layer, self.image.layer)
         revision = particles.revision
         job = Job(
             "Measure particles", iter_measure_layers, particles.labels, tomogram, particles.spacing_um, parameters
@@ -345,7 +356,7 @@ class FeaturesWidget(Docked, QWidget):
             self._measured_now = self._link.show_measured(particles, result, tomogram, to_dict(parameters))
             self._arrange()
             self._measure_toggle.setChecked(False)
-            return ""
+            return note
 
         self.runner.start(job, on_result)
 
@@ -400,26 +411,6 @@ class FeaturesWidget(Docked, QWidget):
         written, self._written = self._written, ""
         if written and self.runner.status == written:
             self.runner.say("")
-
-
-def _tomogram_for(particles: ParticleSet, layer: Any) -> Tomogram | None:
-    """Give the grey values on the grid of the labels."""
-    if layer is None:
-        return None
-    shape = tuple(particles.labels.shape)
-    chosen = tomogram_of(layer)
-    if chosen.shape == shape:
-        return chosen
-    if particles.tomogram is not None and particles.tomogram.shape == shape:
-        return particles.tomogram
-    raise InputError(
-        f"The image {layer.name} has {_shape(chosen.shape)} voxels, the labels {particles.name} {_shape(shape)}; "
-        "choose the image that the labels belong to."
-    )
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return " × ".join(map(str, shape))
 
 
 def _summary(particles: ParticleSet | None) -> str:

@@ -26,6 +26,7 @@ from napari_cathode.tomogram import Region, Tomogram
 from napari_cathode.whole_run import EXPLAIN, FIND, FUSE, MEASURE
 from napari_cathode.words import particles_in_words
 
+from .grey_values import check_same_spacing
 from .job import Job
 from .parts import Connections
 from .plots import TURN_MS, prepare_plots
@@ -320,6 +321,7 @@ class Flow(QObject):
         tomogram = self._tomogram
         if particles.spacing_um is None:
             particles.spacing_um = tomogram.spacing_um
+        check_same_spacing(particles, tomogram)
         job = self._job(
             "Measure particles", iter_measure_layers, particles.labels, tomogram, particles.spacing_um, parameters
         ).on(particles, needs=[self._layer])
