@@ -10,9 +10,11 @@ from napari_cathode.edit import merge
 from napari_cathode.plugin.link import link_of
 from napari_cathode.session import ParticleSet
 from napari_cathode.tomogram import Tomogram
+from napari_cathode.widgets import edit as edit_module
 from napari_cathode.widgets import features, fuse, identify, shap
 from napari_cathode.widgets.docks import EDIT, FEATURES, FUSE, IDENTIFY, PROJECT, SHAP, START, open_dock
 from napari_cathode.widgets.keeper import keeper_of
+from napari_cathode.work import MEASURE, Work
 from tests.plugin.conftest import SPACING, needs_canvas, settle
 
 from .steps import iter_count
@@ -59,6 +61,9 @@ def test_explain_edit_and_run_all_wait_for_measure(viewer, qtbot, monkeypatch, p
     assert panel.runner.running
     for button in others:
         assert not button.isEnabled() and "“Measure particles”" in button.toolTip(), button.text()
+    edit = panels[EDIT]
+    assert "“Measure particles” is running" in edit._why.text() and edit._why.isVisibleTo(edit)
+    assert edit.tools.y() < edit._why.y() < edit.history.y(), "below the buttons, which stay where they are"
     panels[SHAP].explain()
     assert "“Measure particles” is running" in panels[SHAP].runner.error and not panels[SHAP].runner.running
     panels[EDIT].edit("delete")
@@ -72,6 +77,17 @@ def test_explain_edit_and_run_all_wait_for_measure(viewer, qtbot, monkeypatch, p
     qtbot.waitUntil(lambda: not panel.runner.running, timeout=TIMEOUT_MS)
     assert all(button.isEnabled() for button in others)
     assert not any("Measure particles" in button.toolTip() for button in others)
+    assert not edit._why.isVisibleTo(edit)
+
+
+def test_why_edits_wait_moves_nothing_under_a_pressed_mouse_button(viewer, qtbot, monkeypatch, particles):
+    edit, session = open_dock(viewer, EDIT), link_of(viewer).session
+    held = [Qt.MouseButton.LeftButton]
+    monkeypatch.setattr(edit_module.QGuiApplication, "mouseButtons", lambda: held[0])
+    session.begin(Work(MEASURE, particles))
+    assert not edit.tools.delete_button.isEnabled() and not edit._why.isVisibleTo(edit)
+    held[0] = Qt.MouseButton.NoButton
+    qtbot.waitUntil(lambda: edit._why.isVisibleTo(edit), timeout=5000)
 
 
 def test_an_edit_is_not_undone_below_a_measurement(viewer, qtbot, monkeypatch, particles):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
+from qtpy.QtGui import QGuiApplication, QHideEvent, QKeySequence, QShortcut, QShowEvent
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton
 
 from napari_cathode.edit import Change, EditParameters, LabelBoxes, write_log
@@ -34,7 +34,7 @@ _EMPTY = (
     "Labels layer made by another tool."
 )
 _NONE = "Click a particle to select it; Shift-click adds another."
-_REDRAW_MS = 50
+_REDRAW_MS = _RELEASE_MS = 50
 
 
 class EditWidget(Docked, Panel):
@@ -56,6 +56,10 @@ class EditWidget(Docked, Panel):
         self.history = HistoryList(self._session)
         self._empty = NoParticles(_EMPTY)
         self._state = Text()
+        self._why = Text()
+        self._why_timer = QTimer(self)
+        self._why_timer.setSingleShot(True)
+        self._why_timer.timeout.connect(self._tell_why)
         self._stale = Text()
         self.measure_button = QPushButton("Measure again …")
         self._in_file = Text()
@@ -117,7 +121,7 @@ class EditWidget(Docked, Panel):
         self._settings = Fold("Settings", self.form)
         self.column.addWidget(self._empty)
         self.column.addLayout(in_file)
-        for widget in (self._state, self.tools, self.preview, self.runner, self._settings):
+        for widget in (self._state, self.tools, self.preview, self._why, self.runner, self._settings):
             self.column.addWidget(widget)
         self.column.addLayout(again)
         self.column.addWidget(self.review)
@@ -151,6 +155,7 @@ class EditWidget(Docked, Panel):
             layer.mode = "pan_zoom"  # a stroke would be an edit
         self.tools.show_state(free, len(self._session.selection), mode, slices, why)
         self.preview.allow(why)
+        self._tell_why()
         self.history.allow(why)
         self._in_file.say("" if particles is None else _where(particles.labels))
         self.copy_button.setVisible(particles is not None and not in_memory(particles.labels))
@@ -161,6 +166,15 @@ class EditWidget(Docked, Panel):
         self._stale.say(self._describe_age(particles) if not following else "Measuring what the edit changed …")
         self.measure_button.setVisible(stale and not following)
         self._bind(particles is not None and self.isVisible())
+
+    def _tell_why(self) -> None:
+        """Say below the buttons why they wait, but move nothing between the press and the release of a mouse button."""
+        if QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton:
+            self._why_timer.start(_RELEASE_MS)
+            return
+        why = "" if self.runner.running else self._session.why_not(EDIT, self._session.current)
+        if why != self._why.text():
+            self._why.say(why)
 
     def _describe_age(self, particles: ParticleSet | None) -> str:
         """Say what is of the particles before these edits."""
