@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QPoint
 
 from napari_cathode.errors import InputError
 from napari_cathode.plugin.layers import tomogram_of
@@ -85,6 +86,9 @@ def test_the_panel_refuses_another_voxel_size_asks_for_the_right_one_and_tells_o
     panel.measure()
     assert "found state voxels of 1 × 0.5 × 0.5 µm, the image tomo of 2 × 1 × 1 µm" in panel.runner.error
     assert not panel.runner.running
+    settle()
+    below = panel.runner.mapTo(panel, QPoint()).y() - panel.load_button.mapTo(panel, QPoint()).y()
+    assert 0 < below < 60, "where one looks when one has pressed the button, not at the bottom of the dock"
     for box, length in zip(panel.voxel_size._boxes, SPACING, strict=True):
         box.setValue(length)
     settle()
@@ -93,6 +97,8 @@ def test_the_panel_refuses_another_voxel_size_asks_for_the_right_one_and_tells_o
         panel.measure()
     assert len(link_of(viewer).session.current.table) == 2
     assert "found and tomo 5 µm apart" in panel.runner.status
+    settle()
+    assert panel.runner.isVisible() and not panel.load_button.isVisible(), "above the table"
 
 
 @needs_canvas

@@ -212,6 +212,7 @@ class FeaturesWidget(Docked, QWidget):
         self.notes_toggle.setVisible(noted and wide)  # each line that they take there is a particle less to be seen
         self.notes.setVisible(noted and (self.notes_toggle.isChecked() if wide else not tight))
         self._no_table.setVisible(wide and not has_table and not self.runner.running)
+        self._place_runner(not has_table and not wide)
         # What goes goes first, since each part that is shown makes room for itself at once.
         parts = (
             (self._controls, asked or not has_table),
@@ -236,6 +237,13 @@ class FeaturesWidget(Docked, QWidget):
         for part, shown in parts:
             if shown:
                 part.show()
+
+    def _place_runner(self, below_buttons: bool) -> None:
+        """Say how far a step is below the button that starts it, as long as no table stands there."""
+        column = self._controls.column if below_buttons else self._results.layout()
+        if column.indexOf(self.runner) < 0:
+            before = self.load_button if below_buttons else self.notes
+            column.insertWidget(column.indexOf(before) + 1, self.runner)
 
     def _has_table(self) -> bool:
         particles = self._session.current
