@@ -374,3 +374,14 @@ def test_values_that_are_no_number_leave_the_other_particles_as_they_are():
     found = measure(labels, image, (1.0, 1.0, 1.0), parameters)
     assert found["volume_um3"].tolist() == whole["volume_um3"].tolist()
     assert found["edensity"][1] == pytest.approx(whole["edensity"][1], rel=0.01)
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_values_that_are_no_number_here_and_there_change_little(balls, odd):
+    image = balls.image.astype(np.float32)
+    image[np.random.default_rng(0).random(image.shape) < 0.001] = odd
+    given = image.copy()
+    found = measure(balls.filled, image, SPACING)
+    assert np.abs(found["damage"] - balls.damage).max() < 0.02
+    assert np.abs(found["edensity"] - 178).max() < 3.5
+    assert np.array_equal(image, given, equal_nan=True)

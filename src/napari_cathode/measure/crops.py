@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .grey_kernels import with_numbers
 from .particle import OUTSIDE, Context, Crop, Measured, measure_particle, padding
 from .streaming import reading_order
 from .volume_pass import Inventory, read_labels
@@ -80,10 +81,11 @@ def _cut_out(
         part = wide
     if image is None:
         return np.ascontiguousarray(part), None
+    there = with_numbers(np.ascontiguousarray(image[box], np.float32))
     if inside:
-        return np.ascontiguousarray(part), np.ascontiguousarray(image[box], np.float32)
+        return np.ascontiguousarray(part), there
     grey = np.empty(part.shape, np.float32)
-    grey[middle] = image[box]
+    grey[middle] = there
     for axis, where in enumerate(middle):  # the image's edge, repeated
         planes = grey.swapaxes(0, axis)
         planes[: where.start] = planes[where.start]

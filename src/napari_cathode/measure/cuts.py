@@ -14,6 +14,7 @@ from napari_cathode.boxes import Box
 from napari_cathode.progress import Progress, Steps
 from napari_cathode.tomogram import Spacing
 
+from .grey_kernels import with_numbers
 from .parameters import MeasureParameters
 from .particle import OUTSIDE, Context, Crop, divide_particle, padding
 from .threshold import GreyLevels
@@ -206,7 +207,7 @@ def _read(labels: Any, image: Any, seen: Any, low: Any, high: Any) -> tuple[npt.
     part = np.ascontiguousarray(np.pad(part, beyond, constant_values=OUTSIDE))
     if image is None:
         return part, None
-    return part, np.pad(np.asarray(image[inside]).astype(np.float32), beyond, mode="edge")
+    return part, np.pad(with_numbers(np.asarray(image[inside], np.float32)), beyond, mode="edge")
 
 
 def _around(

@@ -155,6 +155,12 @@ def median(values: Floats) -> float:
     return float(_median(values)) if len(values) else float("nan")
 
 
+def with_numbers(image: Floats) -> Floats:
+    """Replace what is not a number (NaN, infinite) by the median grey: it would spread as the image is smoothed."""
+    known = np.isfinite(image)
+    return image if known.all() else np.where(known, image, np.float32(median(image[known])))
+
+
 @jit
 def _median(values: Floats) -> float:
     roughly, starts = sort_roughly(values)

@@ -12,7 +12,7 @@ from scipy import ndimage
 from napari_cathode.progress import Progress, Steps
 from napari_cathode.smoothing import gaussian
 
-from .grey_kernels import brighter_median, median, pick
+from .grey_kernels import brighter_median, median, pick, with_numbers
 from .kernels import Mask, erode
 from .volume_pass import DIRECT_IDS
 
@@ -166,7 +166,7 @@ def iter_image_greys(labels: Any, image: Any, field_of_view: npt.NDArray[np.bool
         seen = np.ones_like(part, bool)
         if field_of_view is not None:
             seen = np.broadcast_to(field_of_view, labels.shape)[here]
-        quiet = gaussian(np.ascontiguousarray(image[here], np.float32), (0.5, 0.5, 0.5))
+        quiet = gaussian(with_numbers(np.ascontiguousarray(image[here], np.float32)), (0.5, 0.5, 0.5))
         particles.append(_well_inside(quiet, (part > 0) & seen))
         free.append(_well_inside(quiet, (part == 0) & seen))
         if len(free[-1]) and len(particles[-1]):
