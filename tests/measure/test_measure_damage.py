@@ -222,6 +222,29 @@ def test_a_shattered_particle_is_as_bright_as_its_grains():
     assert found.background == pytest.approx(95, abs=1)
 
 
+def test_few_voxels_away_from_the_surface_do_not_tell_the_solid():
+    from napari_cathode.measure.threshold import GreyLevels, particle_greys
+
+    own = np.zeros((20, 20, 20), np.uint8)
+    own[8:11, 8:11, 8:13] = 1
+    quiet = np.where(own, 180.0, 95.0).astype(np.float32)
+    quiet[9, 9, 9:12] = 240  # all that have no darker voxel beside them
+    assert particle_greys(quiet, own, 1 - own, GreyLevels()).solid == 180
+
+
+def test_cracks_in_a_darker_piece_are_as_wide():
+    """What a crack lacks is a share of what the solid around it would lack in a void, not of the brightest solid."""
+    from napari_cathode.measure.cracks import weigh_cracks
+
+    z, _, x = np.indices((30, 24, 60))
+    cracks = ((x // 2) % 8 == 3) & (z > 5) & (z < 24)
+    image = ndimage.gaussian_filter(np.where(cracks, 70.0, np.where(x < 30, 180.0, 150.0)), 0.8).astype(np.float32)
+    inner = np.ones(image.shape, np.uint8)
+    found = weigh_cracks((image < 125).view(np.uint8), inner, image, image, 180.0, 70.0)
+    for half in (np.s_[:, :, 3:26], np.s_[:, :, 34:57]):
+        assert found[half].sum() == pytest.approx(cracks[half].sum(), rel=0.06)
+
+
 def test_a_busy_place_hides_no_particle_that_stands_out_elsewhere():
     """Rims of close neighbours around a particle are no noise: half of what is around is dark, half is bright."""
     from napari_cathode.measure.threshold import GreyLevels, particle_greys

@@ -6,8 +6,13 @@ import pytest
 
 from napari_cathode.errors import InputError
 from napari_cathode.measure import FEATURES, MeasureParameters, columns, iter_measure, measure, summarise
+from napari_cathode.measure.crops import cut_crops
 from napari_cathode.measure.features import CHOICES
 from napari_cathode.measure.grey_kernels import median
+from napari_cathode.measure.particle import OUTSIDE, Context
+from napari_cathode.measure.threshold import GreyLevels
+from napari_cathode.measure.volume_pass import iter_inventory
+from napari_cathode.progress import drain
 
 SPACING = (0.1, 0.1, 0.1)
 SHAPE_COLUMNS = [
@@ -385,3 +390,20 @@ def test_values_that_are_no_number_here_and_there_change_little(balls, odd):
     assert np.abs(found["damage"] - balls.damage).max() < 0.02
     assert np.abs(found["edensity"] - 178).max() < 3.5
     assert np.array_equal(image, given, equal_nan=True)
+
+
+@pytest.mark.parametrize("label", [1, 2, 3])
+def test_beyond_the_volume_the_edge_of_the_image_goes_on(label):
+    labels = np.zeros((9, 10, 11), np.int32)
+    labels[0, 1, 9:], labels[4, 4, 4], labels[8, 7:, 0] = 1, 2, 3
+    image = np.random.default_rng(0).random(labels.shape, np.float32)
+    context = Context((1.0, 1.0, 1.0), MeasureParameters(closing_radius_um=2), GreyLevels(), (4, 4, 4))
+    crops = cut_crops(labels, image, None, drain(iter_inventory(labels, None)), context, largest_first=False)
+    crop = next(crop for crop in crops if crop.label == label)
+    before = [-start for start in crop.start]
+    around = [(a, full - size - a) for a, size, full in zip(before, labels.shape, crop.labels.shape, strict=True)]
+    assert max(map(max, around)) > 0
+    wide = [(max(a, 0), max(b, 0)) for a, b in around]
+    inside = tuple(slice(max(-a, 0), size - max(-b, 0)) for (a, b), size in zip(around, labels.shape, strict=True))
+    assert np.array_equal(crop.image, np.pad(image[inside], wide, mode="edge"))
+    assert np.array_equal(crop.labels, np.pad(labels[inside], wide, constant_values=OUTSIDE))

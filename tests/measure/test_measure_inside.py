@@ -9,7 +9,7 @@ from napari_cathode.measure import MeasureParameters, measure
 from napari_cathode.measure.grey_kernels import highest
 from napari_cathode.measure.hull import convexity, hull_sizes, row_ends
 from napari_cathode.measure.inside import lacking_grey, measure_cracks, measure_radially
-from napari_cathode.measure.inside_kernels import crack_pieces
+from napari_cathode.measure.inside_kernels import crack_order, crack_pieces
 from napari_cathode.measure.threshold import GreyLevels
 
 ISOTROPIC = (1.0, 1.0, 1.0)
@@ -224,6 +224,36 @@ def test_convexity_in_a_slice_counts_pixels():
     hull = convex_hull_image(corner[0], offset_coordinates=False)
     assert convexity(corner) == pytest.approx(corner.sum() / hull.sum(), rel=1e-9)
     assert np.isnan(convexity(np.ones((1, 1, 9), np.uint8)))
+
+
+@pytest.mark.parametrize("depth", [1, 12], ids=["slice", "volume"])
+def test_orientation_is_that_of_filtered_cracks(depth):
+    filled = np.pad(np.ones((depth - 2 * (depth > 1), 12, 14), np.uint8), [(int(depth > 1),) * 2, (1, 1), (1, 1)])
+    rough = ndimage.gaussian_filter(np.random.default_rng(0).random(filled.shape), 1)
+    solid = filled & (rough < np.median(rough)).view(np.uint8)
+    cracks = filled & (1 - solid)
+    edges, centre = np.array([0.3, 0.1, 0.2]), np.array([(depth - 1) / 2, 6.2, 7.1])
+    # A neighbour draws by its steps along each axis, over the square of its distance in voxels.
+    steps = np.stack(np.meshgrid(*[np.arange(-1, 2)] * 3, indexing="ij"))
+    weights = steps / np.maximum((steps**2).sum(axis=0), 1)
+    normal = np.stack([ndimage.correlate(cracks * 1.0, weight, mode="constant") for weight in weights])
+    normal /= edges[:, None, None, None]
+    total = areas = 0.0
+    for axis in range(int(depth == 1), 3):
+        for side in (-1, 1):
+            there = np.roll(solid, -side, axis)  # the border is empty
+            for voxel in np.argwhere(cracks & there):
+                beside = voxel + side * (np.arange(3) == axis)
+                n, r = normal[:, *beside], (0.5 * (voxel + beside) - centre) * edges
+                if np.linalg.norm(n) < 1e-9:
+                    continue
+                cosine = n @ r / np.linalg.norm(n) / np.linalg.norm(r)
+                face = np.prod([edges[k] for k in range(int(depth == 1), 3) if k != axis])
+                area = face * np.linalg.norm(n) / np.abs(n).sum()
+                total += area * (2 * cosine**2 - 1 if depth == 1 else 1.5 * cosine**2 - 0.5)
+                areas += area
+    found = crack_order(crack_pieces(filled, solid)[0], cracks, solid, centre, edges)
+    assert found == pytest.approx((total, areas), rel=1e-6) and areas > 0.5
 
 
 def test_highest_values_are_those_of_sorting():

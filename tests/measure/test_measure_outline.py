@@ -7,6 +7,7 @@ from scipy.spatial import Delaunay
 
 from napari_cathode.measure import MeasureParameters, measure
 from napari_cathode.measure.outline import convex_hull
+from napari_cathode.measure.threshold import GreyLevels
 
 SPACING = (0.1, 0.1, 0.1)
 
@@ -150,3 +151,25 @@ def test_a_slice_of_solid_only_labels(draw_ellipsoid):
     tables = [measure(labels[middle], image[middle], SPACING) for labels in (filled, solid)]
     assert tables[0]["damage"][0] > 0.2
     assert tables[1]["damage"][0] == pytest.approx(tables[0]["damage"][0], abs=0.02)
+
+
+def test_what_is_farther_from_a_particle_than_its_reach_tells_nothing(draw_ellipsoid, monkeypatch):
+    from napari_cathode.measure import outline
+
+    whole = draw_ellipsoid((44, 44, 44), (22, 22, 22), (12, 12, 12))
+    z, y, x = np.indices(whole.shape)
+    solid = whole & ~((np.abs(x - 22) < 4) & (z > 18)) & ~((np.abs(y - 20) < 2) & (z < 24))
+    rng = np.random.default_rng(0)
+    others = (ndimage.gaussian_filter(rng.random(whole.shape), 2) > 0.52) & ~whole
+    image = np.where(solid | others, 180.0, np.where(whole, 70.0, 95.0)) + rng.normal(0, 12, whole.shape)
+    image = ndimage.gaussian_filter(image, 0.8).astype(np.float32)
+    filled, labelled = solid.view(np.uint8), (solid | others).view(np.uint8)
+    free = (~others).view(np.uint8)
+    greys = GreyLevels(solid=180.0, background=95.0, spread=5.0, void=70.0)
+    found = outline.complete_outline(filled, labelled, free, image, greys, (1.0, 1.0, 1.0))
+    assert found.sum() > filled.sum()
+    monkeypatch.setattr(outline, "REACH", (44, 44, 44))
+    assert np.array_equal(found, outline.complete_outline(filled, labelled, free, image, greys, (1.0, 1.0, 1.0)))
+    monkeypatch.setattr(outline, "REACH", (1, 1, 1))
+    short = outline.complete_outline(filled, labelled, free, image, greys, (1.0, 1.0, 1.0))
+    assert not np.array_equal(found, short)
