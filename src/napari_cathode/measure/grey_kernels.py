@@ -81,7 +81,7 @@ def _add(total: Any, first: Any, second: Any) -> None:
 
 @jit
 def pick(values: Floats, mask: Mask, most: int) -> Floats:
-    """Give a mask's values, or every second, third … of them where there are more than so many."""
+    """Give a mask's values, or every second, third … of them, so that there are fewer than twice so many."""
     flat = values.ravel()
     inside = np.zeros(-(-len(flat) // 8) * 8, np.uint8)
     copy_line(inside, mask.ravel())

@@ -129,7 +129,7 @@ def split_grey(values: Floats, background: float) -> float:
 
 
 def _thinned(values: Floats) -> Floats:
-    """Take at most SAMPLE values, evenly."""
+    """Take fewer than twice SAMPLE values, evenly."""
     return np.ascontiguousarray(values[:: max(1, len(values) // SAMPLE)])  # loops are compiled for this alone
 
 
