@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from napari_cathode.measure.filling import fill_holes
-from napari_cathode.measure.grey_kernels import mean_around, pick
+from napari_cathode.measure.grey_kernels import mean_around, median, pick
 from napari_cathode.measure.kernels import bounds, count_in_cells, count_pairs, erode, grow, within_ball
 from napari_cathode.measure.surface import DIRECTIONS
 from napari_cathode.measure.threshold import split_grey
@@ -98,3 +98,9 @@ def test_the_brighter_population_is_divided_half_way(share):
     values = np.where(bright, rng.normal(180, 4, 5000), rng.normal(80, 4, 5000)).astype(np.float32)
     assert split_grey(values, 80.0) == pytest.approx(np.median(values[bright]), abs=0.05)
     assert np.isnan(split_grey(values, 400.0))
+
+
+def test_a_median_may_be_the_lowest_of_the_values_that_are_sorted_together():
+    rng = np.random.default_rng(3)
+    values = np.concatenate([[0, 1024], rng.uniform(0, 0.9, 9), rng.uniform(1, 1.9, 11)]).astype(np.float32)
+    assert median(values) == pytest.approx(np.median(values.astype(np.float64)), abs=1e-9)
