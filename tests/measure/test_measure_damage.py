@@ -232,6 +232,17 @@ def test_few_voxels_away_from_the_surface_do_not_tell_the_solid():
     assert particle_greys(quiet, own, 1 - own, GreyLevels()).solid == 180
 
 
+def test_a_particle_that_stands_out_is_not_lost_by_its_inner_voxels():
+    from napari_cathode.measure.threshold import GreyLevels, particle_greys
+
+    own = np.zeros((30, 30, 30), np.uint8)
+    own[8:22, 8:22, 8:22] = 1
+    quiet = np.random.default_rng(0).normal(100, 10, own.shape).astype(np.float32)
+    quiet[own > 0] = np.where(np.indices(own.shape).sum(0) % 2, 90, 130)[own > 0]
+    quiet[12:17, 12:17, 12:17] = 119  # all that have no darker voxel beside them: less than two standard deviations
+    assert particle_greys(quiet, own, 1 - own, GreyLevels()).solid == 130
+
+
 def test_cracks_in_a_darker_piece_are_as_wide():
     """What a crack lacks is a share of what the solid around it would lack in a void, not of the brightest solid."""
     from napari_cathode.measure.cracks import weigh_cracks

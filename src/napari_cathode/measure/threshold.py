@@ -103,7 +103,11 @@ def particle_greys(quiet: Floats, own: Mask, free: Mask, image_levels: GreyLevel
     if np.isnan(greys.threshold):
         return greys
     core = pick(quiet, erode(own & np.greater(quiet, greys.threshold).view(np.uint8)), SAMPLE)
-    return greys if len(core) < FEWEST_CORE else replace(greys, solid=median(core))
+    if len(core) < FEWEST_CORE:
+        return greys
+    nearer = replace(greys, solid=median(core))
+    # Where noise alone makes the difference, a particle that stands out is not to be lost by it.
+    return greys if np.isnan(nearer.threshold) else nearer
 
 
 def split_grey(values: Floats, background: float) -> float:
