@@ -148,7 +148,7 @@ def main() -> None:
         print(row)
     if options.without_simulated:
         return
-    sys.stdout.write(DAMAGE.format(size=options.size, seeds=" and ".join(map(str, options.seeds))))
+    sys.stdout.write(DAMAGE.format(size=options.size, seeds=", ".join(map(str, options.seeds))))
     for line in simulated(tuple(options.seeds), options.size):
         print(line)
     sys.stdout.write(AFTER)
