@@ -318,7 +318,7 @@ def test_crops_can_travel_to_another_process(balls):
     from napari_cathode.measure.particle import Context, Crop, measure_particle
     from napari_cathode.measure.threshold import GreyLevels
 
-    labels, image = _cut_out(balls.filled, balls.image, None, 1, np.array([-2, 0, 4]), np.array([50, 50, 50]))
+    labels, image, _ = _cut_out(balls.filled, balls.image, None, 1, np.array([-2, 0, 4]), np.array([50, 50, 50]))
     job = (Crop(1, False, (-2, 0, 4), labels, image), Context(SPACING, MeasureParameters(), GreyLevels(), (2, 2, 2)))
     here, there = measure_particle(*job), measure_particle(*pickle.loads(pickle.dumps(job)))
     assert here.values["damage"] == pickle.loads(pickle.dumps(there)).values["damage"]
@@ -379,6 +379,8 @@ def test_values_that_are_no_number_leave_the_other_particles_as_they_are():
     found = measure(labels, image, (1.0, 1.0, 1.0), parameters)
     assert found["volume_um3"].tolist() == whole["volume_um3"].tolist()
     assert found["edensity"][1] == pytest.approx(whole["edensity"][1], rel=0.01)
+    assert not [note for note in whole.attrs["notes"] if "NaN" in note]
+    assert any("(NaN or infinite) at 8 voxels of 1 particle:" in note for note in found.attrs["notes"])
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])

@@ -58,15 +58,18 @@ def _cut_out(
     label: int,
     low: npt.NDArray[np.int64],
     high: npt.NDArray[np.int64],
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32] | None]:
-    """Read a box of labels and image; beyond the volume and its field of view the label is OUTSIDE."""
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32] | None, int]:
+    """Read a box of labels and image, and count the particle's voxels whose grey is no number.
+
+    Beyond the volume and its field of view the label is OUTSIDE.
+    """
     ends = np.minimum(high, labels.shape)
     starts = np.maximum(low, 0)
     box = tuple(slice(int(start), int(end)) for start, end in zip(starts, ends, strict=True))
     around = [
         (int(start - first), int(last - end)) for first, start, end, last in zip(low, starts, ends, high, strict=True)
     ]
-    part = read_labels(labels, (box[0], box[1], box[2]))
+    part = as_read = read_labels(labels, (box[0], box[1], box[2]))
     if field_of_view is not None:
         seen = np.broadcast_to(field_of_view, labels.shape)[box]
         own = part == label
@@ -80,17 +83,19 @@ def _cut_out(
         wide[middle] = part
         part = wide
     if image is None:
-        return np.ascontiguousarray(part), None
-    there = with_numbers(np.ascontiguousarray(image[box], np.float32))
+        return np.ascontiguousarray(part), None, 0
+    given = np.ascontiguousarray(image[box], np.float32)
+    there = with_numbers(given)
+    unknown = 0 if there is given else int(np.count_nonzero(~np.isfinite(given) & (as_read == label)))
     if inside:
-        return np.ascontiguousarray(part), there
+        return np.ascontiguousarray(part), there, unknown
     grey = np.empty(part.shape, np.float32)
     grey[middle] = there
     for axis, where in enumerate(middle):  # the image's edge, repeated
         planes = grey.swapaxes(0, axis)
         planes[: where.start] = planes[where.start]
         planes[where.stop :] = planes[where.stop - 1]
-    return part, grey
+    return part, grey, unknown
 
 
 def measure_crops(crops: Iterator[Crop], context: Context, executor: Executor | None) -> Iterator[Measured]:

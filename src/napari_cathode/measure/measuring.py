@@ -21,7 +21,7 @@ from .features import columns
 from .neighbours import add_neighbour_features
 from .packing import CoarseCounts
 from .parameters import MeasureParameters
-from .particle import Context, Measured, solid_only
+from .particle import UNKNOWN, Context, Measured, solid_only
 from .state import MeasureState, changed_between, find_changes
 from .streaming import streamed
 from .threshold import GreyLevels, iter_image_greys
@@ -169,7 +169,12 @@ def _assemble(state: MeasureState, counts: CoarseCounts) -> pd.DataFrame:
     touching = contact_table(contacts, particles_cut, spacing, flat=dimensions == 2)
     table["coordination"] = coordination(table, touching)
     add_depths(table, counts, parameters.thickness_axis)
-    notes = [*_dim_particles(table), *_outlined(parameters, state.grey), *_notes(table, parameters, spacing)]
+    notes = [
+        *_without_grey(particles),
+        *_dim_particles(table),
+        *_outlined(parameters, state.grey),
+        *_notes(table, parameters, spacing),
+    ]
     table = table[columns(dimensions, parameters.groups)]
     table.attrs["notes"] = notes
     table.attrs["state"] = state
@@ -310,6 +315,17 @@ def _dim_particles(table: pd.DataFrame) -> list[str]:
     if dim > len(table) / 5:
         note += " If particles are darker than what surrounds them, invert the image first."
     return [note]
+
+
+def _without_grey(particles: list[Measured]) -> list[str]:
+    """Say where the image holds no number."""
+    unknown = [int(measured.values[UNKNOWN]) for measured in particles if UNKNOWN in measured.values]
+    if not unknown:
+        return []
+    return [
+        f"The image holds no number (NaN or infinite) at {sum(unknown):,} voxel{'s' * (sum(unknown) > 1)} of "
+        f"{len(unknown):,} particle{'s' * (len(unknown) > 1)}: the median grey around stands in, and hides cracks."
+    ]
 
 
 def _outlined(parameters: MeasureParameters, grey: GreyLevels) -> list[str]:
