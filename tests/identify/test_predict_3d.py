@@ -54,7 +54,7 @@ def test_coarse_slices_give_the_same_particles(electrode):
 
 
 def test_blocks_find_what_the_whole_does(electrode, found, monkeypatch):
-    monkeypatch.setattr(predict_3d, "BLOCK", 48)
+    monkeypatch.setattr(predict_3d, "BLOCK", 96)
     tomogram = Tomogram(electrode.image, electrode.spacing_um)
     blocks = identify_volume(tomogram, replace(PARAMETERS, diameter_um=5.4))
     # Of two candidates that are all but equally probable either may be taken, and one at the threshold or not.
@@ -63,6 +63,21 @@ def test_blocks_find_what_the_whole_does(electrode, found, monkeypatch):
         kept = np.where(np.isin(one.labels, sure), one.labels, 0)
         assert len(sure) > 90 and match(kept, other.labels, 0.9).recall > 0.97
     assert abs(int(found.labels.max()) - int(blocks.labels.max())) <= 2
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 100, 144, 145, 200, 256, 257, 447, 1000])
+@pytest.mark.parametrize("divisor", [4, 8, 16])
+def test_blocks_cover_an_axis_once_and_see_beyond_their_part(size, divisor):
+    beyond, margin = predict_3d._rims(divisor)
+    cores = predict_3d._cores(size, divisor)
+    assert [start for start, _ in cores] == [0, *(stop for _, stop in cores[:-1])] and cores[-1][1] == size
+    assert all(start % divisor == 0 for start, _ in cores)
+    for start, stop in cores:
+        first, last = predict_3d._with_margin((start, stop), size, divisor)
+        assert first % divisor == 0
+        assert first == (0 if start == 0 else start + beyond - margin)
+        assert last == min(stop + beyond + margin, size + 2 * beyond) and last - first <= predict_3d.BLOCK
+    assert predict_3d.block_sizes((size, 8, 8), (divisor,) * 3)[0][0] <= predict_3d.BLOCK
 
 
 def test_other_thresholds_need_no_network(electrode, found):

@@ -24,8 +24,8 @@ from .star_kernels import rays_of
 from .views import sample_values, volume_grey_range
 from .working_volume import MIRRORED, WorkingVolume, iter_working_volume, working_shape
 
-BLOCK = 112
-"""Edge of a block's core in working voxels."""
+BLOCK = 176
+"""Edge of a block that the network sees in working voxels, at most; its memory goes with the third power."""
 MARGIN = 24
 """Working voxels around a block that its network sees: a typical particle."""
 FLOOR = 0.2
@@ -196,19 +196,32 @@ def _check_size(tomogram: Tomogram, factors: tuple[float, float, float]) -> None
         )
 
 
-def _core_and_beyond(divisor: tuple[int, ...]) -> tuple[int, int]:
-    """Give the edge of a block's core and the mirrored rim in working voxels, as multiples that the network wants."""
-    largest = max(divisor)
-    return max(largest, BLOCK // largest * largest), -(-MIRRORED // largest) * largest
+def _rims(divisor: int) -> tuple[int, int]:
+    """Give `MIRRORED` and `MARGIN` as multiples that the network wants."""
+    return -(-MIRRORED // divisor) * divisor, -(-MARGIN // divisor) * divisor
+
+
+def _cores(size: int, divisor: int) -> list[tuple[int, int]]:
+    """Divide an axis into about equal parts, one for each block: their first voxel, and the one after the last."""
+    beyond, margin = _rims(divisor)
+    longest = max(divisor, (BLOCK - 2 * margin) // divisor * divisor)
+    count = 1 if size + 2 * beyond <= BLOCK else -(-size // longest)
+    edge = -(-size // (count * divisor)) * divisor
+    return [(start, min(start + edge, size)) for start in range(0, size, edge)]
+
+
+def _with_margin(core: tuple[int, int], size: int, divisor: int) -> tuple[int, int]:
+    """Give the part of an axis that the network is fed for a core, counted from where the mirrored rim begins."""
+    beyond, margin = _rims(divisor)
+    return max(0, core[0] + beyond - margin), min(size + 2 * beyond, core[1] + beyond + margin)
 
 
 def block_sizes(working: tuple[int, ...], divisor: tuple[int, ...]) -> list[tuple[int, ...]]:
     """Give the sizes of the blocks that a network is fed of a volume in working voxels."""
-    core, beyond = _core_and_beyond(divisor)
-    along = []
+    along, largest = [], max(divisor)
     for size in working:
-        whole = size + 2 * beyond
-        along.append([min(whole, s + core + MARGIN) - max(0, s - MARGIN) for s in range(0, whole, core)])
+        fed = [_with_margin(core, size, largest) for core in _cores(size, largest)]
+        along.append([last - first for first, last in fed])
     return list(itertools.product(*along))
 
 
@@ -218,19 +231,23 @@ def _iter_blocks(network: Network, volume: WorkingVolume, floor: float) -> Steps
     The volume goes on mirrored beyond its faces: particles that the border cuts then look like whole ones, which the
     network knows far better. Centres beyond the faces belong to mirror images and do not count.
     """
-    size, grid = np.array(volume.image.shape), np.array(network.info.grid)
-    core, beyond = _core_and_beyond(network.info.divisor)
+    size, grid, divisor = np.array(volume.image.shape), np.array(network.info.grid), max(network.info.divisor)
+    beyond, _ = _rims(divisor)
     mirrored = [np.pad(np.arange(n), beyond, "symmetric") for n in size]
-    blocks = list(network.tiles(tuple(n + 2 * beyond for n in size), (core,) * 3, MARGIN))
+    blocks = list(itertools.product(*(_cores(int(n), divisor) for n in size)))
     centres, distances, probabilities = [], [], []
-    for number, (outer, inner, target) in enumerate(blocks):
+    for number, cores in enumerate(blocks):
         yield Progress(number, len(blocks), "Finding particles in blocks")
-        block = volume.image[np.ix_(*(where[part] for where, part in zip(mirrored, outer, strict=True)))]
+        fed = [_with_margin(core, int(n), divisor) for core, n in zip(cores, size, strict=True)]
+        block = volume.image[np.ix_(*(where[slice(*part)] for where, part in zip(mirrored, fed, strict=True)))]
         probability, distance = network.run_block(block.astype(np.float32))
+        begin, end = np.array(cores).T
+        before = begin + beyond - [first for first, _ in fed]
+        inner = tuple(map(slice, before // grid, -(-(before + end - begin) // grid)))
         probability, distance = probability[inner], distance[inner]
         points = np.argwhere(probability > floor)
-        at = (points + [part.start for part in target]) * grid - beyond
-        kept = ((at >= 0) & (at < size)).all(axis=1)
+        at = points * grid + begin
+        kept = (at < size).all(axis=1)
         if volume.inside is not None:
             kept[kept] = volume.inside[tuple(at[kept].T)]
         where = tuple(points[kept].T)
