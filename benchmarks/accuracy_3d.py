@@ -1,8 +1,9 @@
 """The 3D model on simulated volumes that it never saw, beside a classical way.
 
 ``python benchmarks/accuracy_3d.py [--model NAME] [--size 160] [--seeds 9001 9002 9003] [--only CONDITION …]``. With
-``--thresholds`` it prints what the model's threshold was chosen by: AP of each probability on volumes of other seeds;
-with ``--joining`` the same for how readily parts of one particle are joined.
+``--thresholds`` it prints what the model's threshold was chosen by: AP of each probability on volumes of other seeds,
+with ``--working`` for a network that sees particles at another size; with ``--joining`` the same for how readily parts
+of one particle are joined.
 
 AP is TP / (TP + FP + FN) of 3D labels against the truth; "whole" leaves out true particles that the border cuts, and
 found ones whose partner is one of those. The classical way is Otsu's threshold, closed and filled, and a watershed on
@@ -18,7 +19,7 @@ import numpy as np
 
 from napari_cathode.identify import IdentifyParameters, identify_volume, match
 from napari_cathode.identify.joining import iter_join
-from napari_cathode.identify.models import open_model
+from napari_cathode.identify.models import OpenModel, open_model
 from napari_cathode.identify.network import Network
 from napari_cathode.identify.parameters import DEFAULT_MODEL_3D
 from napari_cathode.identify.polyhedra import iter_draw, iter_refine, suppress
@@ -59,13 +60,14 @@ def main() -> None:
     parser.add_argument("--only", nargs="+")
     parser.add_argument("--tune", action="store_true", help="choose the classical way's parameters, on seeds 8001 …")
     parser.add_argument("--thresholds", action="store_true", help="AP by thresholds, on seeds 8003 and 8004 of 128³")
+    parser.add_argument("--working", type=float, help="with --thresholds: particle size for the network, in voxels")
     parser.add_argument("--joining", action="store_true", help="the same by how readily parts are joined")
     chosen = parser.parse_args()
     if chosen.joining:
         by_joining(chosen.model)
         return
     if chosen.thresholds:
-        by_thresholds(chosen.model)
+        by_thresholds(chosen.model, chosen.working)
         return
     if chosen.tune:
         tune(chosen.size)
@@ -93,9 +95,10 @@ def main() -> None:
             )
 
 
-def by_thresholds(name: str) -> None:
-    """Print the mean AP50 and AP70 by probability threshold; that of the largest sum was taken."""
-    network = Network(open_model(name, 3))
+def by_thresholds(name: str, working: float | None) -> None:
+    """Print the mean AP50 and AP70 by probability threshold; that of the largest AP50 was taken."""
+    model = open_model(name, 3)
+    network = Network(OpenModel(replace(model.info, diameter_px=working or model.info.diameter_px), model.onnx))
     reached: dict[float, list[tuple[float, float]]] = {at: [] for at in (0.3, 0.35, 0.4, 0.45, 0.5, 0.55)}
     for condition, seed in CHOOSING:
         tomogram, truth, diameter_um = electrode(CONDITIONS[condition], 128, seed)

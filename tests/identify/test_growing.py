@@ -48,7 +48,7 @@ def test_no_more_layers_than_the_diameter_allows_along_each_axis():
     image[10:30, 10:38, 10:38] = 180
     labels = np.zeros(SHAPE, np.int32)
     labels[18:22, 16:32, 16:32] = 1
-    drain(iter_grow(labels, Tomogram(image), (16.0, 48.0, 32.0)))
+    drain(iter_grow(labels, Tomogram(image), (8.0, 24.0, 16.0)))
     z, y, x = (np.flatnonzero((labels > 0).any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3))
     assert [(side[0], side[-1]) for side in (z, y, x)] == [(17, 22), (13, 34), (14, 33)]
 

@@ -62,9 +62,9 @@ def test_estimates_grow_with_the_work():
 def test_the_work_of_a_3d_network_is_told_from_a_block():
     made = simulate(replace(PRESETS["nmc-10-cycles"], size_z=64, size_y=80, size_x=80, voxel_um=0.2), 802)
     tomogram = Tomogram(made.image, made.spacing_um)
-    parameters = IdentifyParameters(method="stardist3d", diameter_um=4.8)
+    parameters = IdentifyParameters(method="stardist3d", diameter_um=6.0)  # 30 voxels, as the network wants
     survey = drain(iter_survey(tomogram, parameters))
-    assert survey.parameters.diameter_um == 4.8
+    assert survey.parameters.diameter_um == 6.0
     whole = estimate(survey, tomogram, ())
     candidates = identify_volume(tomogram, parameters).candidates
     held = 4 * (64 + 4) * len(candidates.probability) / (64 * 80 * 80)

@@ -15,9 +15,9 @@ from napari_cathode.tomogram import Tomogram
 
 from .rescale import BoolArray, FloatArray, as_grey
 
-LAYERS_PER_DIAMETER = 16
+LAYERS_PER_DIAMETER = 8
 """Share of the particle diameter, as one part of so many, by which particles grow at most."""
-STRICTER = 0.1
+STRICTER = 0.05
 """Share of the way from background to solid by which each layer has to be brighter than the one before."""
 SMOOTHING = 0.5
 """Standard deviation in voxels of the Gaussian against noise."""
