@@ -133,23 +133,23 @@ def iter_refine(candidates: Polyhedra, chosen: Polyhedra) -> Steps[Polyhedra]:
         return chosen
     table = ray_table(chosen.rays)
     shape = (table.faces, table.inverse, table.cube)
-    centres = candidates.centres
-    tree = cKDTree(centres)
+    tree = cKDTree(candidates.centres)
     index = tree.query(chosen.centres)[1]
-    distances = np.maximum(candidates.distances - EXCESS, np.float32(0.1))
-    volume = volumes(distances, table.faces, table.size)
-    # Flat faces then lie as much outside of the true surface as inside.
-    inflated = distances * np.float32(table.inflation)
     refined = np.empty_like(chosen.distances)
     for first in range(0, total, AT_ONCE):
         yield Progress(first, total, "Refining surfaces")
         part = index[first : first + AT_ONCE]
-        found = tree.query_ball_point(centres[part], distances[part].max(axis=1))
+        reach = np.maximum(candidates.distances[part] - EXCESS, np.float32(0.1)).max(axis=1)
+        found = tree.query_ball_point(candidates.centres[part], reach)
         start = np.concatenate([[0], np.cumsum([len(one) for one in found])])
-        near = np.concatenate([np.asarray(one, np.int64) for one in found])
+        # Copies of the candidates around these few particles only: those of a whole volume take gigabytes.
+        around, near = np.unique(np.concatenate([part, *found]).astype(np.int64), return_inverse=True)
+        part, near = near[: len(part)], near[len(part) :]
+        centres, probability = candidates.centres[around], candidates.probability[around]
+        distances = np.maximum(candidates.distances[around] - EXCESS, np.float32(0.1))
         inside = depths(part, start, near, centres, distances, *shape) <= 1
-        least = np.repeat(LEAST * candidates.probability[part], np.diff(start))
-        kept = inside & (candidates.probability[near] >= least)
+        least = np.repeat(LEAST * probability[part], np.diff(start))
+        kept = inside & (probability[near] >= least)
         start = np.concatenate([[0], np.cumsum(kept)])[start]
         refined[first : first + AT_ONCE] = EXCESS + agreed_distances(
             part,
@@ -157,9 +157,9 @@ def iter_refine(candidates: Polyhedra, chosen: Polyhedra) -> Steps[Polyhedra]:
             start,
             near[kept],
             centres,
-            inflated,
-            candidates.probability,
-            volume,
+            distances * np.float32(table.inflation),  # flat faces lie as much outside of the true surface as inside
+            probability,
+            volumes(distances, table.faces, table.size),
             SHARPNESS,
             table.vertices,
             *shape,

@@ -20,6 +20,7 @@ from .network import Network
 from .parameters import IdentifyParameters
 from .polyhedra import Polyhedra, iter_draw, iter_refine, suppress
 from .predict import check_diameter
+from .rescale import FloatArray
 from .star_kernels import rays_of
 from .views import sample_values, volume_grey_range
 from .working_volume import MIRRORED, WorkingVolume, iter_working_volume, working_shape
@@ -100,6 +101,7 @@ def iter_identify_volume(tomogram: Tomogram, parameters: IdentifyParameters | No
     network = Network(open_model(parameters.model_3d, 3))
     parameters = with_thresholds(parameters, network.info)
     candidates, scale = yield from stretch(iter_candidates(network, tomogram, parameters), 10, 850)
+    del network  # and the memory that it works in
     selected, labels = yield from stretch(iter_select(candidates, parameters, tomogram, scale), 850, 1000)
     yield Progress(1000, 1000, "Particles found")
     return VolumePrediction(labels, selected.probability, candidates, scale, tomogram.spacing_um, parameters)
@@ -255,9 +257,15 @@ def _iter_blocks(network: Network, volume: WorkingVolume, floor: float) -> Steps
         distances.append(distance[where])
         probabilities.append(probability[where])
     yield Progress(len(blocks), len(blocks), "Finding particles in blocks")
-    return Polyhedra(
-        np.concatenate(centres),
-        np.concatenate(distances),
-        np.concatenate(probabilities),
-        rays_of(network.info.n_rays),
-    )
+    return Polyhedra(_joined(centres), _joined(distances), _joined(probabilities), rays_of(network.info.n_rays))
+
+
+def _joined(parts: list[FloatArray]) -> FloatArray:
+    """Concatenate arrays and give each one's memory back as soon as it is copied."""
+    whole = np.empty((sum(map(len, parts)), *parts[0].shape[1:]), parts[0].dtype)
+    end = len(whole)
+    while parts:
+        part = parts.pop()
+        whole[end - len(part) : end] = part
+        end -= len(part)
+    return whole
