@@ -383,6 +383,22 @@ def test_values_that_are_no_number_leave_the_other_particles_as_they_are():
     assert any("(NaN or infinite) at 8 voxels of 1 particle:" in note for note in found.attrs["notes"])
 
 
+def test_values_that_are_no_number_are_told_of_filled_particles_within_the_field_of_view():
+    labels = np.zeros((20, 20, 30), np.int32)
+    labels[5:15, 5:15, 5:15] = 1
+    image = np.where(labels > 0, np.float32(200), np.float32(50))
+    image[9:11, 9:11, 9:12] = np.nan
+    image[:, :, :7] = np.nan
+    labels[9:11, 9:11, 9:12] = 0  # as a threshold leaves it: NaN is above none
+    seen = np.ones((1, 20, 30), bool)
+    seen[..., :7] = False
+    found = measure(labels, image, (1.0, 1.0, 1.0), MeasureParameters(cube_edge_um=20), seen)
+    assert [note for note in found.attrs["notes"] if "(NaN or infinite) at 12 voxels of 1 particle:" in note]
+    image[9:11, 9:11, 9:12] = 200
+    found = measure(labels, image, (1.0, 1.0, 1.0), MeasureParameters(cube_edge_um=20), seen)
+    assert not [note for note in found.attrs["notes"] if "NaN" in note]
+
+
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
 def test_values_that_are_no_number_here_and_there_change_little(balls, odd):
     image = balls.image.astype(np.float32)

@@ -58,8 +58,8 @@ def _cut_out(
     label: int,
     low: npt.NDArray[np.int64],
     high: npt.NDArray[np.int64],
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32] | None, int]:
-    """Read a box of labels and image, and count the particle's voxels whose grey is no number.
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32] | None, Bools | None]:
+    """Read a box of labels and image, and mark where the grey is no number; None where that is nowhere.
 
     Beyond the volume and its field of view the label is OUTSIDE.
     """
@@ -69,7 +69,7 @@ def _cut_out(
     around = [
         (int(start - first), int(last - end)) for first, start, end, last in zip(low, starts, ends, high, strict=True)
     ]
-    part = as_read = read_labels(labels, (box[0], box[1], box[2]))
+    part = read_labels(labels, (box[0], box[1], box[2]))
     if field_of_view is not None:
         seen = np.broadcast_to(field_of_view, labels.shape)[box]
         own = part == label
@@ -83,10 +83,10 @@ def _cut_out(
         wide[middle] = part
         part = wide
     if image is None:
-        return np.ascontiguousarray(part), None, 0
+        return np.ascontiguousarray(part), None, None
     given = np.ascontiguousarray(image[box], np.float32)
     there = with_numbers(given)
-    unknown = 0 if there is given else int(np.count_nonzero(~np.isfinite(given) & (as_read == label)))
+    unknown = None if there is given else np.pad(~np.isfinite(given), around)
     if inside:
         return np.ascontiguousarray(part), there, unknown
     grey = np.empty(part.shape, np.float32)

@@ -23,7 +23,7 @@ from .threshold import GreyLevels, particle_greys
 OUTSIDE = -1
 """Label, within a crop, of voxels outside the volume or its field of view."""
 UNKNOWN = "unknown_voxels"
-"""Value that says how many voxels of a particle have no grey; no feature, but what a person should know."""
+"""Value that says how many voxels of a filled particle have no grey; no feature, but what a person should know."""
 MARGIN = (2, 2, 2)
 """Voxels (z, y, x) around the filled particle in the box that it is described in."""
 MOST = 0.8
@@ -45,8 +45,8 @@ class Crop:
     labels : ndarray of int32, shape (z, y, x)
         OUTSIDE where there is no image.
     image : ndarray of float32, shape (z, y, x), optional
-    unknown : int
-        Voxels of the particle whose grey is no number in the file; the median stands for them here.
+    unknown : ndarray of bool, shape (z, y, x), optional
+        Where the grey is no number in the file, and the median stands for it here; None where that is nowhere.
     """
 
     label: int
@@ -54,7 +54,7 @@ class Crop:
     start: tuple[int, int, int]
     labels: npt.NDArray[np.int32]
     image: Floats | None
-    unknown: int = 0
+    unknown: npt.NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -211,8 +211,9 @@ def measure_particle(crop: Crop, context: Context) -> Measured:
     values["label"] = crop.label
     values["touches_border"] = cut.touches_border
     values["voxel_count"] = count(own)
-    if crop.unknown:
-        values[UNKNOWN] = float(crop.unknown)
+    unknown = 0 if crop.unknown is None else np.count_nonzero(crop.unknown[box] & filled.view(np.bool_))
+    if unknown:
+        values[UNKNOWN] = float(unknown)
     first_cell, counts = _in_cells(solid, cut.start, context.cell)
     return Measured(values, first_cell, counts.astype(np.min_scalar_type(int(counts.max(initial=0)))), contacts)
 
