@@ -1,6 +1,7 @@
 """Finding particles in volumes with the shipped 3D model."""
 
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from napari_cathode.identify.models import find_model, open_model
 from napari_cathode.identify.network import Network
 from napari_cathode.identify.rescale import GreyRange, rescale
 from napari_cathode.identify.training_volumes import typical_diameter_3d
-from napari_cathode.identify.working_volume import iter_working_volume
+from napari_cathode.identify.working_volume import WorkingVolume, iter_working_volume
 from napari_cathode.progress import drain
 from napari_cathode.simulate import PRESETS, simulate
 from napari_cathode.tomogram import Tomogram
@@ -142,3 +143,32 @@ def test_bad_input_gets_a_sentence(image, parameters, said):
 def test_the_3d_method_has_no_slices():
     with pytest.raises(InputError, match="whole volumes"):
         drain(iter_identify(Tomogram(np.zeros((9, 40, 40), np.uint8)), PARAMETERS))
+
+
+@pytest.mark.parametrize(
+    ("grid", "divisor"),
+    [((1, 1, 1), (4, 4, 4)), ((2, 2, 2), (8, 8, 8)), ((1, 2, 2), (4, 8, 8)), ((4, 4, 4), (16,) * 3)],
+)
+@pytest.mark.parametrize("shape", [(2, 150, 5), (33, 7, 130)])
+def test_each_grid_point_is_taken_once_and_from_its_place(monkeypatch, grid, divisor, shape):
+    class Echo:
+        """A network whose probabilities are the greys at the grid points."""
+
+        info = replace(find_model("nmc-3d"), grid=grid, divisor=divisor)
+        fed: ClassVar[list[tuple[int, ...]]] = []
+
+        def run_block(self, block):
+            self.fed.append(block.shape)
+            greys = block[:: grid[0], :: grid[1], :: grid[2]]
+            return greys, np.repeat(greys[..., None], self.info.n_rays, axis=3)
+
+    monkeypatch.setattr(predict_3d, "BLOCK", 96)
+    rng = np.random.default_rng(0)
+    image, inside = rng.uniform(0.5, 1, shape).astype(np.float16), rng.random(shape) < 0.7
+    volume = WorkingVolume(image, inside, (1.0, 1.0, 1.0))
+    found = drain(predict_3d._iter_blocks(Echo(), volume, 0.2))
+    assert len(Echo.fed) > 1 and Echo.fed == predict_3d.block_sizes(shape, divisor)
+    at = found.centres.astype(int)
+    assert np.array_equal(found.probability, image[tuple(at.T)])
+    points = np.argwhere(inside)
+    assert sorted(map(tuple, at)) == list(map(tuple, points[(points % grid == 0).all(axis=1)]))

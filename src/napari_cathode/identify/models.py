@@ -48,8 +48,8 @@ class ModelInfo:
         The probability threshold where several views are found and fused: what one view invents the others outvote, so
         it may be lower. The same as ``probability_threshold`` where no card states it.
     diameter_px : float or None
-        What particles measured across, in pixels, in training; None where no card says so (images then keep their
-        size).
+        What particles should measure across, in pixels, for the network; None where no card says so (images then keep
+        their size).
     card : mapping
         The machine-readable model card, empty without one.
     """

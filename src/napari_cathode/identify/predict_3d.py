@@ -28,7 +28,7 @@ from .working_volume import MIRRORED, WorkingVolume, iter_working_volume, workin
 BLOCK = 176
 """Edge of a block that the network sees in working voxels, at most; its memory goes with the third power."""
 MARGIN = 24
-"""Working voxels around a block that its network sees: a typical particle."""
+"""Working voxels around a block's core that its network sees as well: with more, hardly a candidate is another."""
 FLOOR = 0.2
 """Object probability below which nothing is kept as a candidate, unless a lower threshold is asked for."""
 
