@@ -65,10 +65,10 @@ Labels that leave the cracks out against filled labels of the same particles:
 """
 AFTER = """
 What is off in *predicted* are the labels more than measuring: particles that were divided along a crack, so that the
-crack lies in no label, or that took in what is beside them, which weighs most in small crystals. Of the labels of
+crack lies in no label, or that took in what is beside them, which weighs most in small crystals. Of the fused labels of
 single crystals that share at least 0.8 of their voxels with the particle r is 0.96 and 0.98
-(`python benchmarks/measure_predicted.py`, seeds 701 and 703). Each volume holds some 30 to 70 whole particles, so that
-a few of them move r.
+(`python benchmarks/measure_predicted.py`, seeds 701 and 703). The 3D network, which sees crystals whole, divides fewer:
+find single crystals with it. Each volume holds some 30 to 70 whole particles, so that a few of them move r.
 
 Where labels that leave the cracks out and filled ones differ by more than 0.005, it is in the mouths of wide cracks of
 shattered particles: there neither the image nor the shape of the rest tells to the voxel where the particle ended.
