@@ -20,7 +20,7 @@ from .working_volume import working_shape
 TIMED_EDGE = 56
 """Edge in working voxels of the block that is timed."""
 CANDIDATE_BYTES = 2.2
-"""Arrays of the candidates are held so many times at the peak: block by block, and joined."""
+"""Arrays of the candidates are held so many times at the peak: all, the likely ones again, and lists of neighbours."""
 
 
 @dataclass(frozen=True)
