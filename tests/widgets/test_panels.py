@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QApplication, QComboBox, QFileDialog, QMessageBox, QT
 from napari_cathode.errors import InputError
 from napari_cathode.identify import ViewPrediction
 from napari_cathode.io import read_table
-from napari_cathode.plugin.layers import is_helper, tomogram_of
+from napari_cathode.plugin.layers import is_helper, rescale, tomogram_of
 from napari_cathode.plugin.link import link_of
 from napari_cathode.progress import drain
 from napari_cathode.session import ParticleSet, Predictions
@@ -235,6 +235,16 @@ def test_three_lengths_stand_beside_each_other_as_long_as_all_can_be_read(viewer
     assert len({box.y() for box in size._boxes}) == 3
     for box in size._boxes:
         assert box.fontMetrics().horizontalAdvance(box.text()) < box.lineEdit().width()
+
+
+def test_a_voxel_size_that_changes_only_the_unit_leaves_the_picture(viewer):
+    layer = viewer.add_image(np.full((40, 80, 80), 200, np.uint8), scale=(0.2,) * 3, contrast_limits=(0, 255))
+    step = viewer.dims.current_step
+    assert layer.thumbnail[..., :3].any()
+    rescale(viewer, layer, (0.2, 0.2, 0.2))
+    assert viewer.dims.current_step == step
+    settle()
+    assert layer.thumbnail[..., :3].any(), "black"
 
 
 def test_a_length_that_no_voxel_has_is_told_rather_than_cut(qtbot, model):

@@ -148,12 +148,17 @@ def rescale(viewer: Any, layer: Layer, spacing_um: Spacing) -> None:
     The viewer goes on showing the same slice, whole.
     """
     shown = np.asarray(layer.world_to_data(viewer.dims.point[-layer.ndim :]), float)
-    for other in [other for other in viewer.layers if other is not layer and _is_on_grid(other, layer)]:
+    others = [other for other in viewer.layers if other is not layer and _is_on_grid(other, layer)]
+    for other in others:
         if not (is_image(other) and spacing_of(other) is not None):  # another image has a voxel size of its own
             set_spacing(other, spacing_um)
     set_spacing(layer, spacing_um)
     axes = list(range(viewer.dims.ndim - layer.ndim, viewer.dims.ndim))
     viewer.dims.set_point(axes, list(world_point(layer, shown, viewer.layers.units)))
+    # Where only the unit changes the point stays the same number, and napari shows what it cut by the old unit: black.
+    viewer.dims.events.point(value=viewer.dims.point)
+    for other in (layer, *others):
+        other.refresh()
     viewer.reset_view()
 
 
