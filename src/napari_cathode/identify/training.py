@@ -153,7 +153,7 @@ VOLUMES = TrainingParameters(
     filters=24,
     last_filters=64,
 )
-"""How the shipped 3D model is trained."""
+"""How 3D models are trained where nothing else is asked for; the card of the shipped one says what it was given."""
 
 
 def simulated(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[Any, Any]:
